@@ -1,0 +1,80 @@
+"""Settings: who wins, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paqa_builder.config import load, preset, presets
+from paqa_builder.errors import ConfigError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "build.yaml"
+    path.write_text("jobs: 3\nseed: 5\nlimit: 9\nstages:\n  tag: {backend: fake}\n")
+    return path
+
+
+def test_flag_beats_environment_beats_file_beats_preset(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAQA_JOBS", "7")
+    monkeypatch.setenv("PAQA_SEED", "8")
+    config = load({"jobs": 1}, file)
+    assert (config.jobs, config.seed, config.limit) == (1, 8, 9)
+    assert config.stages["tag"].backend == "fake"
+    assert config.stages["diarize"].backend == preset("cpu")["stages"]["diarize"]["backend"]
+
+
+def test_the_environment_reaches_into_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAQA_STAGES__TAG__BACKEND", "fake")
+    assert load().stages["tag"].backend == "fake"
+
+
+def test_a_preset_can_come_from_any_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("preset: fake\n")
+    assert load({}, path).stages["separate"].backend == "fake"
+    monkeypatch.setenv("PAQA_PRESET", "fake")
+    assert load().stages["separate"].backend == "fake"
+
+
+def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAQA_TESTDATA", "/somewhere")
+    assert load().jobs is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("jbos: 3", "jbos: unknown key"),
+        ("jobs: many", "jobs: .*many"),
+        ("jobs: 0", "jobs"),
+        ("stages: {tag: {backnd: x}}", "stages.tag.backnd: unknown key"),
+        ("- 1", "must be a mapping"),
+        ("a: [", "not valid YAML"),
+        ("preset: nope", "no preset is called 'nope'.*cpu"),
+    ],
+)
+def test_mistakes_in_a_file_are_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=says):
+        load({}, path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml"):
+        load({}, tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_names_backends_that_exist(name: str) -> None:
+    from paqa_builder import registry
+
+    for stage, chosen in preset(name)["stages"].items():
+        assert registry.get(stage, chosen["backend"]).stage == stage
+
+
+def test_work_stays_beside_the_shards() -> None:
+    assert load({"out": Path("demo/shards")}).work_folder == Path("demo/shards.work")
