@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from paqa_builder import containers
 from paqa_builder.errors import AudioError
 from paqa_builder.records import AudioInfo
 
@@ -27,8 +28,8 @@ MAX_STEM_RATE = 48_000
 SILENCE_RMS = 1e-4
 """-80 dBFS: below this RMS a signal counts as silent. 16-bit dither sits near -98 dBFS."""
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".opus", ".aif", ".aiff")
-"""File name endings that libsndfile decodes, and that the ``folder`` source collects."""
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".opus", ".aif", ".aiff", *containers.SUFFIXES)
+"""File name endings that the ``folder`` source collects: what libsndfile decodes, or ffmpeg does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def read(path: str | os.PathLike[str]) -> tuple[Audio, AudioInfo]:
     Raises:
         AudioError: The file is missing, empty, truncated, not audio, or holds NaN or infinite
             samples.
+        NotReadyError: The file is a container (MP4, WebM, …) and ffmpeg or pydub is missing.
     """
     name = Path(path).name
     try:
@@ -73,9 +75,22 @@ def read(path: str | os.PathLike[str]) -> tuple[Audio, AudioInfo]:
         raise AudioError(f"{name}: cannot be read ({error.strerror})") from error
     if not data:
         raise AudioError(f"{name}: the file is empty (0 bytes)")
+    decode = containers.decode if containers.is_container(data[:64]) else _decode
+    samples, rate = decode(data, name)
+    if not np.isfinite(samples).all():
+        raise AudioError(f"{name}: holds NaN or infinite samples")
+    channels = samples.shape[1]
+    info = AudioInfo(len(samples) / rate, rate, channels, hashlib.sha256(data).hexdigest())
+    mono = samples.mean(axis=1, dtype=np.float64)
+    mono -= mono.mean()
+    return Audio(mono.astype(np.float32), rate), info
+
+
+def _decode(data: bytes, name: str) -> tuple[np.ndarray, int]:
+    """Decodes with libsndfile: samples ``float32 [n, channels]``, and their rate in Hz."""
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            promised, rate, channels = file.frames, file.samplerate, file.channels
+            promised, rate = file.frames, file.samplerate
             samples = file.read(dtype="float32", always_2d=True)
             log = file.extra_info
     except (soundfile.SoundFileError, RuntimeError) as error:
@@ -85,12 +100,7 @@ def read(path: str | os.PathLike[str]) -> tuple[Audio, AudioInfo]:
         raise AudioError(f"{name}: holds no samples")
     if _cut_short(log) or len(samples) < _SHORTFALL * promised:
         raise AudioError(f"{name}: truncated after {len(samples) / rate:.2f} s")
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{name}: holds NaN or infinite samples")
-    info = AudioInfo(len(samples) / rate, rate, channels, hashlib.sha256(data).hexdigest())
-    mono = samples.mean(axis=1, dtype=np.float64)
-    mono -= mono.mean()
-    return Audio(mono.astype(np.float32), rate), info
+    return samples, rate
 
 
 _SHORTFALL = 0.98

@@ -45,7 +45,10 @@ def test_a_dc_offset_is_removed(tmp_path: Path) -> None:
 
 def broken(folder: Path) -> dict[str, Path]:
     """One file for each way to be unusable."""
-    files = {name: folder / name for name in ("empty.wav", "text.wav", "nan.wav", "cut.flac", "none.wav", "gone.wav")}
+    files = {
+        name: folder / name
+        for name in ("empty.wav", "text.wav", "nan.wav", "cut.flac", "none.wav", "gone.wav")
+    }
     files["empty.wav"].write_bytes(b"")
     files["text.wav"].write_text("this is not audio")
     bad = tone().astype(np.float32)
@@ -61,7 +64,8 @@ def broken(folder: Path) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("empty.wav", "empty"), ("text.wav", "not a readable"), ("nan.wav", "NaN"), ("cut.flac", "lost sync|truncated"),
+        ("empty.wav", "empty"), ("text.wav", "not a readable"), ("nan.wav", "NaN"),
+        ("cut.flac", "lost sync|truncated"),
         ("none.wav", "no samples"), ("gone.wav", "cannot be read"),
     ],
 )  # fmt: skip
