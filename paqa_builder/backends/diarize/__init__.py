@@ -1,0 +1,1 @@
+"""Diarization backends, one model per file."""

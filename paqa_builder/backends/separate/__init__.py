@@ -1,0 +1,1 @@
+"""Separation backends, one model per file."""

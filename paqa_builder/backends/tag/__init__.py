@@ -1,0 +1,1 @@
+"""Sound event tagging backends, one model per file."""

@@ -1,0 +1,1 @@
+"""Transcription backends, one model per file."""

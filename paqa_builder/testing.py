@@ -1,0 +1,179 @@
+"""For those who write backends: the contract, as a function that raises where it is broken.
+
+In a plugin's own tests::
+
+    from paqa_builder.testing import check_backend
+    from my_plugin import MyTagger
+
+    def test_contract():
+        check_backend(MyTagger)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from paqa_builder.audio import Audio, resample
+from paqa_builder.backends import Backend, Heard, Separator, Span, Speech
+from paqa_builder.backends.fake import SOUNDS, VOICES
+
+FADE = 0.01
+"""Seconds in which a tone comes and goes; a hard edge would click over the whole spectrum."""
+
+
+def tone_scene(
+    duration: float,
+    tones: Sequence[tuple[str, float, float]] = (),
+    *,
+    rate: int = 16_000,
+    amplitude: float = 0.1,
+) -> Audio:
+    """A scene for the fake backends: each voice and each sound is a tone of its own.
+
+    Args:
+        duration: Seconds.
+        tones: (name, start, end) with a name from :data:`~paqa_builder.backends.fake.VOICES` or
+            :data:`~paqa_builder.backends.fake.SOUNDS`, and times in seconds.
+        rate: Hz.
+        amplitude: Of each tone.
+
+    Raises:
+        KeyError: A name is neither a voice nor a sound.
+    """
+    hertz = VOICES | SOUNDS
+    time = np.arange(round(duration * rate)) / rate
+    samples = np.zeros(len(time))
+    for name, start, end in tones:
+        rise = np.clip(np.minimum(time - start, end - time) / FADE, 0, 1)
+        samples += amplitude * rise * np.sin(2 * np.pi * hertz[name] * time)
+    return Audio(samples.astype(np.float32), rate)
+
+
+def murmur(duration: float, *, seed: int = 0, rate: int = 16_000) -> Audio:
+    """Two voices that take turns over noise: pulse trains through formants, in syllables.
+
+    No recording, yet close enough to speech that real models do real work on it. The same seed
+    gives the same samples.
+    """
+    count = round(duration * rate)
+    time = np.arange(count) / rate
+    random = np.random.default_rng(seed)
+    spectrum = np.zeros(count // 2 + 1, complex)
+    hertz = np.fft.rfftfreq(count, 1 / rate)
+    for pitch, offset in ((110.0, 0.0), (210.0, 2.0)):
+        pulses = (np.diff(np.floor(time * pitch), prepend=0) > 0).astype(float)
+        syllables = np.clip(np.sin(2 * np.pi * 3.5 * time), 0, None) * ((time + offset) % 4 < 2)
+        formants = sum(np.exp(-(((hertz - f * pitch / 110) / 120) ** 2)) for f in (500, 1500, 2500))
+        spectrum += np.fft.rfft(pulses * syllables) * formants
+    voices = np.fft.irfft(spectrum, count)
+    peak = np.abs(voices).max() or 1.0
+    return Audio((0.3 * voices / peak + 0.01 * random.standard_normal(count)).astype(np.float32), rate)
+
+
+def hear(audio: Audio, rate: int) -> Heard:
+    """What a backend hears where there is no separation."""
+    heard = resample(audio, rate)
+    return Heard(heard, heard)
+
+
+def check_backend(cls: type[Backend], options: Any = None, *, clips: Sequence[Audio] | None = None) -> None:
+    """Checks what every backend must hold to.
+
+    Options survive a round trip and unknown ones are refused; loading twice is harmless; silence gives
+    nothing; a clip of 0.1 s is no error; times lie inside the clip, sorted, ``start < end``; scores are
+    in [0, 1]; the same input gives the same output, alone or in a batch.
+
+    Args:
+        cls: The backend.
+        options: Its options; the defaults if None.
+        clips: What it hears; a tone scene and murmured voices if None.
+
+    Raises:
+        AssertionError: The contract is broken; says where.
+        NotReadyError: The backend's packages or models are missing.
+    """
+    backend = cls(options)
+    _check_options(backend)
+    backend.load()
+    backend.load()
+    rate = cls.sample_rate
+    if clips is None:
+        clips = (tone_scene(4.0, (("low", 0.5, 1.5), ("high", 1.0, 3.0), ("Bell", 2.0, 3.5))), murmur(6.0))
+    silence = Audio(np.zeros(2 * rate, np.float32), rate)
+    batch = [hear(clip, rate) for clip in (*clips, silence, murmur(0.1))]
+    together = backend.run(batch)
+    assert len(together) == len(batch), f"{len(together)} results for {len(batch)} clips"
+    for heard, result in zip(batch, together, strict=True):
+        _check_result(backend, result, heard.main)
+    _check_silence(together[len(clips)])
+    for heard, result in zip(batch, together, strict=True):
+        assert _same(backend.run([heard])[0], result), "a clip alone gives another result than in a batch"
+    assert all(map(_same, backend.run(batch), together)), "a second run gives another result"
+    assert backend.run([]) == [], "an empty batch gives results"
+
+
+def _check_options(backend: Backend) -> None:
+    model = type(backend).Options
+    dumped = backend.options.model_dump(mode="json")
+    assert model.model_validate(dumped) == backend.options, "options change in a round trip"
+    try:
+        model.model_validate({**dumped, "no_such_option": 1})
+    except ValidationError:
+        pass
+    else:
+        raise AssertionError("unknown options are not refused")
+    assert backend.revision, "a backend must state its revision"
+    assert isinstance(backend.sample_rate, int), "sample_rate must be a whole number of Hz"
+    assert backend.sample_rate > 0, "sample_rate must be positive"
+
+
+def _check_result(backend: Backend, result: Any, heard: Audio) -> None:
+    if isinstance(backend, Separator):
+        _check_stems(result, heard)
+        return
+    if isinstance(result, Speech):
+        assert 0 <= result.language_confidence <= 1, f"language confidence {result.language_confidence}"
+        assert bool(result.words) or result.language is None, "a language, but no words"
+        rows = [(word.start, word.end, word.confidence, word.text) for word in result.words]
+        assert all(text == text.strip() != "" for *_, text in rows), "blank or padded words"
+    else:
+        assert all(isinstance(span, Span) for span in result), "expected Spans"
+        rows = [(span.start, span.end, span.score, span.name) for span in result]
+        for name in {span.name for span in result}:
+            own = sorted((span.start, span.end) for span in result if span.name == name)
+            assert all(one[1] <= other[0] for one, other in pairwise(own)), f"spans of {name!r} overlap"
+    for start, end, score, name in rows:
+        place = f"{name!r} at {start}..{end} in a clip of {heard.duration} s"
+        assert all(type(value) is float for value in (start, end, score)), f"not Python floats: {place}"
+        assert 0 <= start < end <= heard.duration + 1e-6, f"times outside the clip: {place}"
+        assert 0 <= score <= 1, f"score {score} outside [0, 1]: {place}"
+    starts = [row[:2] for row in rows]
+    assert starts == sorted(starts), "results are not sorted by time"
+
+
+def _check_stems(result: tuple[Audio, Audio], heard: Audio) -> None:
+    for stem in result:
+        assert stem.rate == heard.rate, f"a stem at {stem.rate} Hz from audio at {heard.rate} Hz"
+        assert stem.samples.shape == heard.samples.shape, "a stem's length differs from the mixture's"
+        assert stem.samples.dtype == np.float32, f"a stem of {stem.samples.dtype}"
+        assert np.isfinite(stem.samples).all(), "a stem holds NaN or infinite samples"
+
+
+def _check_silence(result: Any) -> None:
+    if isinstance(result, Speech):
+        assert not result.words, f"words in silence: {result.words}"
+    elif isinstance(result, tuple):
+        assert all(stem.silent for stem in result), "stems of silence are not silent"
+    else:
+        assert not result, f"something heard in silence: {result}"
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple):
+        return all(np.array_equal(a.samples, b.samples) for a, b in zip(one, other, strict=True))
+    return bool(one == other)
