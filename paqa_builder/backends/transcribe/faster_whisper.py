@@ -1,0 +1,156 @@
+"""Whisper through faster-whisper and CTranslate2: words, their times, the language.
+
+Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023. Whisper
+invents text where nobody speaks and repeats itself where it is lost; what gives that away (the
+no-speech probability, text that compresses too well, repeated n-grams) is used to drop it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from paqa_builder import models
+from paqa_builder.audio import Audio
+from paqa_builder.backends import Heard, Options, Speech, Transcriber
+from paqa_builder.errors import NotReadyError
+from paqa_builder.records import Word
+
+TICK = 0.02
+"""Whisper's time resolution in seconds; no word is shorter."""
+
+
+class FasterWhisperOptions(Options):
+    """Settings of faster-whisper."""
+
+    model: str = Field("", description="Folder of a CTranslate2 Whisper model; empty: the embedded base.")
+    language: str | None = Field(None, description="ISO 639-1 code; without one the language is detected.")
+    beam_size: int = Field(5, ge=1, description="Hypotheses kept while decoding.")
+    compute_type: str = Field("int8", description="CTranslate2's arithmetic: int8, float32, ...")
+    max_no_speech: float = Field(
+        0.6, ge=0, le=1, description="Above this no-speech probability a doubtful segment is dropped."
+    )
+    min_log_probability: float = Field(
+        -1.0, le=0, description="Mean log probability per token below which a segment is doubtful."
+    )
+    max_compression: float = Field(
+        2.4, gt=1, description="Segments whose text compresses better than this are dropped as loops."
+    )
+    max_repeats: int = Field(
+        3, ge=1, description="Of a phrase said more than this many times on end, the first is kept."
+    )
+    max_phrase: int = Field(4, ge=1, description="Longest phrase, in words, that is watched for repeats.")
+
+
+class FasterWhisper(Transcriber):
+    """Hears one clip at a time, greedily reproducible: beam search at temperature 0, no sampling."""
+
+    sample_rate = 16_000
+    revision = f"{models.revision('whisper-base')}+1"
+    needs = ("faster-whisper",)  # and the embedded model's packages, unless the option `model` is set
+    extra = "cpu"
+    Options = FasterWhisperOptions
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        if self.options.model:
+            self.revision = f"{_fingerprint(Path(self.options.model))}+1"
+
+    def load(self) -> None:
+        path = Path(self.options.model) if self.options.model else models.folder("whisper-base")
+        if not (path / "model.bin").is_file():
+            raise NotReadyError(
+                f"{path}: no CTranslate2 Whisper model (model.bin) there",
+                mend="name the folder of a converted model, or leave the option `model` empty",
+            )
+        try:
+            from faster_whisper import WhisperModel
+        except ImportError as error:
+            raise NotReadyError(
+                f"faster-whisper does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+            ) from error
+        self._model = WhisperModel(
+            str(path),
+            device="cpu",
+            compute_type=self.options.compute_type,
+            cpu_threads=1,
+            num_workers=1,
+            local_files_only=True,
+        )
+
+    def transcribe(self, heard: Heard) -> Speech:
+        audio = heard.main
+        if audio.silent:
+            return Speech((), None, 0.0)
+        segments, info = self._model.transcribe(
+            audio.samples,
+            language=self.options.language,
+            beam_size=self.options.beam_size,
+            # One temperature: the usual ladder samples at random, and a clip would not give the
+            # same words twice.
+            temperature=0.0,
+            condition_on_previous_text=False,
+            word_timestamps=True,
+            vad_filter=False,
+            no_speech_threshold=None,
+            compression_ratio_threshold=None,
+            log_prob_threshold=None,
+        )
+        kept = (word for segment in segments if self._is_speech(segment) for word in segment.words or ())
+        words = without_loops(tidy(kept, audio), self.options.max_phrase, self.options.max_repeats)
+        if not words:
+            return Speech((), None, 0.0)
+        return Speech(tuple(words), info.language, float(info.language_probability))
+
+    def _is_speech(self, segment: Any) -> bool:
+        doubtful = segment.avg_logprob < self.options.min_log_probability
+        return not (
+            (doubtful and segment.no_speech_prob > self.options.max_no_speech)
+            or segment.compression_ratio > self.options.max_compression
+        )
+
+
+def tidy(words: Iterable[Any], audio: Audio) -> list[Word]:
+    """Words inside the clip, in time order, each at least one tick long and not blank."""
+    found = []
+    for word in words:
+        if text := word.word.strip():
+            start = min(max(0.0, float(word.start)), max(0.0, audio.duration - TICK))
+            end = min(max(float(word.end), start + TICK), audio.duration)
+            found.append(Word(start, end, text, min(1.0, max(0.0, float(word.probability)))))
+    return sorted(found, key=lambda word: (word.start, word.end))
+
+
+def without_loops(words: Sequence[Word], max_phrase: int, max_repeats: int) -> list[Word]:
+    """Keeps the first of a phrase that is repeated on end more than ``max_repeats`` times.
+
+    ``no no no`` is speech; ``thank you thank you thank you thank you`` is a recogniser in a loop.
+    """
+    plain = [word.text.lower().strip(".,!?;:…\"'") for word in words]
+    kept: list[Word] = []
+    at = 0
+    while at < len(words):
+        for size in range(1, max_phrase + 1):
+            phrase, times = plain[at : at + size], 1
+            while plain[at + times * size : at + (times + 1) * size] == phrase:
+                times += 1
+            if times > max_repeats and len(phrase) == size:
+                kept += words[at : at + size]
+                at += times * size
+                break
+        else:
+            kept.append(words[at])
+            at += 1
+    return kept
+
+
+def _fingerprint(folder: Path) -> str:
+    """Names a model folder by what is in it: its name, and the size of its weights.
+
+    The content is not hashed (models have gigabytes); a folder that is not there yet has size 0.
+    """
+    weights = folder / "model.bin"
+    return f"{folder.name}-{weights.stat().st_size if weights.is_file() else 0}"

@@ -1,0 +1,88 @@
+"""What keeps Whisper's inventions and odd times out of the records."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from paqa_builder.audio import Audio
+from paqa_builder.backends.transcribe.faster_whisper import (
+    FasterWhisper,
+    FasterWhisperOptions,
+    tidy,
+    without_loops,
+)
+from paqa_builder.errors import NotReadyError
+from paqa_builder.records import Word
+
+TWO_SECONDS = Audio(np.zeros(32_000, np.float32), 16_000)
+
+
+def words(text: str) -> list[Word]:
+    return [Word(n / 10, (n + 1) / 10, word, 0.9) for n, word in enumerate(text.split())]
+
+
+def texts(found: list[Word]) -> str:
+    return " ".join(word.text for word in found)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("no no no", "no no no"),
+        ("no no no no no", "no"),
+        ("so Thank you. thank you, Thank you. thank you bye", "so Thank you. bye"),
+        ("a b c d a b c d a b c d", "a b c d a b c d a b c d"),
+        ("a b c d a b c d a b c d a b c d", "a b c d"),
+        ("one two three", "one two three"),
+        ("", ""),
+    ],
+)
+def test_loops_are_cut_and_emphasis_is_kept(said: str, kept: str) -> None:
+    assert texts(without_loops(words(said), max_phrase=4, max_repeats=3)) == kept
+
+
+def raw(text: str, start: float, end: float, probability: float = 0.5) -> SimpleNamespace:
+    return SimpleNamespace(word=text, start=start, end=end, probability=probability)
+
+
+def test_words_are_inside_the_clip_sorted_and_not_blank() -> None:
+    found = tidy(
+        [raw(" b", 1.0, 1.5), raw("  ", 0, 1), raw(" a", -0.1, 0.3), raw(" c", 2.4, 2.4)], TWO_SECONDS
+    )
+    assert [(w.text, round(w.start, 2), w.end) for w in found] == [
+        ("a", 0.0, 0.3),
+        ("b", 1.0, 1.5),
+        ("c", 1.98, 2.0),
+    ]
+
+
+def test_a_word_without_length_gets_one_tick() -> None:
+    (word,) = tidy([raw("a", 1.0, 1.0)], TWO_SECONDS)
+    assert word.end - word.start == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "log_probability", "compression", "kept"),
+    [(0.9, -0.3, 1.2, True), (0.1, -1.5, 1.2, True), (0.9, -1.5, 1.2, False), (0.0, -0.1, 3.0, False)],
+)
+def test_invented_segments_are_dropped(
+    no_speech: float, log_probability: float, compression: float, kept: bool
+) -> None:
+    segment = SimpleNamespace(
+        no_speech_prob=no_speech, avg_logprob=log_probability, compression_ratio=compression
+    )
+    assert FasterWhisper()._is_speech(segment) is kept
+
+
+def test_a_folder_without_a_model_is_named() -> None:
+    with pytest.raises(NotReadyError, match="no CTranslate2 Whisper model"):
+        FasterWhisper(FasterWhisperOptions(model="/no/such/folder")).load()
+
+
+def test_another_model_is_another_revision() -> None:
+    own = FasterWhisper(FasterWhisperOptions(model="/models/whisper-large"))
+    assert own.revision.startswith("whisper-large-0")
+    assert own.revision != FasterWhisper().revision == FasterWhisper.revision

@@ -1,0 +1,50 @@
+"""YAMNet's features and intervals; the network itself is in the contract and in test_real_audio."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from paqa_builder.backends.tag.yamnet import RATE, Yamnet, YamnetOptions, mel_bank
+
+
+def intervals(scores: list[float], **options: float) -> list[tuple[int, int, float]]:
+    """On borders one second apart."""
+    tagger = Yamnet(
+        YamnetOptions(**{"onset": 0.5, "offset": 0.2, "max_gap": 0.0, "min_duration": 0.0} | options)
+    )
+    return tagger._intervals(np.arange(len(scores) + 1.0), np.array(scores))
+
+
+def test_a_tone_falls_into_the_band_around_it() -> None:
+    bank = mel_bank()
+    assert bank.shape == (257, 64)
+    for band in (5, 30, 60):
+        peak = bank[:, band].argmax() * RATE / 512
+        edges = np.flatnonzero(bank[:, band])[[0, -1]] * RATE / 512
+        assert edges[0] <= peak <= edges[1]
+    assert np.all(np.diff(bank.argmax(axis=0)) >= 0)
+    assert not bank[: int(125 / RATE * 512) + 1].any()
+
+
+def test_a_sound_starts_at_the_onset_and_lasts_to_the_offset_threshold() -> None:
+    assert intervals([0.1, 0.3, 0.6, 0.3, 0.1]) == [(1, 4, 0.6)]
+
+
+def test_what_never_reaches_the_onset_is_not_heard() -> None:
+    assert intervals([0.3, 0.4, 0.3]) == []
+
+
+def test_short_gaps_are_bridged() -> None:
+    assert intervals([0.6, 0.1, 0.7], max_gap=1.0) == [(0, 3, 0.7)]
+    assert intervals([0.6, 0.1, 0.7], max_gap=0.5) == [(0, 1, 0.6), (2, 3, 0.7)]
+
+
+def test_short_sounds_are_dropped() -> None:
+    assert intervals([0.6, 0.1, 0.7, 0.7], min_duration=1.5) == [(2, 4, 0.7)]
+
+
+def test_offset_above_onset_is_refused() -> None:
+    with pytest.raises(ValidationError, match="offset must not be higher"):
+        YamnetOptions(onset=0.2, offset=0.3)
