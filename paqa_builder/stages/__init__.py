@@ -1,0 +1,144 @@
+"""Stages: where to listen, and what to make of what a backend heard.
+
+A stage takes one clip's audio and upstream records, decides which signal its backend hears (the
+mixture, a stem, a blend), and turns the answer into records. It does no resume and writes no part
+files; :mod:`paqa_builder.build` does that, the same way for all of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from paqa_builder import audio as audio_io
+from paqa_builder.audio import Audio, read_stem, resample
+from paqa_builder.backends import Backend, Heard
+from paqa_builder.errors import ConfigError
+from paqa_builder.records import AudioInfo, Clip, Origin, Stem, Turn
+
+BUILTIN = {
+    "read": "paqa_builder.stages.read:Read",
+    "separate": "paqa_builder.stages.separate:Separate",
+    "diarize": "paqa_builder.stages.diarize:Diarize",
+    "tag": "paqa_builder.stages.tag:TagEvents",
+    "transcribe": "paqa_builder.stages.transcribe:Transcribe",
+}
+
+
+class ListenOptions(BaseModel):
+    """A stage's own settings (where to listen). Unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass
+class View:
+    """One clip as a stage sees it; audio is decoded on first use and then kept.
+
+    Attributes:
+        stems: The *separate* stage's records, or None where it failed or did not run.
+        turns: The *diarize* stage's records, likewise.
+        work: Folder that ``Stem.path`` is relative to.
+        save_stem: Stores a stem's audio and returns its path relative to ``work``. Only given to
+            the *separate* stage.
+        known_info: What the *read* stage found, so that nobody decodes just to learn the duration.
+    """
+
+    clip: Clip
+    work: Path
+    stems: tuple[Stem, ...] | None = None
+    turns: tuple[Turn, ...] | None = None
+    save_stem: Callable[[str, Audio], str] | None = None
+    known_info: AudioInfo | None = None
+    _at: dict[tuple[str, int], Audio] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _decoded(self) -> tuple[Audio, AudioInfo]:
+        return audio_io.read(self.clip.path)
+
+    @property
+    def mix(self) -> Audio:
+        return self._decoded[0]
+
+    @property
+    def info(self) -> AudioInfo:
+        return self.known_info or self._decoded[1]
+
+    def at(self, name: str, rate: int) -> Audio | None:
+        """The ``"mix"`` or a stem at ``rate`` Hz; None for a stem that is not there."""
+        if (name, rate) in self._at:
+            return self._at[name, rate]
+        if name == "mix":
+            audio = self.mix
+        else:
+            stem = next((s for s in self.stems or () if s.name == name), None)
+            if stem is None:
+                return None
+            audio = read_stem(self.work / stem.path)
+        self._at[name, rate] = resample(audio, rate)
+        return self._at[name, rate]
+
+
+class Stage(ABC):
+    """One step of perception.
+
+    Class attributes:
+        name: The stage's name, and its backend's kind in the registry.
+        version: Raised whenever results change for the same options; part of every part's key.
+        upstream: Stages whose records it uses, beside *read*, which all need.
+        layer: The field of :class:`~paqa_builder.records.Scene` that it fills.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    upstream: ClassVar[tuple[str, ...]] = ()
+    layer: ClassVar[str]
+    Options: ClassVar[type[ListenOptions]] = ListenOptions
+
+    def __init__(
+        self, backend: Backend | None = None, options: Any = None, *, backend_name: str = ""
+    ) -> None:
+        self._backend = backend
+        self.options: Any = options if options is not None else self.Options()
+        revision = backend.revision if backend else ""
+        self.origin = Origin(self.name, backend_name or type(backend).__name__, revision)
+
+    @property
+    def backend(self) -> Backend:
+        """The model that this stage asks; *read* alone has none."""
+        assert self._backend is not None, f"stage {self.name} has no backend"
+        return self._backend
+
+    def heard(self, view: View, main: Audio) -> Heard:
+        """Bundles ``main`` (already at the backend's rate) with what else there is to hear."""
+        rate = self.backend.sample_rate
+        mix = view.at("mix", rate)
+        assert mix is not None
+        return Heard(main, mix, view.at("speech", rate), view.at("background", rate))
+
+    @abstractmethod
+    def run(self, views: Sequence[View]) -> list[tuple[Any, ...]]:
+        """Returns one tuple of records per view, in order.
+
+        Raises:
+            AudioError: One of the clips cannot be used. The caller then retries one by one.
+        """
+
+
+def stage_class(name: str) -> type[Stage]:
+    """Returns the class of the stage called ``name``.
+
+    Raises:
+        ConfigError: There is no such stage.
+    """
+    if name not in BUILTIN:
+        raise ConfigError(f"no stage is called {name!r}; there are: {', '.join(BUILTIN)}")
+    module, _, attribute = BUILTIN[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

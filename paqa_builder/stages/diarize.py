@@ -1,0 +1,44 @@
+"""*diarize*: who speaks when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paqa_builder.backends import Heard, Span
+from paqa_builder.records import Turn
+from paqa_builder.stages import Stage, View
+from paqa_builder.stages.listening import SpeechOptions, speech_blend
+
+
+class Diarize(Stage):
+    """Listens to a blend of speech stem and mixture; see :mod:`paqa_builder.stages.listening`."""
+
+    name = "diarize"
+    upstream = ("separate",)
+    layer = "turns"
+    Options = SpeechOptions
+
+    def run(self, views: Sequence[View]) -> list[tuple[Turn, ...]]:
+        spans = self.backend.run([self.listen(view) for view in views])
+        return [self._turns(found, view.info.duration) for view, found in zip(views, spans, strict=True)]
+
+    def listen(self, view: View) -> Heard:
+        """The blend beside both stems; or the mixture alone, where there is no stem to trust."""
+        rate = self.backend.sample_rate
+        heard = speech_blend(view, rate, self.options)
+        if heard is not None:
+            return self.heard(view, heard)
+        mix = view.at("mix", rate)
+        assert mix is not None
+        return Heard(mix, mix)
+
+    def _turns(self, spans: Sequence[Span], duration: float) -> tuple[Turn, ...]:
+        """Names voices S1, S2, … in the order in which they are first heard."""
+        names: dict[str, str] = {}
+        turns = []
+        for span in sorted(spans, key=lambda s: (s.start, s.end, s.name)):
+            start, end = max(0.0, span.start), min(duration, span.end)
+            if start < end:
+                speaker = names.setdefault(span.name, f"S{len(names) + 1}")
+                turns.append(Turn(start, end, speaker, span.score, self.origin))
+        return tuple(turns)

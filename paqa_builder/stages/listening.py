@@ -1,0 +1,32 @@
+"""Where the stages that follow *separate* listen when they are after speech."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from paqa_builder.audio import Audio, blend
+from paqa_builder.stages import ListenOptions, View
+
+
+class SpeechOptions(ListenOptions):
+    """A blend of speech stem and mixture, unless the separator lost the speech."""
+
+    speech_share: float = Field(
+        0.7, ge=0, le=1, description="Speech stem's share of the blend heard; 0 hears the mixture."
+    )
+    trust_ratio: float = Field(
+        0.3, ge=0, description="Below this stem/mix RMS the separator lost the speech: hear the mix."
+    )
+
+
+def speech_blend(view: View, rate: int, options: SpeechOptions) -> Audio | None:
+    """The blend at ``rate`` Hz; None where there is no stem, or none to trust.
+
+    Far, quiet voices, as in meetings, are what a separator loses first: it then takes nearly all of
+    the mixture for background.
+    """
+    mix, speech = view.at("mix", rate), view.at("speech", rate)
+    assert mix is not None
+    if speech is None or not options.speech_share or speech.rms < options.trust_ratio * mix.rms:
+        return None
+    return blend(speech, mix, options.speech_share)

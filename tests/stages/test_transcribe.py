@@ -1,0 +1,85 @@
+"""Whose words are whose, and where utterances begin and end."""
+
+from __future__ import annotations
+
+import pytest
+
+from paqa_builder.backends import Speech
+from paqa_builder.backends.fake import FakeTranscriber
+from paqa_builder.records import Origin, Turn, Utterance, Word
+from paqa_builder.stages.transcribe import Transcribe, TranscribeOptions, attribute
+
+ORIGIN = Origin("diarize", "test", "1")
+
+
+def turn(start: float, end: float, speaker: str) -> Turn:
+    return Turn(start, end, speaker, 1.0, ORIGIN)
+
+
+def said(text: str, start: float = 0.0, step: float = 0.5) -> tuple[Word, ...]:
+    """One word every ``step`` seconds."""
+    return tuple(Word(start + n * step, start + (n + 1) * step, w, 0.8) for n, w in enumerate(text.split()))
+
+
+def utterances(words: tuple[Word, ...], turns: list[Turn], **options: float) -> tuple[Utterance, ...]:
+    stage = Transcribe(FakeTranscriber(), TranscribeOptions(**options))
+    return stage.utterances(Speech(words, "en", 0.9), turns, 10.0)
+
+
+def test_words_follow_the_turns() -> None:
+    found = utterances(said("a b c d"), [turn(0, 1, "S1"), turn(1, 2, "S2")])
+    assert [(u.speaker, u.text, u.start, u.end) for u in found] == [
+        ("S1", "a b", 0.0, 1.0),
+        ("S2", "c d", 1.0, 2.0),
+    ]
+    assert all(u.language == "en" for u in found)
+
+
+def test_in_overlap_words_stay_with_the_speaker_and_count_less() -> None:
+    found = utterances(said("a b c d"), [turn(0, 2, "S2"), turn(1, 2, "S1")])
+    assert [(u.speaker, u.text) for u in found] == [("S2", "a b c d")]
+    assert [w.confidence for w in found[0].words] == pytest.approx([0.8, 0.8, 0.4, 0.4])
+    assert found[0].confidence == pytest.approx(0.6)
+
+
+def test_a_long_pause_starts_a_new_utterance() -> None:
+    words = said("a b") + said("c", start=2.5)
+    turns = [turn(0, 3, "S1")]
+    assert [u.text for u in utterances(words, turns)] == ["a b", "c"]
+    assert [u.text for u in utterances(words, turns, pause=2.0)] == ["a b c"]
+
+
+def test_words_far_from_every_turn_are_nobodys() -> None:
+    words = said("a") + said("b", start=5.0)
+    assert [(u.speaker, u.text) for u in utterances(words, [turn(0, 0.5, "S1")])] == [
+        ("S1", "a"),
+        (None, "b"),
+    ]
+
+
+def test_a_word_just_outside_its_turn_still_belongs_to_it() -> None:
+    assert attribute(said("a", start=1.0), [turn(0, 1, "S1"), turn(3, 4, "S2")], reach=0.5) == ["S1"]
+
+
+def test_without_turns_nobody_speaks() -> None:
+    assert [u.speaker for u in utterances(said("a b"), [])] == [None]
+
+
+def test_words_outside_the_clip_are_cut_or_dropped() -> None:
+    found = utterances(said("a b", start=9.75), [turn(9, 10, "S1")])
+    assert [(u.text, u.end) for u in found] == [("a", 10.0)]
+
+
+def test_no_words_no_utterances() -> None:
+    assert utterances((), [turn(0, 1, "S1")]) == ()
+
+
+def test_a_doubtful_language_is_no_language() -> None:
+    stage = Transcribe(FakeTranscriber())
+    found = stage.utterances(Speech(said("a"), "cy", 0.2), [turn(0, 1, "S1")], 10.0)
+    assert found[0].language is None
+
+
+def test_languages_without_spaces_are_joined_without_spaces() -> None:
+    stage = Transcribe(FakeTranscriber())
+    assert stage.utterances(Speech(said("你 好"), "zh", 0.9), [], 10.0)[0].text == "你好"
