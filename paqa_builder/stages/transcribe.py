@@ -37,6 +37,7 @@ class Transcribe(Stage):
     """Hears every clip once, as a whole: a recogniser needs the context that single turns lack.
 
     Words go to the speaker whose turn covers them, and become utterances: one speaker, no long pause.
+    A clip in which *diarize* found no turn is not heard at all: most of a sound event corpus is so.
     """
 
     name = "transcribe"
@@ -45,11 +46,14 @@ class Transcribe(Stage):
     Options = TranscribeOptions
 
     def run(self, views: Sequence[View]) -> list[tuple[Utterance, ...]]:
-        found = self.backend.run([self.heard(view, self.ear(view)) for view in views])
-        return [
-            self.utterances(speech, view.turns or (), view.info.duration)
-            for view, speech in zip(views, found, strict=True)
-        ]
+        # Where *diarize* heard nobody, a recogniser has nothing to find, and much to invent.
+        spoken = [view for view in views if view.turns is None or view.turns]
+        speeches = self.backend.run([self.heard(view, self.ear(view)) for view in spoken])
+        made = {
+            id(view): self.utterances(speech, view.turns or (), view.info.duration)
+            for view, speech in zip(spoken, speeches, strict=True)
+        }
+        return [made.get(id(view), ()) for view in views]
 
     def ear(self, view: View) -> Audio:
         rate = self.backend.sample_rate

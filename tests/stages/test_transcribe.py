@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from paqa_builder.backends import Speech
+import pytest
+import soundfile
+
+from paqa_builder.backends import Heard, Speech
 from paqa_builder.backends.fake import FakeTranscriber
-from paqa_builder.records import Origin, Turn, Utterance, Word
+from paqa_builder.records import Clip, Origin, Turn, Utterance, Word
+from paqa_builder.stages import View
 from paqa_builder.stages.transcribe import Transcribe, TranscribeOptions, attribute
+from paqa_builder.testing import tone_scene
 
 ORIGIN = Origin("diarize", "test", "1")
 
@@ -83,3 +88,24 @@ def test_a_doubtful_language_is_no_language() -> None:
 def test_languages_without_spaces_are_joined_without_spaces() -> None:
     stage = Transcribe(FakeTranscriber())
     assert stage.utterances(Speech(said("你 好"), "zh", 0.9), [], 10.0)[0].text == "你好"
+
+
+def test_where_nobody_speaks_nobody_listens(tmp_path: Path) -> None:
+    """Only a clip with turns, or one that was never diarized, is worth a recogniser's time."""
+    heard = []
+
+    class Counting(FakeTranscriber):
+        def transcribe(self, heard_clip: Heard) -> Speech:
+            heard.append(heard_clip)
+            return super().transcribe(heard_clip)
+
+    path = tmp_path / "a.wav"
+    tone = tone_scene(2.0, [("low", 0.0, 2.0)])
+    soundfile.write(path, tone.samples, tone.rate)
+    views = [
+        View(Clip("a", "folder", "train", str(path)), tmp_path, turns=turns)
+        for turns in ((), (turn(0, 2, "S1"),), None)
+    ]
+    found = Transcribe(Counting()).run(views)
+    assert len(heard) == 2
+    assert [bool(utterances) for utterances in found] == [False, True, True]
