@@ -126,8 +126,9 @@ class Failure:
 class Truth:
     """A corpus's own annotation of one clip; None for a layer that it does not annotate.
 
-    ``tags_complete`` says that a label absent from ``tags`` is absent from the clip, so that
-    it may serve as a wrong choice. ``vocabulary`` bounds what the annotators could have said.
+    ``tags_complete`` says that a label absent from ``tags`` is absent from the clip, so that it may
+    serve as a wrong choice. It holds for the labels that the annotators could give; others were
+    never looked for.
     """
 
     turns: tuple[Turn, ...] | None = None

@@ -1,0 +1,177 @@
+"""``fsd50k``: 51,197 Freesound clips labelled with 200 classes of AudioSet.
+
+Reads the official tree below the root: ``FSD50K.ground_truth/{dev,eval}.csv``,
+``FSD50K.{dev,eval}_audio/``, and, where they are there, ``FSD50K.ground_truth/vocabulary.csv`` and
+``FSD50K.metadata/{dev,eval}_clips_info_FSD50K.json`` for title, uploader and licence of each clip.
+
+Labels are clip-level and run from the leaf to the root of the ontology (not through a class with
+several parents, since a bell need not be a musical instrument). Those of *eval* are complete within
+the vocabulary; those of *dev* are right, but some may be missing.
+
+Source: Fonseca, Favory, Pons, Font, Serra, "FSD50K: An Open Dataset of Human-Labeled Sound Events",
+IEEE/ACM TASLP 30, 2022.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from paqa_builder import ontology
+from paqa_builder.errors import SourceError
+from paqa_builder.records import Clip, Tag, Truth
+from paqa_builder.sources import Source, SourceOptions
+from paqa_builder.sources.licenses import UNKNOWN, spdx
+
+if TYPE_CHECKING:
+    import pandas
+
+log = logging.getLogger(__name__)
+
+SPLIT_OF = {"train": "train", "val": "validation", "eval": "test"}
+
+
+class Fsd50kOptions(SourceOptions):
+    """Which halves of the corpus to list."""
+
+    subsets: tuple[Literal["dev", "eval"], ...] = Field(
+        ("dev", "eval"), min_length=1, description="dev (40,966 clips) or eval (10,231 clips) or both."
+    )
+
+
+class Fsd50k(Source):
+    """FSD50K in its official tree. A clip's id is its Freesound id."""
+
+    name: ClassVar[str] = "fsd50k"
+    revision: ClassVar[str] = "1.0"
+    Options = Fsd50kOptions
+
+    def clips(self) -> Iterator[Clip]:
+        seen: set[str] = set()
+        for subset in dict.fromkeys(self.options.subsets):
+            yield from self._subset(subset, seen)
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str] | None:
+        """The 200 classes by AudioSet name; None where ``vocabulary.csv`` is not there."""
+        path = self.root / "FSD50K.ground_truth" / "vocabulary.csv"
+        if not path.is_file():
+            return None
+        table = _read_csv(path, names=["index", "label", "mid"])
+        return frozenset(
+            tag.label
+            for row, mid in enumerate(table["mid"], start=1)
+            for tag in self._tags(mid, f"{path}, row {row}")
+        )
+
+    def _subset(self, subset: str, seen: set[str]) -> Iterator[Clip]:
+        path = self.root / "FSD50K.ground_truth" / f"{subset}.csv"
+        folder = self.root / f"FSD50K.{subset}_audio"
+        for needed in (path, folder):
+            if not needed.exists():
+                raise SourceError(f"{needed}: not there", mend=self._mend(subset))
+        table = self._table(path, ["fname", "labels", "mids", *(["split"] if subset == "dev" else [])])
+        infos = self._infos(subset)
+        self._count_unlisted(folder, set(table["fname"]))
+
+        truths: dict[str, Truth] = {}  # 51,197 clips share a few thousand label sets
+        splits = table["split"] if subset == "dev" else ["eval"] * len(table)
+        rows = zip(table["fname"], table["labels"], table["mids"], splits, strict=True)
+        for number, (name, labels, mids, split) in enumerate(rows, start=2):
+            where = f"{path}, row {number}"
+            if not name or name in seen:
+                raise SourceError(f"{where}, column 'fname': {name!r} is empty or has a row already")
+            seen.add(name)
+            if not mids or labels.count(",") != mids.count(","):
+                raise SourceError(f"{where}, column 'mids': not one for each label")
+            if split not in SPLIT_OF:
+                raise SourceError(f"{where}, column 'split': {split!r} is neither train nor val")
+            if mids not in truths:
+                truths[mids] = Truth(tags=self._tags(mids, where), tags_complete=subset == "eval")
+            yield self._clip(name, SPLIT_OF[split], folder, infos.get(name), truths[mids])
+
+    def _clip(self, name: str, split: str, folder: Path, info: dict[str, Any] | None, truth: Truth) -> Clip:
+        credit, terms = f"Freesound sound {name}", UNKNOWN
+        if info is not None:
+            title, uploader = info.get("title") or name, info.get("uploader") or "unknown"
+            credit = f'"{title}" by {uploader}, Freesound sound {name}'
+            terms = spdx(str(info.get("license") or ""))
+        return Clip(
+            id=name,
+            source=self.name,
+            split=split,
+            path=os.path.join(folder, f"{name}.wav"),
+            license=terms,
+            attribution=credit,
+            source_url=f"https://freesound.org/s/{name}/",
+            truth=truth,
+        )
+
+    def _tags(self, mids: str, where: str) -> tuple[Tag, ...]:
+        labels = []
+        for mid in filter(None, mids.split(",")):
+            label = ontology.by_mid().get(mid)
+            if label is None:
+                raise SourceError(f"{where}, column 'mids': AudioSet has no class {mid!r}")
+            labels.append(label.name)
+        return tuple(self.presence(label) for label in dict.fromkeys(labels))
+
+    @staticmethod
+    def _table(path: Path, columns: list[str]) -> pandas.DataFrame:
+        table = _read_csv(path)
+        for column in columns:
+            if column not in table:
+                raise SourceError(
+                    f"{path}: no column {column!r}; it has {', '.join(map(str, table.columns))}"
+                )
+        return table
+
+    def _infos(self, subset: str) -> dict[str, dict[str, Any]]:
+        """Title, uploader and licence of each clip, or nothing where the corpus came without."""
+        path = self.root / "FSD50K.metadata" / f"{subset}_clips_info_FSD50K.json"
+        if not path.exists():
+            log.warning("%s: not there, so the licence of each clip is unknown", path)
+            return {}
+        try:
+            infos = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{path}: cannot be read as JSON ({error})") from error
+        if not isinstance(infos, dict) or not all(isinstance(info, dict) for info in infos.values()):
+            raise SourceError(f"{path}: is not an object of objects, one a clip")
+        return infos
+
+    @staticmethod
+    def _count_unlisted(folder: Path, listed: set[str]) -> None:
+        found = {name[:-4] for name in os.listdir(folder) if name.endswith(".wav")}
+        if unlisted := len(found - listed):
+            log.warning("%s: %d files have no row in the ground truth and are left out", folder, unlisted)
+
+    def _mend(self, subset: str) -> str:
+        for inner in ("FSD50K", "fsd50k"):
+            if (self.root / inner / "FSD50K.ground_truth").is_dir():
+                return f"--root {self.root / inner}"
+        other = "eval" if subset == "dev" else "dev"
+        return f"unpack FSD50K's archives below {self.root}, or set the source's option subsets to [{other}]"
+
+
+def _read_csv(path: Path, **options: Any) -> pandas.DataFrame:
+    import pandas
+
+    try:
+        # Everything is text: an id is no number, and an empty cell is empty. Blank lines count as
+        # rows, so that row numbers are those of the file.
+        table = pandas.read_csv(
+            path, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig", **options
+        )
+    except (OSError, ValueError) as error:  # pandas' ParserError and UnicodeDecodeError are ValueErrors
+        raise SourceError(f"{path}: cannot be read as CSV ({str(error).strip()})") from error
+    if not isinstance(table.index, pandas.RangeIndex):
+        raise SourceError(f"{path}: its rows have more fields than its first line")
+    return table
