@@ -26,7 +26,14 @@ class Label:
 
 # Somebody talking, in any manner. These never count as environment: *diarize* and *transcribe*
 # speak for them, and a tagger that hears "Speech" in the background stem hears a leak.
-_SPEECH_ROOTS = ("Speech", "Shout", "Whispering", "Chatter", "Hubbub, speech noise, speech babble", "Human voice")
+_SPEECH_ROOTS = (
+    "Speech",
+    "Shout",
+    "Whispering",
+    "Chatter",
+    "Hubbub, speech noise, speech babble",
+    "Human voice",
+)
 
 # True of almost any recording, or a name for the recording itself: no evidence of an event.
 _VAGUE = frozenset(
@@ -140,7 +147,7 @@ def confusable(one: str, other: str) -> bool:
 
     So are kinds of one thing (church bell, jingle bell), and what ``data/confusable.yaml`` groups.
     """
-    if related(one, other) or other in siblings(one) and _share_a_thing(one, other):
+    if related(one, other) or (other in siblings(one) and _share_a_thing(one, other)):
         return True
     return any(_in(one, group) and _in(other, group) for group in chain.from_iterable(_groups().values()))
 

@@ -1,0 +1,118 @@
+"""Choices: the right one, and wrong ones that are proved false and look no different."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from paqa_builder import ontology
+from paqa_builder.qa.corpus import Corpus
+from paqa_builder.qa.draw import digest, shuffled
+from paqa_builder.qa.facts import Fact, Form, Kind, Verdict
+from paqa_builder.qa.reading import Reading
+from paqa_builder.qa.wording import choice_of_label, label_of_choice, tokens
+
+# How many of the corpus's candidates to judge before giving up on a question.
+_PATIENCE = 200
+# Wrong quotes differ from the answer by at most this many words, where the scene has such.
+_LENGTH = 2
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The choices in the order of the question, each with the verdict on it."""
+
+    texts: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def index(self) -> int:
+        """Where the right one is."""
+        return next(n for n, verdict in enumerate(self.verdicts) if verdict.true)
+
+
+def choose(
+    reading: Reading, kind: Kind, fact: Fact, text: str, corpus: Corpus, wanted: int, *key: object
+) -> Choices | None:
+    """Finds the choices for the question ``text`` on ``fact``; None where too few can be proved.
+
+    Wrong choices come from the scene first (said by another, heard at another time), then from the
+    corpus. Sounds and quotes always get ``wanted`` choices; only where the wrong ones must all be
+    heard (``fact.answer`` is None) there may be three. Other forms have as many as there are.
+    """
+    found: dict[str, Verdict] = {}
+
+    def offer(candidate: str, truth: bool) -> bool:
+        if in_question(kind.form, candidate, text):
+            return False
+        if any(too_close(kind.form, candidate, other) for other in found):
+            return False
+        verdict = kind.judge(reading, fact.about, candidate)
+        if verdict.true is truth:
+            found[candidate] = verdict
+        return verdict.true is truth
+
+    if fact.answer is not None and not offer(fact.answer, True):
+        return None
+    rest = wanted - 1 if fact.answer is None else wanted
+    for candidate in _own(kind, fact, *key):
+        if len(found) < rest:
+            offer(candidate, False)
+    drawn = islice(_pool(reading, kind, fact, corpus, *key), _PATIENCE)
+    pool = (candidate for candidate in drawn if not _kin(kind.form, candidate, found))
+    if fact.answer is None:
+        if len(found) < 2 or not any(offer(candidate, True) for candidate in pool):
+            return None
+    else:
+        for candidate in pool:
+            if len(found) == wanted:
+                break
+            offer(candidate, False)
+        if kind.form in (Form.SOUND, Form.QUOTE) and len(found) < wanted:
+            return None
+    if len(found) < 2:
+        return None
+    texts = shuffled(found, "shuffle", *key)
+    return Choices(tuple(texts), tuple(found[text] for text in texts))
+
+
+def too_close(form: Form, one: str, other: str) -> bool:
+    """True if two choices are the same to the eye, or one is a kind of the other."""
+    if tokens(one) == tokens(other):
+        return True
+    return form is Form.SOUND and ontology.related(label_of_choice(one), label_of_choice(other))
+
+
+def _kin(form: Form, candidate: str, found: Iterable[str]) -> bool:
+    """True if a sound could be taken for one that is already among the choices.
+
+    No wrong choice is ever kin to what is heard. If wrong choices could be kin to each other, the
+    one without kin would be the answer.
+    """
+    label = label_of_choice(candidate)
+    return form is Form.SOUND and any(ontology.confusable(label, label_of_choice(o)) for o in found)
+
+
+def in_question(form: Form, choice: str, question: str) -> bool:
+    """True if the question already says the choice; numbers and speakers may well occur in it."""
+    if form not in (Form.SOUND, Form.QUOTE):
+        return False
+    return f" {' '.join(tokens(choice))} " in f" {' '.join(tokens(question))} "
+
+
+def _own(kind: Kind, fact: Fact, *key: object) -> list[str]:
+    if kind.form is not Form.QUOTE or fact.answer is None:
+        return shuffled(fact.own, "own", *key)
+    length = len(tokens(fact.answer))
+    near = [text for text in fact.own if abs(len(tokens(text)) - length) <= _LENGTH]
+    return sorted(near, key=lambda text: (abs(len(tokens(text)) - length) > 1, digest("own", *key, text)))
+
+
+def _pool(reading: Reading, kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
+    if kind.form is Form.SOUND:
+        return map(choice_of_label, corpus.draw_labels("pool", *key))
+    if kind.form is Form.QUOTE and fact.answer is not None:
+        length = len(tokens(fact.answer))
+        return corpus.draw_phrases(reading.scene.clip.split, length, "pool", *key)
+    return iter(())

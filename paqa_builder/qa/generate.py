@@ -1,0 +1,161 @@
+"""From a scene to its questions.
+
+Each template asks about its facts in an order given by their hashes, so nothing that one template
+does changes what another one does. Only the cap per clip makes templates compete. It is dealt out
+in rounds, each skill giving one question a round, ranked by hash: a new template can take a place
+from the last ones chosen, but never changes a question that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from paqa_builder.errors import ConfigError
+from paqa_builder.qa import draw, grammar
+from paqa_builder.qa.choices import Choices, choose
+from paqa_builder.qa.corpus import Corpus
+from paqa_builder.qa.facts import Fact, kind
+from paqa_builder.qa.options import QaOptions
+from paqa_builder.qa.question import Evidence, Question
+from paqa_builder.qa.reading import Reading
+from paqa_builder.qa.templates import Template, render
+from paqa_builder.qa.trace import trace_of
+from paqa_builder.records import Scene
+
+
+def generate(
+    scene: Scene,
+    corpus: Corpus,
+    templates: Sequence[Template],
+    options: QaOptions | None = None,
+    seed: int = 0,
+) -> list[Question]:
+    """Asks what can be asked about one clip, within the options' limits.
+
+    A function of its arguments alone. The order of ``templates`` does not matter.
+
+    Returns:
+        Questions by template, then number; none where nothing is known or sure enough.
+
+    Raises:
+        ConfigError: The options name a template or a fact that does not exist.
+    """
+    options = options or QaOptions()
+    if scene.audio is None:
+        return []
+    reading = Reading(scene, options.thresholds)
+    found = [
+        question
+        for template in select(templates, options)
+        for question in _questions(reading, corpus, template, options, seed)
+    ]
+    chosen = _deal(found, options.per_clip, seed)
+    return sorted(chosen, key=lambda q: (q.template, q.id))
+
+
+def select(templates: Iterable[Template], options: QaOptions) -> list[Template]:
+    """The templates that the options leave, by name.
+
+    Raises:
+        ConfigError: The options name a template or a fact that does not exist.
+    """
+    by_name = {template.name: template for template in templates}
+    for name in (*options.include, *options.exclude, *options.share):
+        if name not in by_name:
+            raise ConfigError(f"no template is called {name!r}", mend="paqa ls templates")
+    for name in options.min_confidence:
+        kind(name)
+    return [
+        by_name[name]
+        for name in sorted(by_name)
+        if name not in options.exclude and (not options.include or name in options.include)
+    ]
+
+
+def asked(reading: Reading, template: Template, options: QaOptions) -> list[Fact]:
+    """The facts of a scene that a template may ask about."""
+    least = options.min_confidence.get(template.fact, 0.0)
+    return [
+        fact
+        for fact in kind(template.fact).facts(reading)
+        if fact.confidence >= least and template.asks(fact)
+    ]
+
+
+def question_id(reading: Reading, template: Template, n: int) -> str:
+    """A question's name: the same for the same clip, template and number, whatever the seed."""
+    return f"q-{draw.digest(*reading.clip_key, template.name, n)}"
+
+
+def evidence_of(fact: Fact, choices: Choices) -> tuple[Evidence, ...]:
+    """All records that prove the answer right and the others wrong, each once, in time order."""
+    items = {*fact.evidence, *(e for verdict in choices.verdicts for e in verdict.evidence)}
+    return tuple(
+        sorted(items, key=lambda e: (e.record == "layer", e.start, e.end, e.record, e.value, e.origin))
+    )
+
+
+def provenance_of(evidence: Iterable[Evidence]) -> tuple[str, ...]:
+    """Who made the records, sorted."""
+    return tuple(sorted({item.origin for item in evidence}))
+
+
+def _questions(
+    reading: Reading, corpus: Corpus, template: Template, options: QaOptions, seed: int
+) -> Iterator[Question]:
+    of = kind(template.fact)
+    key = (seed, *reading.clip_key, template.name)
+    if draw.unit("share", *key) >= options.share.get(template.name, 1.0):
+        return
+    facts = asked(reading, template, options)
+    made = 0
+    seen: set[str] = set()
+    for fact in sorted(facts, key=lambda fact: draw.digest("fact", *key, fact.key)):
+        if made == options.per_template:
+            return
+        if options.balance and fact.answer is not None and of.form.closed:
+            share = corpus.share_kept(of.name, fact.group, fact.answer)
+            if draw.unit("balance", *key, fact.key) >= share:
+                continue
+        text = render(draw.pick(template.phrasings, "phrasing", *key, made), fact.slots)
+        # The same words about another fact ("what does the second speaker say?") are no new question.
+        if text in seen:
+            continue
+        choices = choose(reading, of, fact, text, corpus, options.choices, *key, made)
+        if choices is None:
+            continue
+        yield _question(reading, template, fact, choices, text, made)
+        seen.update(template.questions(fact))
+        made += 1
+
+
+def _question(
+    reading: Reading, template: Template, fact: Fact, choices: Choices, text: str, n: int
+) -> Question:
+    name = question_id(reading, template, n)
+    evidence = evidence_of(fact, choices)
+    return Question(
+        id=name,
+        question=text,
+        choices=choices.texts,
+        answer=choices.texts[choices.index],
+        answer_index=choices.index,
+        skill=template.skill,
+        level=template.level,
+        trace=grammar.write(trace_of(reading, template, fact, choices, name)),
+        evidence=evidence,
+        clip_id=reading.scene.clip.id,
+        template=template.name,
+        provenance=provenance_of(evidence),
+    )
+
+
+def _deal(questions: list[Question], limit: int, seed: int) -> list[Question]:
+    """Takes ``limit`` questions in rounds of one a skill, best rank (a hash) first."""
+    ranked = sorted(questions, key=lambda q: draw.digest("deal", seed, q.id))
+    by_skill: dict[str, int] = {}
+    rounds = []
+    for n, question in enumerate(ranked):
+        round_ = by_skill[question.skill] = by_skill.get(question.skill, -1) + 1
+        rounds.append((round_, n, question))
+    return [question for _, _, question in sorted(rounds, key=lambda item: item[:2])[:limit]]

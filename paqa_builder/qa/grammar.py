@@ -1,0 +1,183 @@
+"""The grammar of a trace: writer, parser and validator. Nothing else knows the tags.
+
+::
+
+    <THINK>
+    <PLANNING>what to listen for</PLANNING>
+    <CAPTION>
+    <ENV>events</ENV>
+    <SPEAKER>who speaks when</SPEAKER>
+    <ASR>what is said</ASR>
+    <DESCRIPTION>the whole in a sentence</DESCRIPTION>
+    </CAPTION>
+    <REASONING>from evidence to answer</REASONING>
+    <SUMMARY>in short</SUMMARY>
+    </THINK>
+    <RESPONSE>the answer</RESPONSE>
+
+and optionally, together, ``<REFLECT>`` and ``<FINAL_ANSWER>`` after it, where the first response is
+reconsidered. The elements come in this order, each exactly once; between them there is only white
+space. Text within an element is kept to the character: ``<`` is written ``&lt;``, and ``&`` is
+written ``&amp;`` only where it would otherwise read as one of these two.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Containers hold only elements, leaves hold only text; in the order of the text.
+_TREE: dict[str, tuple[str, ...]] = {
+    "THINK": ("PLANNING", "CAPTION", "REASONING", "SUMMARY"),
+    "CAPTION": ("ENV", "SPEAKER", "ASR", "DESCRIPTION"),
+}
+_TOP = ("THINK", "RESPONSE", "REFLECT", "FINAL_ANSWER")
+_OPTIONAL = ("REFLECT", "FINAL_ANSWER")
+LEAVES = (
+    "PLANNING", "ENV", "SPEAKER", "ASR", "DESCRIPTION", "REASONING", "SUMMARY", "RESPONSE",
+    "REFLECT", "FINAL_ANSWER",
+)  # fmt: skip
+TAGS = (*_TREE, *LEAVES)
+
+_TAG = re.compile(r"<(/?)([A-Za-z_]+)>")
+_ESCAPE = re.compile(r"<|&(?=(?:lt|amp);)")
+_UNESCAPE = re.compile(r"&(lt|amp);")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The texts of a trace, unescaped. ``reflect`` and ``final_answer`` come together or not at all."""
+
+    planning: str
+    env: str
+    speaker: str
+    asr: str
+    description: str
+    reasoning: str
+    summary: str
+    response: str
+    reflect: str | None = None
+    final_answer: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.reflect is None) != (self.final_answer is None):
+            raise ValueError("a trace has both REFLECT and FINAL_ANSWER, or neither")
+
+    @property
+    def answer(self) -> str:
+        """What the trace ends on."""
+        return self.response if self.final_answer is None else self.final_answer
+
+
+class TraceError(ValueError):
+    """A text is no trace. ``problems`` says why, one sentence each, with the place."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def escape(text: str) -> str:
+    """Makes a text harmless within an element."""
+    return _ESCAPE.sub(lambda m: "&lt;" if m[0] == "<" else "&amp;", text)
+
+
+def unescape(text: str) -> str:
+    """Undoes :func:`escape`."""
+    return _UNESCAPE.sub(lambda m: "<" if m[1] == "lt" else "&", text)
+
+
+def write(trace: Trace) -> str:
+    """Writes a trace out; :func:`parse` gives the same trace back."""
+
+    def element(tag: str) -> str | None:
+        if tag in _TREE:
+            return "\n".join([f"<{tag}>", *filter(None, map(element, _TREE[tag])), f"</{tag}>"])
+        text = getattr(trace, tag.lower())
+        return None if text is None else f"<{tag}>{escape(text)}</{tag}>"
+
+    return "\n".join(filter(None, map(element, _TOP)))
+
+
+def parse(text: str) -> Trace:
+    """Reads a trace.
+
+    Raises:
+        TraceError: The text does not follow the grammar.
+    """
+    problems, found = _read(text)
+    if problems:
+        raise TraceError(problems)
+    return Trace(**{tag.lower(): found[tag] for tag in LEAVES if tag in found})
+
+
+def validate(text: str) -> list[str]:
+    """Says what keeps a text from being a trace; an empty list if it is one."""
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[list[str], dict[str, str]]:
+    """Reads as far as the text makes sense: the problems, and the texts of the leaves."""
+    problems: list[str] = []
+    found: dict[str, str] = {}
+    children: dict[str, list[str]] = {"": []}
+    path: list[str] = []
+    at = 0
+    for match in _TAG.finditer(text):
+        closing, tag = match[1] == "/", match[2]
+        between, offset = text[at : match.start()], match.start()
+        at = match.end()
+        if tag not in TAGS:
+            problems.append(f"{_place(text, offset)}: unknown tag {match[0]}")
+            continue
+        inside = path[-1] if path else ""
+        if inside in LEAVES:
+            if not (closing and tag == inside):
+                problems.append(
+                    f"{_place(text, offset)}: {match[0]} inside <{inside}>, which holds only text"
+                )
+                return problems, found
+            found[tag] = unescape(between)
+            if not between.strip():
+                problems.append(f"{_place(text, offset)}: <{tag}> is empty")
+            path.pop()
+            continue
+        if between.strip():
+            problems.append(f"{_place(text, offset)}: text outside the elements: {between.strip()[:40]!r}")
+        if closing:
+            if tag != inside:
+                problems.append(f"{_place(text, offset)}: {match[0]} closes nothing that is open here")
+                return problems, found
+            path.pop()
+            continue
+        siblings = children.setdefault(inside, [])
+        if tag in siblings:
+            problems.append(f"{_place(text, offset)}: a second <{tag}>")
+        siblings.append(tag)
+        path.append(tag)
+    if path:
+        problems.append(f"{_place(text, len(text))}: <{path[-1]}> is never closed")
+    elif text[at:].strip():
+        problems.append(f"{_place(text, at)}: text outside the elements: {text[at:].strip()[:40]!r}")
+    for parent, wanted in (("", _TOP), *_TREE.items()):
+        if parent == "" or parent in children or any(parent in seen for seen in children.values()):
+            problems += _compare(parent, wanted, children.get(parent, []))
+    return problems, found
+
+
+def _compare(parent: str, wanted: tuple[str, ...], seen: list[str]) -> list[str]:
+    where = f"<{parent}>" if parent else "the trace"
+    problems = [f"<{tag}> does not belong in {where}" for tag in seen if tag not in wanted]
+    known = [tag for tag in dict.fromkeys(seen) if tag in wanted]
+    problems += [f"{where} lacks <{tag}>" for tag in wanted if tag not in known and tag not in _OPTIONAL]
+    if len({tag in known for tag in _OPTIONAL if tag in wanted}) == 2:
+        problems.append("REFLECT and FINAL_ANSWER come together or not at all")
+    order = [tag for tag in wanted if tag in known]
+    if known != order:
+        problems.append(f"{where} has {', '.join(known)} where the order is {', '.join(order)}")
+    return problems
+
+
+def _place(text: str, offset: int) -> str:
+    line = text.count("\n", 0, offset) + 1
+    return f"line {line}, column {offset - (text.rfind(chr(10), 0, offset) + 1) + 1}"

@@ -1,0 +1,74 @@
+"""Settings of the question stage: how many, of which kind, and how sure one must be."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Thresholds(BaseModel):
+    """How sure, and by how much. Seconds and scores; below them a fact abstains.
+
+    Ground truth is always sure; margins (in seconds) hold for it too, because nobody hears that
+    one sound starts 50 ms before another.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event: float = Field(
+        default=0.75, ge=0, le=1, description="A model's tag counts as heard from this score."
+    )
+    voice_event: float = Field(
+        default=0.85,
+        ge=0,
+        le=1,
+        description="The same for laughter, coughs and the like beside speech, which leaks.",
+    )
+    event_edge: float = Field(
+        default=1.0, ge=0, description="A model's onset or offset may be this many seconds off."
+    )
+    turn: float = Field(
+        default=0.6, ge=0, le=1, description="Every turn of a second or more is at least this sure."
+    )
+    handover: float = Field(
+        default=0.15,
+        ge=0,
+        description="Where a model lets two voices meet this closely, it may have cut one voice in two.",
+    )
+    word: float = Field(default=0.7, ge=0, le=1, description="Every word of a quote is at least this sure.")
+    speaker_seconds: float = Field(
+        default=1.5, ge=0, description="A model's speaker with less speech than this may be a phantom."
+    )
+    order: float = Field(default=0.5, ge=0, description="Two onsets this far apart have an order.")
+    longer_seconds: float = Field(default=1.0, ge=0, description="Longest means longer by this much ...")
+    longer_share: float = Field(default=0.25, ge=0, description="... and by this share of the shorter one.")
+    more_words: int = Field(default=5, ge=1, description="More words means more by this many, and by 40 %.")
+    together: float = Field(default=0.8, ge=0, description="Two things that happen together do so this long.")
+    apart: float = Field(default=0.4, ge=0, description="Two things that never meet stay this far apart.")
+    overlap: float = Field(
+        default=0.4, ge=0, description="Voices overlap if they do so this long in one stretch."
+    )
+    soon: float = Field(default=4.0, ge=0, description="'Right after' ends after this many seconds.")
+
+
+class QaOptions(BaseModel):
+    """The question stage's settings. Unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_clip: int = Field(default=8, ge=1, description="At most this many questions on one clip.")
+    per_template: int = Field(default=1, ge=1, description="At most this many from one template on one clip.")
+    choices: int = Field(
+        default=4, ge=2, le=8, description="Choices per question, where the fact has as many."
+    )
+    include: tuple[str, ...] = Field(default=(), description="Only these templates; empty for all.")
+    exclude: tuple[str, ...] = Field(default=(), description="Not these templates.")
+    share: dict[str, float] = Field(
+        default={}, description="By template: the share of its questions to keep, from 0 to 1."
+    )
+    min_confidence: dict[str, float] = Field(
+        default={}, description="By fact: abstain where its weakest evidence is less sure than this."
+    )
+    balance: bool = Field(
+        default=True, description="Thin out frequent answers to closed questions (yes/no, counts, speakers)."
+    )
+    thresholds: Thresholds = Field(default_factory=Thresholds)

@@ -1,0 +1,111 @@
+"""The corpus's pools: the same in any order and any division, and bounded."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+
+from scenes_made import kitchen, many
+
+from paqa_builder.ontology import confusable
+from paqa_builder.qa import Corpus
+from paqa_builder.qa.corpus import COMMON, ENOUGH, PHRASES_PER_LENGTH
+from paqa_builder.qa.draw import below, pick
+from paqa_builder.qa.examples import scene_of
+from paqa_builder.qa.templates import MiniScene
+from paqa_builder.qa.wording import tokens
+
+SCENES = many(60)
+WHOLE = Corpus.of(SCENES)
+
+
+def test_order_and_division_do_not_matter() -> None:
+    assert Corpus.of(SCENES[::-1]) == WHOLE
+    assert Corpus.of(SCENES[:13]).merge(Corpus.of(SCENES[13:])) == WHOLE
+    assert Corpus.of([]).merge(WHOLE) == WHOLE
+
+
+def test_it_survives_json_and_says_the_same_bytes() -> None:
+    text = json.dumps(WHOLE.to_json())
+    again = Corpus.from_json(json.loads(text))
+    assert again == WHOLE
+    assert json.dumps(again.to_json()) == text
+    assert json.dumps(Corpus.of(SCENES[::-1]).to_json()) == text
+
+
+def test_phrases_are_bounded() -> None:
+    words = [
+        "alder",
+        "birch",
+        "cedar",
+        "elm",
+        "fir",
+        "hazel",
+        "larch",
+        "maple",
+        "oak",
+        "pine",
+        "rowan",
+        "spruce",
+    ]
+    scenes = [
+        scene_of(
+            MiniScene(
+                turns=[(0.5, 5.0, "S1")],
+                utterances=[(0.5, 5.0, "S1", " ".join(words[below(12, n, k)] for k in range(5)))],
+            ),
+            f"c{n}",
+        )
+        for n in range(3 * PHRASES_PER_LENGTH)
+    ]
+    corpus = Corpus.of(scenes)
+    assert len(corpus.phrases["train"][5]) == PHRASES_PER_LENGTH
+    assert Corpus.of(scenes[:400]).merge(Corpus.of(scenes[400:])) == corpus
+
+
+def test_of_two_sounds_either_is_right_as_often() -> None:
+    # Three that can be taken for one another, three that cannot.
+    shares = {"Dog": 20, "Cat": 15, "Sheep": 10, "Church bell": 25, "Typing": 18, "Chainsaw": 12}
+    corpus = Corpus(labels=shares)
+    right, wrong = Counter[str](), Counter[str]()
+    answers = [label for label, count in shares.items() for _ in range(count)]
+    for n in range(15_000):
+        answer = pick(answers, "answer", n)
+        drawn = corpus.draw_labels(n)
+        other = next(label for label in drawn if not confusable(label, answer))
+        right[answer] += 1
+        wrong[other] += 1
+    for label in shares:
+        assert abs(right[label] / (right[label] + wrong[label]) - 0.5) < 0.03, (label, right, wrong)
+
+
+def test_each_label_is_drawn_once_and_common_ones_come_last() -> None:
+    drawn = list(WHOLE.draw_labels("key"))
+    assert len(drawn) == len(set(drawn))
+    own = len(WHOLE.labels)
+    assert set(drawn[:own]) == set(WHOLE.labels)
+    assert set(COMMON) <= set(drawn)
+    assert list(Corpus().draw_labels("key"))  # the smallest corpus still has wrong choices
+
+
+def test_phrases_come_from_the_same_split_nearest_in_length_first() -> None:
+    pool = WHOLE.phrases["train"]
+    lengths = [len(tokens(p)) for p in itertools.islice(WHOLE.draw_phrases("train", 4, "key"), len(pool[4]))]
+    assert set(lengths) == {4}
+    foreign = set(itertools.islice(WHOLE.draw_phrases("test", 4, "key"), 12))
+    assert not foreign & {text for texts in pool.values() for text in texts}
+
+
+def test_frequent_answers_are_thinned_to_the_rarest() -> None:
+    corpus = Corpus(answers={"voices_overlap": {"Yes": 90, "No": 10}, "k/of 3": {"a": 60, "b": 38, "c": 2}})
+    assert corpus.share_kept("voices_overlap", "", "Yes") == 10 / 90
+    assert corpus.share_kept("voices_overlap", "", "No") == 1.0
+    assert corpus.share_kept("k", "of 3", "a") == 38 / 60
+    assert corpus.share_kept("k", "of 3", "c") == 1.0
+    few = Corpus(answers={"voices_overlap": {"Yes": ENOUGH - 2, "No": 1}})
+    assert few.share_kept("voices_overlap", "", "Yes") == 1.0
+
+
+def test_only_what_could_be_an_answer_counts() -> None:
+    assert set(Corpus.of([kitchen()]).labels) == {"Dog", "Church bell"}
