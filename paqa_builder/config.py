@@ -21,6 +21,10 @@ from paqa_builder.errors import ConfigError
 from paqa_builder.records import STAGES, StageName
 
 
+_FILE = "_file"
+"""Under this name :func:`load` hands a file's content to :class:`Config`."""
+
+
 class StageConfig(BaseModel):
     """One stage's part of the configuration. ``backend: none`` leaves the stage out."""
 
@@ -35,7 +39,10 @@ class Config(BaseSettings):
     """Everything that decides what a build makes, and where."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PAQA_", env_nested_delimiter="__", extra="forbid", nested_model_default_partial_update=True
+        env_prefix="PAQA_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
 
     source: str | None = Field(None, description="Name of a source; `paqa ls sources` lists them.")
@@ -79,7 +86,7 @@ class Config(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         assert isinstance(init_settings, InitSettingsSource)
         flags = dict(init_settings.init_kwargs)
-        file_data = flags.pop("_file_data", {})
+        file_data = flags.pop(_FILE, {})
         chosen = flags.get("preset") or env_settings().get("preset") or file_data.get("preset") or "cpu"
         return (
             InitSettingsSource(settings_cls, init_kwargs=flags),
@@ -119,9 +126,11 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Co
     """
     said = {key: value for key, value in (flags or {}).items() if value is not None}
     try:
-        config = Config(**said, _file_data=_read_yaml(file) if file else {})
+        config = Config(**said, **{_FILE: _read_yaml(file) if file else {}})
     except ValidationError as error:
-        where = f" (from the command line, PAQA_* or {file})" if file else " (from the command line or PAQA_*)"
+        where = (
+            f" (from the command line, PAQA_* or {file})" if file else " (from the command line or PAQA_*)"
+        )
         lines = [f"{'.'.join(map(str, e['loc']))}: {_explain(e)}" for e in error.errors()]
         raise ConfigError("configuration" + where + ":\n  " + "\n  ".join(lines)) from error
     missing = [stage for stage in STAGES if stage not in config.stages]
@@ -146,7 +155,11 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
 def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
-        return f"unknown key; there are: {', '.join(sorted(Config.model_fields))}" if len(error["loc"]) == 1 else "unknown key"
+        return (
+            f"unknown key; there are: {', '.join(sorted(Config.model_fields))}"
+            if len(error["loc"]) == 1
+            else "unknown key"
+        )
     return f"{error['msg']} (got {error['input']!r})"
 
 

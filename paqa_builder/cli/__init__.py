@@ -1,0 +1,58 @@
+"""The ``paqa`` command. One file per command; this one puts them together.
+
+Data goes to stdout, everything else to stderr. Exit codes are those of
+:class:`~paqa_builder.errors.ExitCode`. Nothing heavy is imported before a command needs it, so that
+``paqa --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from paqa_builder import __version__
+from paqa_builder.cli import build, doctor, explain, fetch, inspect, ls, plan, push, status, try_
+from paqa_builder.cli.common import guard, paragraphs
+
+app = typer.Typer(
+    name="paqa",
+    help="Turns raw audio into question answering data whose every answer can be proved.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+_MAKE, _LOOK, _HELP = "Make data", "Look at it", "Get ready"
+for name, command, panel in (
+    ("build", build.build, _MAKE),
+    ("plan", plan.plan, _MAKE),
+    ("status", status.status, _MAKE),
+    ("push", push.push, _MAKE),
+    ("inspect", inspect.inspect, _LOOK),
+    ("explain", explain.explain, _LOOK),
+    ("ls", ls.ls, _LOOK),
+    ("doctor", doctor.doctor, _HELP),
+    ("fetch", fetch.fetch, _HELP),
+    ("try", try_.try_, _HELP),
+):
+    app.command(name, rich_help_panel=panel, help=paragraphs(command))(guard(command))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"paqa-builder {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the ``paqa`` script."""
+    app()

@@ -1,0 +1,204 @@
+"""``paqa build``: audio in, shards out."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from paqa_builder.cli import common, explain
+from paqa_builder.cli.common import (
+    ConfigOption,
+    JobsOption,
+    JsonOption,
+    LimitOption,
+    OutOption,
+    PluginOption,
+    PresetOption,
+    RootOption,
+    SeedOption,
+    SourceOption,
+    WorkOption,
+)
+from paqa_builder.errors import ExitCode
+
+if TYPE_CHECKING:
+    from paqa_builder.build import BuildReport
+    from paqa_builder.perceive import StageReport
+    from paqa_builder.work import Done
+
+_SHOWN_FAILURES = 10
+
+
+def build(
+    source: SourceOption = None,
+    root: RootOption = None,
+    limit: LimitOption = None,
+    out: OutOption = None,
+    work: WorkOption = None,
+    config: ConfigOption = None,
+    preset: PresetOption = None,
+    plugin: PluginOption = None,
+    jobs: JobsOption = None,
+    seed: SeedOption = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Try clips that failed before once more.", rich_help_panel="How"),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a data set: separate, diarize, tag, transcribe, ask, write shards.
+
+    Interrupted or killed, run the same command again: it goes on where it was. A clip that fails
+    becomes an error row and never stops the build (exit code 3). Settings come from flags, then
+    PAQA_* variables (PAQA_JOBS=4), then --config, then --preset.
+
+    [dim]Examples:[/]
+
+    paqa build --source folder --root recordings --out shards
+
+    paqa build --source fsd50k --root FSD50K --out shards --limit 100
+
+    paqa build --config build.yaml --plugin my_corpus.py --source my_corpus --root data
+    """
+    from paqa_builder.build import build as run
+    from paqa_builder.build import exit_error
+
+    settings = common.configure(
+        source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
+        plugin=plugin, jobs=jobs, seed=seed,
+    )  # fmt: skip
+    with Progress() as progress:
+        report = run(settings, progress, retry_failed=retry_failed)
+    if as_json:
+        common.print_json(_json(report))
+    else:
+        _show(report)
+    error = exit_error(report)
+    if error:
+        raise error
+    if report.failures:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+class Progress:
+    """One line a stage on stderr: clips done, speed, time left. Plain lines where nobody watches."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self._bars = Bars(
+            TextColumn("{task.description:<11}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=common.err,
+            disable=not common.err.is_terminal,
+        )
+        self._task: Any = None
+        self._heard = self._began = self._spoke = 0.0
+        self._reused = 0
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def begin(self, stage: str, clips: int, done: int) -> None:
+        self._task = self._bars.add_task(stage, total=clips, completed=done, speed="")
+        self._heard, self._reused = 0.0, done
+        self._began = self._spoke = time.monotonic()
+
+    def advance(self, stage: str, done: Done) -> None:
+        self._heard += done.audio_seconds
+        took = time.monotonic() - self._began
+        speed = f"{self._heard / took:.1f}× real time" if self._heard and took else ""
+        self._bars.update(self._task, advance=done.clips, speed=speed)
+        # A log file wants a sign of life, not a bar.
+        if self._bars.disable and time.monotonic() - self._spoke > 30:
+            self._spoke = time.monotonic()
+            task = next(t for t in self._bars.tasks if t.id == self._task)
+            done_here = task.completed - self._reused
+            left = common.seconds(((task.total or 0) - task.completed) * took / done_here)
+            common.err.print(f"{stage:<11} {task.completed:.0f}/{task.total:.0f} clips, {speed}, {left} left")
+
+    def end(self, report: StageReport) -> None:
+        self._bars.update(self._task, completed=report.clips + report.reused)
+        if self._bars.disable:
+            common.err.print(stage_line(report))
+
+
+def stage_line(report: StageReport) -> str:
+    """One finished stage in one line."""
+    if not report.clips:
+        return f"{report.name:<11} {report.reused} clips, already done"
+    text = f"{report.name:<11} {report.clips} clips in {common.seconds(report.wall_seconds)}"
+    if report.audio_seconds:
+        text += f" ({report.audio_seconds / max(report.wall_seconds, 1e-9):.1f}× real time)"
+    if report.failed:
+        text += f", {report.failed} failed"
+    return text
+
+
+def _show(report: BuildReport) -> None:
+    summary = report.summary
+    total = sum(summary.questions.values())
+    table = Table(box=None, header_style="bold", show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    clips = f"{sum(summary.clips.values())} ({common.seconds(sum(summary.seconds.values()))} of audio)"
+    table.add_row("clips", clips)
+    table.add_row("speakers", _counted(summary.speakers, "with {}"))
+    table.add_row("events", _counted(summary.events, "{}", most=6))
+    table.add_row("questions", f"{total} on {summary.asked_about} clips")
+    for skill, count in summary.skills.most_common():
+        table.add_row("", f"{count:>4}  {skill}")
+    table.add_row(
+        "refused",
+        str(sum(report.quarantined.values())) if report.quarantined else "none: every answer was proved",
+    )
+    table.add_row("failures", _counted(summary.failures, "{}") if report.failures else "none")
+    common.err.print(table)
+    for clip, failure in report.failures[:_SHOWN_FAILURES]:
+        common.err.print(
+            f"  [red]{escape(failure.stage)}[/] {escape(clip)}: {escape(failure.message)}", soft_wrap=True
+        )
+    if len(report.failures) > _SHOWN_FAILURES:
+        common.err.print(
+            f"  … and {len(report.failures) - _SHOWN_FAILURES} more, in the scenes' column `failures`"
+        )
+    state = "already up to date" if report.unchanged else "written"
+    common.err.print(f"shards {state}: [bold]{escape(str(report.config.out))}[/]", soft_wrap=True)
+    if summary.example:
+        common.err.print("\none of the questions, with its evidence:\n")
+        explain.show(summary.example, common.err)
+
+
+def _counted(counter: Any, phrase: str, most: int | None = None) -> str:
+    pairs = [f"{count} {phrase.format(name)}" for name, count in counter.most_common(most)]
+    rest = len(counter) - len(pairs)
+    return ", ".join(pairs) + (f", {rest} more kinds" if rest > 0 else "") or "none"
+
+
+def _json(report: BuildReport) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    summary = report.summary
+    return {
+        "out": str(report.config.out),
+        "unchanged": report.unchanged,
+        "clips": dict(summary.clips),
+        "questions": dict(summary.questions),
+        "skills": dict(summary.skills),
+        "levels": dict(summary.levels),
+        "quarantined": dict(report.quarantined),
+        "failures": [{"clip": clip, **asdict(failure)} for clip, failure in report.failures],
+        "stages": [asdict(stage) | {"rtf": stage.rtf} for stage in report.stages],
+    }

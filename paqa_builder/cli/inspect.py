@@ -1,0 +1,117 @@
+"""``paqa inspect``: a clip's scene as a timeline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from paqa_builder.cli import common
+from paqa_builder.cli.common import JsonOption, ShardsOption
+from paqa_builder.ontology import is_event
+
+_BAR, _CERTAIN, _SURE = "█", 0.7, 0.3
+_NAME_WIDTH = 18
+
+
+def inspect(
+    clip: Annotated[str, typer.Argument(help="A clip's id, or the unique end of it.")],
+    shards: ShardsOption = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Show faint and unspecific tags, too (“Outside”, “Noise”, “Speech”)."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show all that is known of a clip: who speaks, what sounds, what is said, and when.
+
+    [dim]Example:[/]
+
+    paqa inspect street_03 --shards demo/shards
+    """
+    from paqa_builder import reader
+
+    row = reader.scene(common.shards_folder(shards), clip)
+    if as_json:
+        common.print_json(row)
+        return
+    _show(row, everything)
+
+
+def _show(row: dict[str, Any], everything: bool) -> None:
+    duration = row["duration"]
+    if duration is None:
+        common.out.print(f"[bold]{escape(row['clip_id'])}[/]: could not be read")
+    else:
+        common.out.print(
+            f"[bold]{escape(row['clip_id'])}[/]  {duration:.1f} s, "
+            f"{row['sample_rate']} Hz, {row['channels']} ch, "
+            f"{row['source']}/{row['split']}, {escape(row['license'])}"
+        )
+        _timeline(row, duration, everything)
+        _transcript(row)
+    for failure in row["failures"]:
+        common.out.print(f"[red]{failure['stage']} failed[/]: {escape(failure['message'])}")
+
+
+def _timeline(row: dict[str, Any], duration: float, everything: bool) -> None:
+    tags = row["tags"]
+    if tags and not everything:
+        tags = [tag for tag in tags if tag["score"] >= _SURE and is_event(tag["label"])]
+    width = max(20, common.out.width - _NAME_WIDTH - 2)
+    common.out.print(" " * (_NAME_WIDTH + 1) + _ruler(duration, width), style="dim")
+    _lanes(row["turns"], "speaker", "confidence", "cyan", duration, width, "speakers")
+    _lanes(tags, "label", "score", "yellow", duration, width, "events")
+    _lanes(row["truth_turns"], "speaker", None, "green", duration, width, None)
+    _lanes(row["truth_tags"], "label", None, "green", duration, width, None)
+
+
+def _lanes(
+    spans: list[dict[str, Any]] | None, name: str, score: str | None, color: str, duration: float, width: int,
+    what: str | None,
+) -> None:  # fmt: skip
+    if not spans:
+        if what:
+            state = "not analysed" if spans is None else "none heard"
+            common.out.print(f"{what:<{_NAME_WIDTH}} [dim]{state}[/]")
+        return
+    lanes: dict[str, list[dict[str, Any]]] = {}
+    for span in spans:
+        lanes.setdefault(span[name], []).append(span)
+    for label, found in lanes.items():
+        cells = [" "] * width
+        for span in found:
+            first = min(width - 1, int(span["start"] / duration * width))
+            last = max(first + 1, round(span["end"] / duration * width))
+            sure = 1.0 if score is None else span[score]
+            cells[first:last] = (_BAR if sure >= _CERTAIN else "▓" if sure >= _SURE else "░") * (
+                min(last, width) - first
+            )
+        mark = "*" if score is None else ""
+        title = (label if len(label) < _NAME_WIDTH else label[: _NAME_WIDTH - 2] + "…") + mark
+        common.out.print(f"{escape(title):<{_NAME_WIDTH}} [{color}]{''.join(cells)}[/]", soft_wrap=True)
+
+
+def _ruler(duration: float, width: int) -> str:
+    step = next(s for s in (0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600, 1e9) if duration / s <= 8)
+    cells = [" "] * (width + 8)
+    for n in range(int(duration / step) + 1):
+        at = int(n * step / duration * width) if duration else 0
+        text = f"{n * step:g}"
+        cells[at : at + len(text)] = text
+    return "".join(cells)[:width].rstrip()
+
+
+def _transcript(row: dict[str, Any]) -> None:
+    if row["utterances"] is None:
+        common.out.print(f"{'speech':<{_NAME_WIDTH}} [dim]not transcribed[/]")
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right", style="dim")
+    table.add_column(style="cyan")
+    table.add_column(overflow="fold")
+    for said in row["utterances"]:
+        table.add_row(f"{said['start']:.1f}–{said['end']:.1f}", said["speaker"] or "?", escape(said["text"]))
+    common.out.print(table)

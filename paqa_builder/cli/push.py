@@ -1,0 +1,34 @@
+"""``paqa push``: shards to the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paqa_builder.cli import common
+
+
+def push(
+    shards: Annotated[Path, typer.Argument(help="Folder of a finished build.")],
+    repo: Annotated[str, typer.Argument(help="Where to: user/name.", metavar="USER/NAME")],
+    public: Annotated[bool, typer.Option("--public", help="Make the repository public \\[private].")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
+    ] = False,
+) -> None:
+    """Upload a finished build to the Hugging Face Hub. Interrupted, run it again: it goes on.
+
+    Uses the login of [bold]hf auth login[/]. HF_ENDPOINT names another server.
+
+    [dim]Example:[/]
+
+    paqa push shards me/my-paqa --dry-run
+    """
+    from paqa_builder import hub
+
+    pushed = hub.push(shards, repo, public=public, dry_run=dry_run)
+    common.err.print(pushed.summary)
+    if pushed.url:
+        common.out.print(pushed.url, soft_wrap=True)
