@@ -1,0 +1,124 @@
+"""Renders ``clips.yaml`` into ``audio/``: the demo's clips, their licences, and what is in them.
+
+The rendered clips are in the repository; the demo itself needs neither this script nor what it
+needs. To change a clip::
+
+    apt-get install flite opus-tools
+    pip install numpy scipy soundfile soxr pyyaml
+    python demo/make_audio.py
+
+The same versions give the same bytes. ``truth.jsonl`` says what is in each clip, in the format of
+a bench's manifest: turns, segments with their text, events.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import sounds
+import soxr
+import yaml
+
+HERE = Path(__file__).parent
+RATE = sounds.RATE
+SPEECH_RMS = 0.07  # -23 dBFS, the level of broadcast speech
+FLOOR_RMS = 0.0005  # no recording is digitally silent
+FADE = 0.02
+BITRATE = 32
+ATTRIBUTION = "PAQA Builder's demo (voices: flite)"
+
+
+def main() -> None:
+    script = yaml.safe_load((HERE / "clips.yaml").read_text())
+    out = HERE / "audio"
+    out.mkdir(exist_ok=True)
+    truths = []
+    with (out / "metadata.csv").open("w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["file_name", "license", "attribution"])
+        for clip in script["clips"]:
+            samples, truth = render(clip, script["voices"])
+            (out / f"{clip['id']}.opus").write_bytes(encode(samples))
+            rows.writerow([f"{clip['id']}.opus", "CC0-1.0", ATTRIBUTION])
+            truths.append(truth)
+            print(json.dumps(truth))
+    (HERE / "truth.jsonl").write_text("".join(json.dumps(truth) + "\n" for truth in truths))
+
+
+def render(clip: dict[str, Any], voices: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+    """Mixes one clip: samples ``float64 [n]`` at :data:`RATE`, and what is in it."""
+    random = np.random.default_rng(zlib.crc32(clip["id"].encode()))
+    mix = FLOOR_RMS * random.standard_normal(round(clip["seconds"] * RATE))
+    segments, events = [], []
+    names: dict[str, str] = {}
+    for line in clip["says"]:
+        speech = to_level(speak(line["text"], **voices[line["by"]]), SPEECH_RMS)
+        end = add(mix, speech, line["at"])
+        speaker = names.setdefault(line["by"], f"S{len(names) + 1}")
+        segments.append({"speaker": speaker, "start": line["at"], "end": end, "text": line["text"]})
+    for item in clip["sounds"]:
+        made = getattr(sounds, item["sound"])(item["for"], random)
+        end = add(mix, faded(to_level(made, SPEECH_RMS * 10 ** (item["db"] / 20))), item["at"])
+        label = sounds.LABELS[item["sound"]]
+        events.append({"label": label, "onset": item["at"], "offset": end, "snr_db": -item["db"]})
+    truth = {
+        "id": clip["id"],
+        "audio": f"audio/{clip['id']}.opus",
+        "duration": clip["seconds"],
+        "num_speakers": len(names),
+        "turns": [{k: s[k] for k in ("start", "end", "speaker")} for s in segments],
+        "segments": segments,
+        "events": events,
+    }
+    return mix, truth
+
+
+def speak(text: str, voice: str, speed: float) -> np.ndarray:
+    """Says a text; ``speed`` shifts the pitch and leaves the pace. Silence around it is cut off."""
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        pace = ["--setf", f"duration_stretch={speed}"]
+        subprocess.run(["flite", "-voice", voice, *pace, "-t", text, "-o", file.name], check=True)
+        samples, rate = soundfile.read(file.name)
+    samples = soxr.resample(samples, rate * speed, RATE)
+    loud = np.flatnonzero(np.abs(samples) > 0.01 * np.abs(samples).max())
+    return samples[loud[0] : loud[-1] + 1]
+
+
+def to_level(samples: np.ndarray, rms: float) -> np.ndarray:
+    """Scales to an RMS, measured where there is sound."""
+    return samples * rms / np.sqrt(np.mean(samples[np.abs(samples) > 1e-3 * np.abs(samples).max()] ** 2))
+
+
+def faded(samples: np.ndarray) -> np.ndarray:
+    ramp = np.linspace(0, 1, round(FADE * RATE))
+    samples[: len(ramp)] *= ramp
+    samples[-len(ramp) :] *= ramp[::-1]
+    return samples
+
+
+def add(mix: np.ndarray, samples: np.ndarray, at: float) -> float:
+    """Adds a sound to the mixture; returns when it ends. It must fit."""
+    start = round(at * RATE)
+    mix[start : start + len(samples)] += samples
+    return round(at + len(samples) / RATE, 3)
+
+
+def encode(samples: np.ndarray) -> bytes:
+    """To Ogg Opus; a fixed serial number makes it reproducible."""
+    wav = io.BytesIO()
+    soundfile.write(wav, np.clip(samples, -1, 1), RATE, format="WAV", subtype="PCM_16")
+    command = ["opusenc", "--quiet", "--serial", "1", "--bitrate", str(BITRATE), "-", "-"]
+    return subprocess.run(command, input=wav.getvalue(), stdout=subprocess.PIPE, check=True).stdout
+
+
+if __name__ == "__main__":
+    main()
