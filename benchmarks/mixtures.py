@@ -1,0 +1,207 @@
+"""Mixtures to calibrate perception on: voices, utterances and sounds that ``scenes/`` does not have.
+
+    python benchmarks/mixtures.py --out /tmp/mixtures            # $PAQA_TESTDATA/clips -> two folders
+
+``crowd`` has one to four of the 251 speakers of ``clips/speech`` (one recording of 6 s each, no text),
+``talk`` one to four of the 9 speakers of ``clips/utterances``, only sentences that no scene has. Sounds
+are of ``clips/events``, folds 1 to 4. Unlike ``paqa mix``, nothing here keeps the number of speakers apart
+from all else: this is for measuring, where speakers of whom little is recorded have to do.
+
+The layout is that of ``scenes/`` (manifest.jsonl, audio/, rttm/), so whatever scores one scores both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from paqa_builder.audio import read, resample
+from paqa_builder.errors import AudioError
+from paqa_builder.mix.activity import active_rms, activity, clip_spans
+from paqa_builder.mix.room import convolve
+
+RATE = 16_000
+KINDS = {"crowd": 64, "talk": 32}
+LONGEST = 8.0
+"""Seconds of the longest sentence; longer ones would make talks of a minute."""
+
+
+class Material:
+    """The recordings of ``clips/``, less the sentences that ``scenes/`` has."""
+
+    def __init__(self, root: Path) -> None:
+        with (root / "clips/clips.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        with (root / "scenes/manifest.jsonl").open(encoding="utf-8") as file:
+            known = {part["text"] for line in file for part in json.loads(line)["segments"]}
+        self.root = root / "clips"
+        self.speech = {
+            "crowd": [row for row in rows if row["kind"] == "speech"],
+            "talk": [
+                row
+                for row in rows
+                if row["kind"] == "utterance"
+                and row["text"].lower() not in known
+                and soundfile.info(self.root / row["filename"]).duration <= LONGEST
+            ],
+        }
+        self.events = [row for row in rows if row["kind"] == "event" and row["fold"] != "5"]
+
+    def samples(self, row: dict[str, str]) -> np.ndarray:
+        return resample(read(self.root / row["filename"])[0], RATE).samples
+
+
+def scene(kind: str, number: int, material: Material) -> tuple[np.ndarray, dict[str, Any]]:
+    """One mixture and what is true of it; the same for the same number."""
+    draw = np.random.default_rng([sum(map(ord, kind)), number])
+    pieces = _pieces(draw, kind, 1 + number % 4, material)
+    speakers = len({row["speaker"] for row, _ in pieces})
+    reverb = draw.random() < 0.35
+    rt60, direct = draw.uniform(0.2, 0.6), draw.uniform(0, 12)
+    overlapping = speakers > 1 and draw.random() < 0.5
+    gap_before = draw.uniform(0.1, 1.2)
+    at, segments, tracks = gap_before, [], []
+    last = ""
+    for n, (row, samples) in enumerate(pieces):
+        gap = draw.uniform(-0.9, 0.5) if overlapping and row["speaker"] != last else draw.uniform(0.1, 1.0)
+        at = max(gap_before, at + (gap if n else 0.0))
+        last = row["speaker"]
+        spans = activity(samples, RATE)
+        level = 10 ** (draw.uniform(-31, -25) / 20)
+        samples = samples * (level / max(active_rms(samples, RATE, spans), 1e-6))
+        start = round(at * RATE)
+        tracks.append((start, samples))
+        shifted = clip_spans(spans, 0.0, len(samples) / RATE, start / RATE)
+        segments.append(
+            {"speaker": row["speaker"], "start": shifted[0][0], "end": shifted[-1][1], "text": row["text"],
+             "activity": shifted}
+        )  # fmt: skip
+        at = shifted[-1][1]
+    length = round((at + draw.uniform(0.2, 1.5)) * RATE)
+    speech = np.zeros(length)
+    for start, samples in tracks:
+        part = samples[: length - start]
+        speech[start : start + len(part)] += part
+    if reverb:
+        speech = convolve(speech, _response(draw, rt60, direct))[:length]
+    events = _events(draw, material, speech, length)
+    mixed = speech + sum((event.pop("track") for event in events), np.zeros(length))
+    mixed += draw.normal(size=length) * 10 ** (-draw.uniform(62, 75) / 20)
+    mixed *= min(1.0, 0.89 / np.abs(mixed).max())
+    row = {"duration": length / RATE, "num_speakers": speakers, "segments": segments, "events": events,
+           "reverberant": bool(reverb)}  # fmt: skip
+    return mixed, row
+
+
+def _response(draw: np.random.Generator, rt60: float, direct: float) -> np.ndarray:
+    """Noise that decays by 60 dB in ``rt60`` seconds, ``direct`` dB weaker than the direct path."""
+    times = np.arange(round(rt60 * RATE)) / RATE
+    tail = draw.normal(size=len(times)) * 10 ** (-3 * times / rt60)
+    tail[: round(0.002 * RATE)] = 0
+    tail *= 10 ** (-direct / 20) / np.sqrt(np.square(tail).sum())
+    tail[0] = 1.0
+    return tail
+
+
+def _pieces(
+    draw: np.random.Generator, kind: str, speakers: int, material: Material
+) -> list[tuple[dict[str, str], np.ndarray]]:
+    """What is said, in order: every speaker at least once, nobody's recording twice."""
+    rows = material.speech[kind]
+    names = sorted({row["speaker"] for row in rows})
+    chosen = [names[n] for n in draw.permutation(len(names))[:speakers]]
+    several = 2 if speakers < 3 else 1
+    pieces: list[tuple[dict[str, str], np.ndarray]] = []
+    for name in chosen:
+        own = [row for row in rows if row["speaker"] == name]
+        taken = 0
+        for row in (own[n] for n in draw.permutation(len(own))):
+            if taken == (1 if kind == "crowd" else several):
+                break
+            samples = material.samples(row)
+            if kind == "talk":  # a transcript holds for the whole recording only
+                pieces.append((row, samples))
+                taken += 1
+                continue
+            taken += 1
+            at = 0
+            while len(samples) - at > RATE:
+                size = round(draw.uniform(1.0, 5.0) * RATE)
+                pieces.append((row, samples[at : at + size]))
+                at += size + round(draw.uniform(0, 1.0) * RATE)
+    pieces = [(row, samples) for row, samples in pieces if activity(samples, RATE)]
+    return [pieces[n] for n in draw.permutation(len(pieces))]
+
+
+def _events(
+    draw: np.random.Generator, material: Material, speech: np.ndarray, length: int
+) -> list[dict[str, Any]]:
+    """None to two sounds of different classes, with their tracks."""
+    level = active_rms(speech, RATE, activity(speech, RATE))
+    found: list[dict[str, Any]] = []
+    order = draw.permutation(len(material.events))
+    for row in (material.events[n] for n in order[: draw.choice([0, 1, 1, 2])]):
+        if row["label"] in {event["label"] for event in found}:
+            continue
+        try:
+            samples = material.samples(row)
+        except AudioError:
+            continue
+        spans = activity(samples, RATE)
+        if not spans:
+            continue
+        lasting = row["label"] in {"rain", "sea_waves", "helicopter", "clock_tick", "crackling_fire"}
+        if lasting and draw.random() < 0.5:
+            samples = np.resize(samples, length)
+            spans, at = activity(samples, RATE), 0
+        else:
+            at = int(draw.integers(0, max(1, length - len(samples))))
+        snr = float(draw.choice([-5, 0, 5, 10, 15]))
+        gain = level / max(active_rms(samples, RATE, spans), 1e-6) * 10 ** (-snr / 20)
+        track = np.zeros(length)
+        part = samples[: length - at]
+        track[at : at + len(part)] = part * gain
+        spans = clip_spans(spans, 0.0, len(part) / RATE, at / RATE)
+        if not spans:
+            continue
+        found.append(
+            {"label": row["label"], "onset": spans[0][0], "offset": spans[-1][1], "active_segments": spans,
+             "snr_db": snr, "clip": row["filename"], "track": track}
+        )  # fmt: skip
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    material = Material(Path(os.environ["PAQA_TESTDATA"]))
+    for kind, count in KINDS.items():
+        folder = args.out / kind
+        for name in ("audio", "rttm"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        rows = []
+        for number in range(count):
+            samples, row = scene(kind, number, material)
+            name = f"{kind}_{number:03d}"
+            soundfile.write(folder / "audio" / f"{name}.flac", samples, RATE, subtype="PCM_16")
+            lines = [
+                f"SPEAKER {name} 1 {start:.3f} {end - start:.3f} <NA> <NA> {part['speaker']} <NA> <NA>\n"
+                for part in row["segments"]
+                for start, end in part["activity"]
+            ]
+            (folder / "rttm" / f"{name}.rttm").write_text("".join(lines), encoding="utf-8")
+            rows.append({"id": name, "audio": f"audio/{name}.flac", **row})
+        with (folder / "manifest.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+if __name__ == "__main__":
+    main()
