@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from paqa_builder import containers
+from paqa_builder import containers, ogg
 from paqa_builder.errors import AudioError
 from paqa_builder.records import AudioInfo
 
@@ -88,12 +88,17 @@ def read(path: str | os.PathLike[str]) -> tuple[Audio, AudioInfo]:
 
 def _decode(data: bytes, name: str) -> tuple[np.ndarray, int]:
     """Decodes with libsndfile: samples ``float32 [n, channels]``, and their rate in Hz."""
+    # libsndfile takes what there is of an Ogg file; only its last page says that it was all.
+    if data.startswith(ogg.MAGIC) and not ogg.complete(data):
+        raise AudioError(f"{name}: truncated (its last page is missing)")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             promised, rate = file.frames, file.samplerate
             samples = file.read(dtype="float32", always_2d=True)
             log = file.extra_info
     except (soundfile.SoundFileError, RuntimeError) as error:
+        if data.startswith(ogg.MAGIC):
+            return ogg.decode(data, name)
         reason = str(error).partition(": ")[2] or "damaged or truncated"
         raise AudioError(f"{name}: not a readable audio file ({reason})") from error
     if not len(samples):
