@@ -10,7 +10,7 @@ from __future__ import annotations
 import typer
 
 from paqa_builder import __version__
-from paqa_builder.cli import build, doctor, explain, fetch, inspect, ls, plan, push, status, try_
+from paqa_builder.cli import build, doctor, explain, fetch, inspect, ls, mix, plan, push, status, try_
 from paqa_builder.cli.common import guard, paragraphs
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ for name, command, panel in (
     ("try", try_.try_, _HELP),
 ):
     app.command(name, rich_help_panel=panel, help=paragraphs(command))(guard(command))
+app.add_typer(mix.app, name="mix", rich_help_panel=_MAKE)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,202 @@
+"""A folder of scenes: mixed by any number of workers, resumed where it stopped.
+
+Layout::
+
+    OUT/manifest.jsonl          one line a scene, in order; written last
+    OUT/spec.yaml  pools.json   what it was made from; pools.json has this machine's folders
+    OUT/scenes/ID.json          the plan: everything to render the scene again
+    OUT/rows/ID.json            the scene's line of the manifest; there once the scene is complete
+    OUT/audio/ID.flac           16-bit FLAC
+    OUT/rttm/ID.rttm  text/ID.stm  jams/ID.jams  stems/ID/{S1,…,E1,…,N}.flac
+
+A scene whose row is there and whose plan is the same is not made again.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from paqa_builder.errors import ConfigError
+from paqa_builder.mix import truth
+from paqa_builder.mix.listings import read_pool
+from paqa_builder.mix.material import Material
+from paqa_builder.mix.plan import plan_scene
+from paqa_builder.mix.pools import Pool
+from paqa_builder.mix.render import Rendered, render
+from paqa_builder.mix.scene import Plan, plan_json
+from paqa_builder.mix.spec import Spec
+from paqa_builder.store import write_atomic, write_rows
+
+MANIFEST = "manifest.jsonl"
+POOLS = "pools.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that it takes to make any scene of a folder. ``places`` are where pools come from."""
+
+    spec: Spec
+    out: Path
+    speech: Pool | None
+    events: Pool | None
+    places: tuple[tuple[str, ...], tuple[str, ...]]
+
+    @property
+    def roots(self) -> dict[str, Path]:
+        """Folders of both pools by name."""
+        pools = [pool for pool in (self.speech, self.events) if pool]
+        return {name: root for pool in pools for name, root in pool.roots.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Some scenes. A worker reads the pools itself: they may be too large to send with each task."""
+
+    spec: Spec
+    out: Path
+    places: tuple[tuple[str, ...], tuple[str, ...]]
+    indices: tuple[int, ...]
+
+
+def prepare(spec: Spec, out: Path, speech: Sequence[str], events: Sequence[str]) -> Job:
+    """Reads the pools, and checks that they have what the specification asks for.
+
+    Raises:
+        ConfigError: Something is asked for that no pool was given for, or too many speakers.
+        SourceError: A pool cannot be read, or its splits share something.
+    """
+    if not speech and max(spec.speech.speakers) > 0:
+        raise ConfigError("scenes shall have speakers, but there is no speech", mend="add --speech …")
+    wants_sounds = (spec.events and max(spec.events.kinds) > 0) or (spec.ambience and spec.ambience.share > 0)
+    if not events and (wants_sounds or (spec.events and spec.events.blanks)):
+        raise ConfigError(
+            "scenes shall have sounds, but there are none",
+            mend="add --events …, or set events and ambience to null",
+        )
+    job = Job(
+        spec,
+        out,
+        read_pool("speech", speech, spec) if speech else None,
+        read_pool("events", events, spec) if events else None,
+        (tuple(speech), tuple(events)),
+    )
+    for split in spec.used_splits if job.speech else ():
+        speakers = len(job.speech.groups(split)) if job.speech else 0
+        if speakers < max(spec.speech.speakers):
+            raise ConfigError(
+                f"split {split!r} has {speakers} speakers, but scenes may have {max(spec.speech.speakers)}",
+                mend="add --speech …, lower speech.speakers, or give the split a larger share",
+            )
+    return job
+
+
+def mix(job: Job, workers: int = 1) -> Iterator[dict[str, Any]]:
+    """Makes all scenes of a folder; yields each one's line of the manifest, in any order.
+
+    The manifest is written when the last one is done. The same job gives the same bytes for any
+    number of workers.
+    """
+    _begin(job)
+    count = job.spec.scenes
+    # Neighbours share no recordings, so chunks only save the start-up of a task.
+    size = max(1, min(25, count // (4 * workers) or 1))
+    chunks = [tuple(range(at, min(at + size, count))) for at in range(0, count, size)]
+    rows: dict[str, dict[str, Any]] = {}
+    for row in _results(job, chunks, workers):
+        rows[row["id"]] = row
+        yield row
+    write_rows(job.out / MANIFEST, (rows[name] for name in sorted(rows)))
+
+
+def _begin(job: Job) -> None:
+    import yaml
+
+    file = job.out / "spec.yaml"
+    settings = job.spec.model_dump(mode="json")
+    if file.is_file():
+        before = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if {**before, "scenes": 0} != {**settings, "scenes": 0}:
+            raise ConfigError(
+                f"{job.out}: holds scenes of another specification or seed",
+                mend="choose another --out, or delete it",
+            )
+        (job.out / MANIFEST).unlink(missing_ok=True)  # it would not have the scenes that are to come
+    write_atomic(file, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode())
+    roots = {name: str(root) for name, root in sorted(job.roots.items())}
+    write_atomic(job.out / POOLS, (json.dumps(roots, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _results(job: Job, chunks: list[tuple[int, ...]], workers: int) -> Iterator[dict[str, Any]]:
+    if workers == 1:
+        material = Material(job.spec, job.speech, job.events)
+        yield from (_scene(job, material, index) for chunk in chunks for index in chunk)
+        return
+    from paqa_builder.executors import Crash
+    from paqa_builder.executors.processes import Processes
+
+    tasks = (_Task(job.spec, job.out, job.places, chunk) for chunk in chunks)
+    for task, result in Processes(workers).run(_work, tasks):
+        if isinstance(result, Crash):
+            raise ConfigError(
+                f"a worker died at scenes {task.indices[0]} to {task.indices[-1]} (out of memory?)",
+                mend="the same command with --jobs 1 goes on from here",
+            )
+        yield from result
+
+
+_held: tuple[Job, Material] | None = None
+
+
+def _work(task: _Task) -> list[dict[str, Any]]:
+    """Runs in a worker process, which keeps what it has heard of the pools."""
+    global _held
+    if _held is None:
+        job = prepare(task.spec, task.out, *task.places)
+        _held = job, Material(job.spec, job.speech, job.events)
+    return [_scene(*_held, index) for index in task.indices]
+
+
+def _scene(job: Job, material: Material, index: int) -> dict[str, Any]:
+    plan = plan_scene(job.spec, material, index)
+    text = plan_json(plan)
+    done, planned = job.out / "rows" / f"{plan.id}.json", job.out / "scenes" / f"{plan.id}.json"
+    if done.is_file() and planned.is_file() and planned.read_text(encoding="utf-8") == text:
+        return json.loads(done.read_text(encoding="utf-8"))
+    write_atomic(planned, text.encode())
+    row = write_scene(plan, job.roots, job.out, stems=job.spec.stems, jams=job.spec.jams)
+    write_atomic(done, json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode())
+    return row
+
+
+def write_scene(
+    plan: Plan, roots: Mapping[str, Path], out: Path, *, stems: bool, jams: bool
+) -> dict[str, Any]:
+    """Renders one plan and writes all its files but the plan itself; returns its manifest line."""
+    rendered = render(plan, roots)
+    row = truth.manifest_row(plan, rendered, stems)
+    files = {f"rttm/{plan.id}.rttm": truth.rttm(plan)}
+    if (text := truth.stm(plan)) is not None:
+        files[f"text/{plan.id}.stm"] = text
+    if jams:
+        files[f"jams/{plan.id}.jams"] = truth.jams(plan)
+    for name, content in files.items():
+        write_atomic(out / name, content.encode())
+    for name, path in row["stems"].items():
+        write_atomic(out / path, flac(rendered.stems[name], rendered))
+    write_atomic(out / row["audio"], flac(rendered.mixture, rendered))
+    return row
+
+
+def flac(samples: np.ndarray, rendered: Rendered) -> bytes:
+    """``int16 [n]`` as FLAC, without loss."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rendered.rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()

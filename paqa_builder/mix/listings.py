@@ -1,0 +1,221 @@
+"""Reads pools from disk: manifests, the layout of ``$PAQA_TESTDATA/clips``, trees, sources.
+
+Where a pool comes from is one word on the command line:
+
+- ``FILE.csv`` or ``FILE.jsonl``: a manifest; paths are relative to it. Columns: ``path`` and
+  ``speaker`` (or ``label``), then any of :data:`COLUMNS`.
+- a folder with ``clips.csv``: its rows of kind ``speech`` and ``utterance``, or ``event``.
+- any other folder: ``SPEAKER/….wav`` (or ``LABEL/….wav``); a ``….txt`` beside a file is its text.
+- ``NAME:DIR`` (events only): a source of ``paqa ls sources``, e.g. ``fsd50k:/data/FSD50K``; its
+  clips with one most specific label.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from paqa_builder import ontology
+from paqa_builder.audio import SUFFIXES
+from paqa_builder.errors import PaqaError, SourceError
+from paqa_builder.mix.pools import Kind, Pool, Recording, assign_splits, check_splits
+from paqa_builder.mix.spec import Spec
+from paqa_builder.sources import SPLITS
+from paqa_builder.sources.licenses import UNKNOWN
+
+log = logging.getLogger(__name__)
+
+COLUMNS = (
+    "path", "speaker", "label", "audioset", "text", "sex", "language", "words", "split", "fold", "source",
+    "license", "attribution", "source_url",
+)  # fmt: skip
+_ALSO = {"filename": "path", "file_name": "path", "licence": "license", "gender": "sex"}
+_LAYOUT_ONLY = {"kind"}
+
+
+def read_pool(kind: Kind, places: Iterable[str], spec: Spec) -> Pool:
+    """Reads and joins pools, gives every recording a split, and checks that splits share nothing.
+
+    Raises:
+        SourceError: A place is not there or malformed, splits share something, or a split that the
+            specification asks for has no recording.
+    """
+    roots: dict[str, Path] = {}
+    found: list[Recording] = []
+    for number, place in enumerate(places):
+        name = f"{kind}{number}"
+        root, recordings = _read(kind, place, name, spec)
+        roots[name] = root
+        found += recordings
+    if kind == "speech" and spec.speech.text == "required":
+        found = [recording for recording in found if recording.text]
+    if kind == "events" and spec.events and spec.events.labels is not None:
+        wanted = {*spec.events.labels, *(spec.ambience.labels if spec.ambience else ())}
+        found = [recording for recording in found if {recording.label, recording.group} & wanted]
+    settled = assign_splits(found, kind, {name: spec.splits[name] for name in spec.used_splits})
+    check_splits(settled, kind)
+    for split in spec.used_splits:
+        if not any(recording.split == split for recording in settled):
+            raise SourceError(
+                f"the {kind} pool ({', '.join(places) or 'none given'}) has nothing for the split {split!r}",
+                mend=f"add --{kind} …, or leave {split} out of the specification's splits",
+            )
+    return Pool(kind, roots, tuple(settled))
+
+
+def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Recording]]:
+    path = Path(place)
+    if path.is_file():
+        return path.parent.resolve(), list(_from_rows(kind, _rows(path), path, name, spec, {}))
+    if (path / "clips.csv").is_file():
+        table = path / "clips.csv"
+        kinds = {"event"} if kind == "events" else {"speech", "utterance"}
+        rows = [(where, row) for where, row in _rows(table) if row.get("kind") in kinds]
+        return path.resolve(), list(_from_rows(kind, rows, table, name, spec, _names(path)))
+    if path.is_dir():
+        return path.resolve(), list(_from_tree(kind, path, name))
+    corpus, colon, folder = place.partition(":")
+    if kind == "events" and colon and Path(folder).is_dir():
+        return Path(folder).resolve(), list(_from_source(corpus, Path(folder), name))
+    raise SourceError(
+        f"{place}: no such manifest or folder", mend=f"check --{kind}; docs/mix.md lists what it may be"
+    )
+
+
+def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Rows of a CSV or JSON lines file, each with the words that name it in an error."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if path.suffix in (".jsonl", ".json"):
+                return [
+                    (f"{path}, line {n}", json.loads(line)) for n, line in enumerate(file, 1) if line.strip()
+                ]
+            return [
+                (f"{path}, row {n}", dict(row)) for n, row in enumerate(csv.DictReader(file, strict=True), 2)
+            ]
+    except (OSError, csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise SourceError(f"{path}: cannot be read as {path.suffix.lstrip('.').upper()} ({error})") from error
+
+
+def _names(folder: Path) -> dict[str, str]:
+    """ESC-50's category names to AudioSet's, where the layout has the table."""
+    table = folder / "esc50_to_audioset.csv"
+    if not table.is_file():
+        return {}
+    return {row["esc50_category"]: row["audioset_primary"] for _, row in _rows(table)}
+
+
+def _from_rows(
+    kind: Kind,
+    rows: Iterable[tuple[str, Mapping[str, Any]]],
+    path: Path,
+    name: str,
+    spec: Spec,
+    audioset: Mapping[str, str],
+) -> Iterator[Recording]:
+    group_column = "speaker" if kind == "speech" else "label"
+    unused: set[str] = set()
+    seen: dict[str, Recording] = {}
+    for where, raw in rows:
+        row = {_ALSO.get(str(key), str(key)): value for key, value in raw.items()}
+        unused |= set(row) - set(COLUMNS) - _LAYOUT_ONLY
+        for column in ("path", group_column):
+            if not row.get(column):
+                raise SourceError(f"{where}, column {column!r}: is missing or empty")
+        file = str(row["path"])
+        if not (path.parent / file).is_file():
+            raise SourceError(f"{where}, column 'path': no file {file!r} below {path.parent}")
+        group = str(row[group_column])
+        recording = Recording(
+            root=name,
+            path=file,
+            group=group,
+            split=_split(row, where, spec),
+            source=str(row.get("source") or file),
+            license=_license(str(row.get("license") or "")),
+            attribution=str(row.get("attribution") or ""),
+            source_url=str(row.get("source_url") or ""),
+            text=str(row["text"]).strip() if row.get("text") else None,
+            sex=str(row["sex"]) if row.get("sex") else None,
+            language=str(row["language"]) if row.get("language") else None,
+            words=_words(row.get("words"), where),
+            label=(str(row.get("audioset") or "") or audioset.get(group, group))
+            if kind == "events"
+            else None,
+        )
+        if seen.setdefault(file, recording) != recording:
+            raise SourceError(f"{where}, column 'path': {file!r} has another row, which says otherwise")
+    yield from seen.values()
+    if unused:
+        log.warning("%s: columns not used: %s", path, ", ".join(sorted(unused)))
+
+
+def _split(row: Mapping[str, Any], where: str, spec: Spec) -> str:
+    if row.get("split"):
+        if row["split"] not in SPLITS:
+            raise SourceError(f"{where}, column 'split': {row['split']!r} is none of {', '.join(SPLITS)}")
+        return str(row["split"])
+    fold = str(row.get("fold") or "")
+    if not fold:
+        return ""
+    if fold not in spec.folds:
+        raise SourceError(
+            f"{where}, column 'fold': {fold!r} has no split", mend="name it in the specification's folds"
+        )
+    return spec.folds[fold]
+
+
+def _words(value: Any, where: str) -> tuple[tuple[float, float, str], ...] | None:
+    if not value:
+        return None
+    try:
+        items = json.loads(value) if isinstance(value, str) else value
+        return tuple((float(w["start"]), float(w["end"]), str(w["text"])) for w in items)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"{where}, column 'words': not a list of {{start, end, text}} ({error})") from error
+
+
+def _license(text: str) -> str:
+    from paqa_builder.mix.licenses import normal
+
+    return normal(text)
+
+
+def _from_tree(kind: Kind, folder: Path, name: str) -> Iterator[Recording]:
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    loose = [p for p in files if p.parent == folder]
+    if not files or loose:
+        what = f"{loose[0].name} is in no subfolder" if loose else "no audio files below it"
+        inner = "a speaker" if kind == "speech" else "a label"
+        raise SourceError(f"{folder}: {what}", mend=f"one subfolder for {inner}, or name a manifest")
+    for file in files:
+        below = file.relative_to(folder).as_posix()
+        group = below.partition("/")[0]
+        beside = file.with_suffix(".txt")
+        text = beside.read_text(encoding="utf-8").strip() if kind == "speech" and beside.is_file() else None
+        label = group if kind == "events" else None
+        yield Recording(name, below, group, "", below, UNKNOWN, text=text or None, label=label)
+
+
+def _from_source(corpus: str, folder: Path, name: str) -> Iterator[Recording]:
+    from paqa_builder import registry
+
+    try:
+        source = registry.get("source", corpus)(folder)
+    except PaqaError as error:
+        raise SourceError(f"--events {corpus}:{folder}: {error.message}", mend=error.mend) from error
+    root = folder.resolve()
+    for clip in source.clips():
+        names = {tag.label for tag in clip.truth.tags or () if ontology.is_event(tag.label)}
+        leaves = {n for n in names if not any(n in ontology.ancestors(other) for other in names)}
+        path = Path(clip.path).resolve()
+        if len(leaves) == 1 and path.is_file() and path.is_relative_to(root):
+            (label,) = leaves
+            below = path.relative_to(root).as_posix()
+            recording = Recording(name, below, label, clip.split, clip.id, clip.license, clip.attribution)
+            yield replace(recording, source_url=clip.source_url, label=label)

@@ -1,0 +1,214 @@
+"""From a plan to audio: integer stems whose sum is the mixture, to the last bit.
+
+Every piece and every sound is cut with the same fades, and set to its level over its activity after
+the room has been at it. Under everything lies the same kind of room tone, so there is no digital
+silence and no pause is stiller than another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from paqa_builder import audio
+from paqa_builder.errors import AudioError, ConfigError
+from paqa_builder.mix.activity import Spans, active_rms, clip_spans, merge
+from paqa_builder.mix.material import Take
+from paqa_builder.mix.room import convolve, impulse_response, white
+from paqa_builder.mix.scene import Place, Plan, Room, Sound
+
+FADE = 0.02
+"""Seconds of raised cosine at every cut."""
+
+CROSSFADE = 0.5
+"""Seconds in which a repeated ambience passes into itself."""
+
+CEILING = 10 ** (-1.0 / 20)
+"""Peaks are kept 1 dB below full scale: where they are not, the whole scene is made quieter."""
+
+FULL = 32767
+ROOM_TONE = "N"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A scene's audio.
+
+    Attributes:
+        mixture: ``int16 [n]``.
+        stems: By id (``"S1"``, ``"E1"``, ``"N"`` for the room tone); their sum is the mixture.
+        gain: By how much everything was made quieter to keep peaks below full scale; 1 for none.
+        snr: dB measured for each sound; none for one that rounds to silence.
+    """
+
+    rate: int
+    mixture: np.ndarray
+    stems: dict[str, np.ndarray]
+    gain: float
+    snr: dict[str, float]
+
+
+def render(plan: Plan, roots: Mapping[str, Path]) -> Rendered:
+    """Renders a plan.
+
+    Args:
+        roots: Folders of the pools, by the names that the plan's takes use.
+
+    Raises:
+        AudioError: A recording is missing, unreadable, or not the one that the plan was made with.
+        ConfigError: ``roots`` lacks a name.
+        NotReadyError: The plan's room needs a package that is not installed.
+    """
+    rate, count = plan.rate, round(plan.duration * plan.rate)
+    layers = {speaker.id: np.zeros(count) for speaker in plan.speakers}
+    places = {speaker.id: speaker.place for speaker in plan.speakers}
+    for segment in plan.segments:
+        dry = _faded(_taken(segment.take, roots, rate), rate)
+        wet = _in_room(dry, plan.room, places[segment.speaker], rate)
+        inside = clip_spans(segment.activity, 0.0, plan.duration, -segment.start)
+        _add(layers[segment.speaker], _at_level(wet, rate, inside, segment.level), segment.start, rate)
+    spoken = spoken_spans(plan)
+    reference = active_rms(_sum(layers.values(), count), rate, spoken) or _amplitude(plan.level)
+    for sound in plan.sounds:
+        layers[sound.id] = _sound(sound, plan, roots, reference, count)
+    layers[ROOM_TONE] = room_tone(plan.noise, count) * _amplitude(plan.floor)
+    peak = float(np.abs(_sum(layers.values(), count)).max())
+    gain = min(1.0, CEILING / peak)
+    stems = {name: np.round(layer * gain * FULL).astype(np.int16) for name, layer in layers.items()}
+    mixture = np.sum([stem.astype(np.int32) for stem in stems.values()], axis=0)
+    # The ceiling leaves 3,500 steps of room; rounding takes half a step a stem.
+    assert np.abs(mixture).max() <= FULL
+    return Rendered(rate, mixture.astype(np.int16), stems, round(gain, 5), _measured(plan, stems, gain))
+
+
+def spoken_spans(plan: Plan) -> list[tuple[float, float]]:
+    """When anybody speaks."""
+    return merge(span for segment in plan.segments for span in segment.activity)
+
+
+def room_tone(seed: int, count: int) -> np.ndarray:
+    """Noise of RMS 1 that falls by 3 dB an octave above 50 Hz (of 16 kHz), as that of a still room does."""
+    # A power of two: lengths with large prime factors take ten times as long to transform.
+    size = 1 << (count - 1).bit_length()
+    spectrum = np.fft.rfft(white(seed, size))
+    relative = np.arange(len(spectrum)) / max(1, len(spectrum) - 1)
+    spectrum *= 1 / np.sqrt(np.maximum(relative, 1 / 160))
+    spectrum[0] = 0.0
+    noise = np.fft.irfft(spectrum, size)[:count]
+    return noise / np.sqrt(np.mean(noise**2))
+
+
+def _sound(sound: Sound, plan: Plan, roots: Mapping[str, Path], reference: float, count: int) -> np.ndarray:
+    samples, rate = _taken(sound.take, roots, plan.rate), plan.rate
+    if sound.kind == "blank":
+        samples = _envelope(samples, rate) * room_tone(plan.noise ^ int(sound.start * 1000), len(samples))
+    if sound.loop:
+        samples = _repeated(samples, round((sound.end - sound.start) * rate), rate)
+    else:
+        samples = _in_room(_faded(samples, rate), plan.room, sound.place, rate)
+    inside = clip_spans(sound.activity, 0.0, plan.duration, -sound.start)
+    layer = np.zeros(count)
+    level = 20 * np.log10(reference) - sound.snr
+    _add(layer, _at_level(samples, rate, inside, level), sound.start, rate)
+    return layer
+
+
+def _taken(take: Take, roots: Mapping[str, Path], rate: int) -> np.ndarray:
+    """The take's samples, ``float64 [n]`` at ``rate``."""
+    if take.root not in roots:
+        raise ConfigError(
+            f"the plan takes {take.path} from the pool {take.root!r}, and nobody says where that is",
+            mend=f"--root {take.root}=DIR",
+        )
+    samples, sha256 = _decoded(roots[take.root] / take.path, rate)
+    if sha256 != take.sha256:
+        raise AudioError(
+            f"{take.path}: is not the recording that the scene was planned with (its bytes differ)"
+        )
+    length = round(take.length * rate)
+    start = round(take.start * rate)
+    return audio.fit(samples[start : start + length].astype(np.float64), length)
+
+
+@lru_cache(maxsize=256)
+def _decoded(path: Path, rate: int) -> tuple[np.ndarray, str]:
+    heard, info = audio.read(path)
+    return audio.resample(heard, rate).samples, info.sha256
+
+
+def _faded(samples: np.ndarray, rate: int) -> np.ndarray:
+    length = min(round(FADE * rate), len(samples) // 2)
+    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
+    faded = samples.copy()
+    faded[:length] *= ramp
+    faded[len(faded) - length :] *= ramp[::-1]
+    return faded
+
+
+def _in_room(samples: np.ndarray, room: Room | None, place: Place | None, rate: int) -> np.ndarray:
+    if room is None or place is None:
+        return samples
+    return convolve(samples, impulse_response(room, place, rate))
+
+
+def _at_level(samples: np.ndarray, rate: int, active: Spans, level: float) -> np.ndarray:
+    rms = active_rms(samples, rate, active)
+    return samples * (_amplitude(level) / rms) if rms > 0 else samples
+
+
+def _amplitude(level: float) -> float:
+    return float(10 ** (level / 20))
+
+
+def _add(layer: np.ndarray, samples: np.ndarray, start: float, rate: int) -> None:
+    first = round(start * rate)
+    part = samples[: len(layer) - first]
+    layer[first : first + len(part)] += part
+
+
+def _sum(layers: Iterable[np.ndarray], count: int) -> np.ndarray:
+    total = np.zeros(count)
+    for layer in layers:
+        total += layer
+    return total
+
+
+def _envelope(samples: np.ndarray, rate: int) -> np.ndarray:
+    """RMS in steps of 50 ms, interpolated, ``[n]``: finer steps would follow the waveform itself."""
+    step = min(len(samples), round(0.05 * rate))
+    steps = len(samples) // step
+    power = np.mean(np.square(samples[: steps * step]).reshape(steps, step), axis=1)
+    return np.interp(np.arange(len(samples)), (np.arange(steps) + 0.5) * step, np.sqrt(power))
+
+
+def _repeated(samples: np.ndarray, length: int, rate: int) -> np.ndarray:
+    """Fills ``length`` samples with the recording, passing into itself at constant power."""
+    fade = min(round(CROSSFADE * rate), len(samples) // 3)
+    angle = np.pi / 2 * (np.arange(fade) + 0.5) / fade
+    filled = samples
+    while len(filled) < length:
+        seam = filled[-fade:] * np.cos(angle) + samples[:fade] * np.sin(angle)
+        filled = np.concatenate([filled[:-fade], seam, samples[fade:]])
+    return filled[:length]
+
+
+def _measured(plan: Plan, stems: Mapping[str, np.ndarray], gain: float) -> dict[str, float]:
+    voices = [stems[speaker.id] / FULL for speaker in plan.speakers]
+    speech = active_rms(_sum(voices, len(stems[ROOM_TONE])), plan.rate, spoken_spans(plan))
+    speech = speech or _amplitude(plan.level) * gain  # nobody speaks: the level at which they would
+    found = {}
+    for sound in plan.sounds:
+        rms = active_rms(stems[sound.id] / FULL, plan.rate, sound.activity)
+        if rms > 0:
+            found[sound.id] = round(float(20 * np.log10(speech / rms)), 2)
+    return found
+
+
+def pcm_sha256(samples: np.ndarray) -> str:
+    """SHA-256 of the samples as little-endian 16-bit integers: the same for any encoder."""
+    return hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()

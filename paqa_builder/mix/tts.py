@@ -1,0 +1,133 @@
+"""Speech from a synthesiser that the user has installed, as a pool to mix from.
+
+Each voice is a speaker. The lines of a text are dealt out among the voices, so that splits share
+neither. What licence the result is under depends on the engine and the voice: the user says.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from paqa_builder import audio
+from paqa_builder.errors import AudioError, ConfigError, NotReadyError
+from paqa_builder.store import write_atomic
+
+SECONDS = 120
+"""A line takes a fraction of a second; an engine that needs more hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """How to call one. ``command`` takes (voice, text, file); ``piped`` ones read the text from stdin."""
+
+    program: str
+    command: Callable[[str, str, str], list[str]]
+    piped: bool
+    install: str
+
+
+ENGINES = {
+    "espeak-ng": Engine(
+        "espeak-ng",
+        lambda voice, _, file: ["-v", voice, "-w", file, "--stdin"],
+        True,
+        "apt-get install espeak-ng",
+    ),
+    "flite": Engine(
+        "flite",
+        lambda voice, text, file: ["-voice", voice, "-o", file, "-t", text],
+        False,
+        "apt-get install flite",
+    ),
+    "piper": Engine(
+        "piper",
+        lambda voice, _, file: ["--model", voice, "--output_file", file],
+        True,
+        "pip install piper-tts",
+    ),
+}
+
+
+def synthesise(
+    engine: str,
+    voices: Sequence[str],
+    lines: Sequence[str],
+    out: Path,
+    *,
+    language: str | None = None,
+    license: str = "unknown",  # noqa: A002 - the column's name
+) -> Path:
+    """Speaks each line with one of the voices in turn; returns the manifest, ``OUT/manifest.csv``.
+
+    Raises:
+        ConfigError: No such engine, no voices, or no text.
+        NotReadyError: The engine is not installed, or fails; says what it said.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(f"no speech engine is called {engine!r}; there are: {', '.join(ENGINES)}")
+    texts = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not voices or not texts:
+        raise ConfigError(
+            "nothing to say" if voices else "no voice was named", mend="--voice NAME, and lines of text"
+        )
+    if shutil.which(ENGINES[engine].program) is None:
+        raise NotReadyError(f"{ENGINES[engine].program} is not installed", mend=ENGINES[engine].install)
+    if engine == "flite":
+        _check_flite(voices)
+    rows = []
+    for number, text in enumerate(texts):
+        voice = voices[number % len(voices)]
+        # A piper voice is a path; its name is enough for a speaker.
+        speaker = f"{engine}:{Path(voice).stem}"
+        file = f"{speaker.replace(':', '_')}/{number:05d}.wav"
+        _speak(ENGINES[engine], voice, text, out / file)
+        rows.append([file, speaker, text, language or "", license, f"{engine}, voice {Path(voice).stem}"])
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["path", "speaker", "text", "language", "license", "attribution"])
+    writer.writerows(rows)
+    write_atomic(out / "manifest.csv", table.getvalue().encode())
+    return out / "manifest.csv"
+
+
+def _check_flite(voices: Sequence[str]) -> None:
+    """Flite takes its first voice, without a word, for one that it does not know."""
+    told = subprocess.run(
+        ["flite", "-lv"], text=True, capture_output=True, timeout=SECONDS, check=False
+    ).stdout
+    known = told.partition(":")[2].split()
+    for voice in voices:
+        if voice not in known and not Path(voice).is_file():
+            raise NotReadyError(f"flite has no voice {voice!r}; it has: {', '.join(sorted(set(known)))}")
+
+
+def _speak(engine: Engine, voice: str, text: str, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    command = [engine.program, *engine.command(voice, text, str(file))]
+    try:
+        done = subprocess.run(
+            command,
+            input=text if engine.piped else None,
+            text=True,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotReadyError(f"{engine.program} took more than {SECONDS} s for {text!r}") from error
+    complaint = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    try:
+        audio.read(file)
+    except AudioError as error:
+        raise NotReadyError(
+            f"{engine.program} said nothing with the voice {voice!r}: {complaint[0]}",
+            mend=f"list its voices, and choose another; the command was: {' '.join(command[:3])} …",
+        ) from error
+    if done.returncode:
+        raise NotReadyError(f"{engine.program} failed with the voice {voice!r}: {complaint[0]}")

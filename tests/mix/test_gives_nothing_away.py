@@ -1,0 +1,174 @@
+"""Level, gaps and durations must not tell how many speakers or kinds of sound a scene has.
+
+A random forest over features without spectral content tries to, cross-validated. The tests have
+teeth: a leak that a careless mixer might have is found by the same forest on the same features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pools_for_tests import SPEC, events_manifest, speech_manifest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import cross_val_predict
+
+from paqa_builder.mix.activity import levels
+from paqa_builder.mix.folder import Job, prepare
+from paqa_builder.mix.material import Material
+from paqa_builder.mix.plan import plan_scene
+from paqa_builder.mix.render import render
+from paqa_builder.mix.scene import Plan
+from paqa_builder.mix.spec import make_spec
+
+PLANNED = 600
+RENDERED = 240
+
+
+@pytest.fixture(scope="module")
+def pools(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Manifests of speech (with text) and of sounds."""
+    folder = tmp_path_factory.mktemp("pools")
+    return str(speech_manifest(folder)), str(events_manifest(folder))
+
+
+def scenes(pools: tuple[str, str], count: int, **changes: object) -> tuple[Job, list[Plan]]:
+    spec = make_spec({**SPEC, "splits": {"train": 1}, "room": None, **changes})
+    job = prepare(spec, Path("nowhere"), [pools[0]], [pools[1]])
+    material = Material(spec, job.speech, job.events)
+    return job, [plan_scene(spec, material, n) for n in range(count)]
+
+
+def kinds(plan: Plan) -> int:
+    return len({sound.label for sound in plan.sounds if sound.kind == "event"})
+
+
+def speakers(plan: Plan) -> int:
+    return len(plan.speakers)
+
+
+def _moments(values: list[float]) -> Iterator[float]:
+    yield len(values)
+    numbers = np.array(values or [0.0])
+    yield from (numbers.mean(), numbers.std(), numbers.min(), numbers.max())
+
+
+def timing(plan: Plan) -> list[float]:
+    """More than audio could tell: every length, gap and level as it was planned."""
+    spans = [(s.start, s.start + s.take.length) for s in plan.segments]
+    return [
+        plan.duration,
+        plan.level,
+        plan.floor,
+        spans[0][0] if spans else 0.0,
+        plan.duration - spans[-1][1] if spans else 0.0,
+        *_moments([b - a for a, b in spans]),
+        *_moments([after[0] - before[1] for before, after in pairwise(spans)]),
+        *_moments([s.level for s in plan.segments]),
+        *_moments([s.end - s.start for s in plan.sounds if s.kind != "ambience"]),
+        *_moments([s.snr for s in plan.sounds if s.kind != "ambience"]),
+    ]
+
+
+def loudness(samples: np.ndarray, rate: int) -> list[float]:
+    """What an energy meter hears: percentiles of level, and pauses at several depths below the loud."""
+    level = levels(samples / 32768, rate)
+    loud = float(np.percentile(level, 95))
+    found = [
+        len(samples) / rate,
+        float(np.abs(samples).max()),
+        *np.percentile(level, (1, 5, 10, 25, 50, 75, 90, 99)),
+    ]
+    found += [float(np.abs(np.diff(level)).mean()), float(np.abs(np.diff(level)).max())]
+    for depth in (6, 12, 20, 30):
+        below = np.concatenate(([0], (level < loud - depth).astype(int), [0]))
+        starts, ends = np.flatnonzero(np.diff(below) == 1), np.flatnonzero(np.diff(below) == -1)
+        found += [*_moments([float(n) for n in ends - starts if n > 10])]
+    return found
+
+
+def advantage(features: list[list[float]], truth: list[int]) -> float:
+    """Accuracy above always naming the commonest answer."""
+    forest = RandomForestClassifier(150, min_samples_leaf=3, random_state=0, n_jobs=1)
+    guessed = cross_val_predict(forest, np.array(features), np.array(truth), cv=5)
+    commonest = max(np.bincount(truth)) / len(truth)
+    return float(np.mean(guessed == np.array(truth)) - commonest)
+
+
+def margin(count: int) -> float:
+    """Two and a half standard errors of an accuracy near one half: luck does not go further."""
+    return 2.5 * 0.5 / np.sqrt(count)
+
+
+@pytest.mark.parametrize("asked", [speakers, kinds])
+def test_timing_without_overlap_tells_neither_speakers_nor_kinds(
+    pools: tuple[str, str], asked: Callable[[Plan], int]
+) -> None:
+    _, plans = scenes(pools, PLANNED, turns={"overlapping": 0})
+    assert len({asked(plan) for plan in plans}) > 1
+    assert advantage([timing(plan) for plan in plans], [asked(plan) for plan in plans]) < margin(PLANNED)
+
+
+def test_timing_with_overlap_does_not_tell_two_speakers_from_more(pools: tuple[str, str]) -> None:
+    speech = {**SPEC["speech"], "speakers": {2: 1, 3: 1, 4: 1}}  # type: ignore[dict-item]
+    _, plans = scenes(pools, PLANNED, speech=speech, turns={"overlapping": 1})
+    assert sum(plan.overlapping for plan in plans) == PLANNED
+    assert advantage([timing(plan) for plan in plans], [speakers(plan) for plan in plans]) < margin(PLANNED)
+
+
+@pytest.fixture(scope="module")
+def rendered(pools: tuple[str, str]) -> tuple[Job, list[Plan], list[list[float]]]:
+    job, plans = scenes(pools, RENDERED, turns={"overlapping": 0})
+    return job, plans, [loudness(render(plan, job.roots).mixture, plan.rate) for plan in plans]
+
+
+@pytest.mark.parametrize("asked", [speakers, kinds])
+def test_an_energy_meter_tells_neither_speakers_nor_kinds(
+    rendered: tuple[Job, list[Plan], list[list[float]]], asked: Callable[[Plan], int]
+) -> None:
+    _, plans, heard = rendered
+    assert advantage(heard, [asked(plan) for plan in plans]) < margin(RENDERED)
+
+
+def test_blanks_hide_that_there_is_no_sound(pools: tuple[str, str]) -> None:
+    events = {**SPEC["events"], "kinds": {0: 1, 1: 1}, "blanks": True}  # type: ignore[dict-item]
+    job, plans = scenes(pools, RENDERED, events=events, ambience=None, turns={"overlapping": 0})
+    heard = [loudness(render(plan, job.roots).mixture, plan.rate) for plan in plans]
+    assert advantage(heard, [kinds(plan) for plan in plans]) < margin(RENDERED)
+
+
+def test_without_blanks_it_is_heard_that_there_is_no_sound(pools: tuple[str, str]) -> None:
+    """The control of the test above: the meter does hear sounds."""
+    events = {**SPEC["events"], "kinds": {0: 1, 1: 1}}  # type: ignore[dict-item]
+    job, plans = scenes(pools, RENDERED, events=events, ambience=None, turns={"overlapping": 0})
+    heard = [loudness(render(plan, job.roots).mixture, plan.rate) for plan in plans]
+    assert advantage(heard, [kinds(plan) for plan in plans]) > 2 * margin(RENDERED)
+
+
+def _louder_floor(plan: Plan) -> Plan:
+    return replace(plan, floor=plan.floor + 4 * len(plan.speakers))
+
+
+def _longer_gaps(plan: Plan) -> Plan:
+    later = tuple(
+        replace(s, start=s.start + 0.12 * n * len(plan.speakers), activity=())
+        for n, s in enumerate(plan.segments)
+    )
+    return replace(plan, segments=later)
+
+
+@pytest.mark.parametrize("leak", [_louder_floor, _longer_gaps])
+def test_a_careless_mixer_is_found_out(pools: tuple[str, str], leak: Callable[[Plan], Plan]) -> None:
+    _, plans = scenes(pools, PLANNED, turns={"overlapping": 0})
+    features = [timing(leak(plan)) for plan in plans]
+    assert advantage(features, [speakers(plan) for plan in plans]) > 2 * margin(PLANNED)
+
+
+def test_a_careless_mixer_is_heard(rendered: tuple[Job, list[Plan], list[list[float]]]) -> None:
+    job, plans, _ = rendered
+    heard = [loudness(render(_louder_floor(plan), job.roots).mixture, plan.rate) for plan in plans]
+    assert advantage(heard, [speakers(plan) for plan in plans]) > margin(RENDERED)

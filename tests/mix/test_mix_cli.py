@@ -1,0 +1,89 @@
+"""``paqa mix`` on the command line, and speech from an installed synthesiser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from conftest import folder_bytes
+from pools_for_tests import SPEC, events_manifest, speech_manifest
+from typer.testing import CliRunner
+
+from paqa_builder.cli import mix as command
+from paqa_builder.errors import ConfigError, ExitCode, NotReadyError
+from paqa_builder.mix.listings import read_pool
+from paqa_builder.mix.spec import make_spec
+from paqa_builder.mix.tts import synthesise
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    app = typer.Typer()
+    app.add_typer(command.app, name="mix")
+    app.command("other")(lambda: None)
+    done = CliRunner().invoke(app, ["mix", *map(str, arguments)])
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[object]:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(yaml.safe_dump(SPEC), encoding="utf-8")
+    speech, events = speech_manifest(tmp_path), events_manifest(tmp_path)
+    return ["--spec", spec, "--speech", speech, "--events", events, "--out", tmp_path / "out", "--jobs", 1]
+
+
+def test_mix_and_render_again(arguments: list[object], tmp_path: Path) -> None:
+    code, stdout, stderr = run(*arguments, "-n", 3, "--seed", 4, "--json")
+    assert code == ExitCode.DONE, stderr
+    assert json.loads(stdout)["scenes"] == 3
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / "out/manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert [row["id"] for row in rows] == [f"t_4_{n:06d}" for n in range(3)]
+    code, stdout, stderr = run("render", tmp_path / "out/scenes/t_4_000001.json", "--out", tmp_path / "again")
+    assert code == ExitCode.DONE, stderr
+    assert json.loads(stdout) == rows[1]
+    before = folder_bytes(tmp_path / "out")
+    again = folder_bytes(tmp_path / "again")
+    assert "audio/t_4_000001.flac" in again
+    assert all(before[name] == data for name, data in again.items())
+
+
+def test_what_is_wrong_is_said_without_a_traceback(arguments: list[object], tmp_path: Path) -> None:
+    code, _, stderr = run(*arguments[:-4])
+    assert code == ExitCode.USAGE
+    assert "--out DIR" in stderr
+    (tmp_path / "spec.yaml").write_text("speaker: 3\n", encoding="utf-8")
+    code, _, stderr = run(*arguments)
+    assert code == ExitCode.USAGE
+    assert "speaker: unknown key" in stderr
+    (tmp_path / "no.json").write_text('{"version": 1, "id": 3}', encoding="utf-8")
+    code, _, stderr = run("render", tmp_path / "no.json", "--out", tmp_path / "x")
+    assert code == ExitCode.USAGE
+    assert "not a plan" in stderr
+
+
+@pytest.mark.parametrize(("engine", "voices"), [("flite", ["slt", "rms"]), ("espeak-ng", ["en-gb", "en-us"])])
+def test_a_synthesiser_makes_a_pool(tmp_path: Path, engine: str, voices: list[str]) -> None:
+    if shutil.which(engine) is None:
+        pytest.skip(f"{engine} is not installed")
+    texts = ["Good morning to you.", "It is raining again.", "-v is an option.", "", "Good morning to you."]
+    manifest = synthesise(engine, voices, texts, tmp_path, language="en", license="MIT")
+    pool = read_pool("speech", [str(manifest)], make_spec({}))
+    assert {r.text for r in pool.recordings} == {text for text in texts if text}
+    assert {r.group for r in pool.recordings} == {f"{engine}:{voice}" for voice in voices}
+    with pytest.raises(NotReadyError, match="nonesuch"):
+        synthesise(engine, ["nonesuch"], texts[:1], tmp_path / "b")
+
+
+def test_an_engine_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="espeak-ng, flite, piper"):
+        synthesise("festival", ["x"], ["hello"], tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotReadyError, match="not installed"):
+        synthesise("flite", ["slt"], ["hello"], tmp_path)
