@@ -63,12 +63,13 @@ def build(config: Config, listener: Listener | None = None, *, retry_failed: boo
     doctor.require(
         (stage.name, stage.backend) for stage in plan.stages if stage.config and plan.missing(stage)
     )
-    executor = executor_for(config)
     reports = [
-        perceive.run_stage(plan, stage, executor, listener, retry_failed=retry_failed)
+        perceive.run_stage(
+            plan, stage, executor_for(config, on_gpu=stage.on_gpu), listener, retry_failed=retry_failed
+        )
         for stage in plan.stages
     ]
-    folder, report = ask.run(plan, executor, listener)
+    folder, report = ask.run(plan, executor_for(config), listener)
     reports.append(report)
     result = publish(plan, folder, tuple(reports))
     _remember(plan, result)

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from paqa_builder.errors import ConfigError
 from paqa_builder.records import STAGES, StageName
 
+DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 
 _FILE = "_file"
 """Under this name :func:`load` hands a file's content to :class:`Config`."""
@@ -50,14 +51,17 @@ class Config(BaseSettings):
     source_options: dict[str, Any] = Field(default_factory=dict, description="The source's options.")
     out: Path = Field(Path("shards"), description="Folder for the Parquet shards.")
     work: Path | None = Field(None, description="Folder for parts and stems; OUT.work by default.")
-    preset: str = Field("cpu", description="Named set of backends: cpu, fake.")
+    preset: str = Field("cpu", description="Named set of backends: cpu, gpu, fake.")
     stages: dict[StageName, StageConfig] = Field(default_factory=dict, description="One entry a stage.")
     plugins: list[Path] = Field(default_factory=list, description="Python files with sources or backends.")
     templates: list[Path] = Field(default_factory=list, description="Folders with question templates.")
     questions: dict[str, Any] = Field(default_factory=dict, description="How questions are chosen.")
     seed: int = Field(0, description="Seed of every choice that is made by hash.")
     limit: int | None = Field(None, ge=1, description="Only the first N clips of the source.")
-    jobs: int | None = Field(None, ge=1, description="Worker processes; all cores by default.")
+    jobs: int | None = Field(None, ge=1, description="Worker processes; all cores, or GPUs, by default.")
+    device: str | None = Field(
+        None, pattern=DEVICE_PATTERN, description="Where models run: auto, cpu, cuda, cuda:N."
+    )
     part_size: int | None = Field(None, ge=1, description="Clips per part; chosen by corpus size by default.")
     executor: Literal["processes", "inline"] = Field("processes", description="Where stages run.")
     shard_mb: int = Field(300, ge=1, description="Size at which a new shard starts, in MB of audio.")
@@ -69,7 +73,7 @@ class Config(BaseSettings):
 
     @property
     def workers(self) -> int:
-        """Worker processes to use: ``jobs``, or the cores this process may run on."""
+        """Worker processes of a stage on the CPU: ``jobs``, or one a core that this process may use."""
         if self.jobs:
             return self.jobs
         # Containers and batch systems pin processes to fewer cores than the machine has.
@@ -126,7 +130,8 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Co
     """
     said = {key: value for key, value in (flags or {}).items() if value is not None}
     try:
-        config = Config(**said, **{_FILE: _read_yaml(file) if file else {}})
+        layers: dict[str, Any] = {**said, _FILE: _read_yaml(file) if file else {}}
+        config = Config(**layers)
     except ValidationError as error:
         where = (
             f" (from the command line, PAQA_* or {file})" if file else " (from the command line or PAQA_*)"

@@ -20,7 +20,7 @@ from paqa_builder.config import Config, StageConfig
 from paqa_builder.errors import NotReadyError, PaqaError
 from paqa_builder.executors import Crash
 from paqa_builder.executors.processes import Processes
-from paqa_builder.plan import NO_BACKEND, build_stage
+from paqa_builder.plan import NO_BACKEND, build_stage, placed
 
 CORE = {
     "numpy": "numpy", "soundfile": "soundfile", "soxr": "soxr", "pyarrow": "pyarrow", "pandas": "pandas",
@@ -55,7 +55,9 @@ def checks(config: Config) -> Iterator[Check]:
     for name, stage in config.stages.items():
         if stage.backend != NO_BACKEND:
             label = f"{name}: {stage.backend}"
-            yield _outcome(alone.run_alone(_backend, (name, stage, tuple(config.plugins))), label)
+            yield _outcome(
+                alone.run_alone(_backend, (name, stage, tuple(config.plugins), config.device)), label
+            )
     for module, use in OPTIONAL.items():
         yield _outcome(alone.run_alone(_import, (module, module, False)), module, use)
     yield _disk(config.work_folder)
@@ -83,19 +85,19 @@ def _plugin(path: Path) -> Check:
     return Check(f"plugin {path}", True, ", ".join(f"{entry.kind} {entry.name}" for entry in made))
 
 
-def _backend(what: tuple[str, StageConfig, tuple[Path, ...]]) -> Check:
+def _backend(what: tuple[str, StageConfig, tuple[Path, ...], str | None]) -> Check:
     """Loads a backend and lets it hear half a second of quiet noise."""
     import numpy as np
 
     from paqa_builder.audio import Audio
     from paqa_builder.backends import Heard
 
-    name, config, plugins = what
+    name, config, plugins, device = what
     label = f"{name}: {config.backend}"
     try:
         for plugin in plugins:
             registry.load_plugin(plugin)
-        backend = build_stage(name, config).backend
+        backend = build_stage(name, placed(name, config, device)).backend
         backend.load()
         rate = backend.sample_rate
         noise = 0.01 * np.random.default_rng(0).standard_normal(rate // 2).astype(np.float32)

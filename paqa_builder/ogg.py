@@ -33,7 +33,7 @@ def decode(data: bytes, name: str) -> tuple[np.ndarray, int]:
     except ImportError as error:
         raise NotReadyError(f"{name}: needs PyAV ({error})", mend="pip install av") from error
     try:
-        with av.open(io.BytesIO(data)) as container:
+        with av.open(io.BytesIO(data), "r") as container:
             rate = container.streams.audio[0].rate
             planes = av.AudioResampler(format="fltp", rate=rate)
             frames = [*container.decode(audio=0), None]

@@ -29,6 +29,7 @@ class StagePlan:
     Attributes:
         upstream: Keys of the folders that hold the records it uses, by stage name.
         key: Hash of all that decides its results.
+        on_gpu: Whether its backend can run on a GPU.
     """
 
     name: str
@@ -36,6 +37,7 @@ class StagePlan:
     upstream: tuple[tuple[str, str], ...]
     key: str
     revision: str
+    on_gpu: bool = False
 
     @property
     def backend(self) -> str:
@@ -129,6 +131,7 @@ def resolve_stages(config: Config) -> tuple[StagePlan, ...]:
         chosen = config.stages[name]
         if chosen.backend == NO_BACKEND:
             continue
+        chosen = placed(name, chosen, config.device)
         stage = build_stage(name, chosen)
         wanted = ("read", *stage.upstream)
         upstream = tuple((plan.name, plan.key) for plan in plans if plan.name in wanted)
@@ -139,8 +142,17 @@ def resolve_stages(config: Config) -> tuple[StagePlan, ...]:
                 upstream,
             ]
         )  # fmt: skip
-        plans.append(StagePlan(name, chosen, upstream, key, stage.origin.revision))
+        on_gpu = "device" in type(stage.backend.options).model_fields
+        plans.append(StagePlan(name, chosen, upstream, key, stage.origin.revision, on_gpu))
     return tuple(plans)
+
+
+def placed(name: str, config: StageConfig, device: str | None) -> StageConfig:
+    """A stage's configuration with ``--device`` handed to its backend, where that has the option."""
+    from paqa_builder.device import place
+
+    options = place(registry.get(name, config.backend).Options, config.options, device)
+    return config.model_copy(update={"options": options})
 
 
 def build_stage(name: str, config: StageConfig | None) -> Stage:

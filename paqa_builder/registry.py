@@ -149,7 +149,7 @@ def _register(module: Any, where: str) -> list[Entry]:
         taken = BUILTIN[kind].get(name) or _plugins.get((kind, name), cls) is not cls
         if taken:
             raise ConfigError(f"plugin {where}: the {kind} name {name!r} is already taken")
-        if kind == "source" and "name" not in cls.__dict__:
+        if issubclass(cls, Source):
             cls.name = name
         _plugins[kind, name] = cls
         made.append(Entry(kind, name, f"{where}:{cls.__name__}", plugin=True))

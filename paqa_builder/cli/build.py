@@ -12,6 +12,7 @@ from rich.table import Table
 from paqa_builder.cli import common, explain
 from paqa_builder.cli.common import (
     ConfigOption,
+    DeviceOption,
     JobsOption,
     JsonOption,
     LimitOption,
@@ -43,6 +44,7 @@ def build(
     preset: PresetOption = None,
     plugin: PluginOption = None,
     jobs: JobsOption = None,
+    device: DeviceOption = None,
     seed: SeedOption = None,
     retry_failed: Annotated[
         bool,
@@ -69,7 +71,7 @@ def build(
 
     settings = common.configure(
         source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
-        plugin=plugin, jobs=jobs, seed=seed,
+        plugin=plugin, jobs=jobs, device=device, seed=seed,
     )  # fmt: skip
     with Progress() as progress:
         report = run(settings, progress, retry_failed=retry_failed)

@@ -89,7 +89,7 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", help="YAML file with any of these settings.", rich_help_panel="How"),
 ]
 PresetOption = Annotated[
-    str | None, typer.Option("--preset", help="Named set of models: cpu, fake.", rich_help_panel="How")
+    str | None, typer.Option("--preset", help="Named set of models: cpu, gpu, fake.", rich_help_panel="How")
 ]
 PluginOption = Annotated[
     list[Path] | None,
@@ -101,7 +101,16 @@ PluginOption = Annotated[
     ),
 ]
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", help="Worker processes \\[all cores].", rich_help_panel="How")
+    int | None,
+    typer.Option("--jobs", "-j", help="Worker processes \\[one a core, or GPU].", rich_help_panel="How"),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="Where models run that can use a GPU: auto, cpu, cuda, cuda:N.",
+        rich_help_panel="How",
+    ),
 ]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", help="Seed of every choice.", rich_help_panel="How")
@@ -123,6 +132,7 @@ def configure(
     preset: str | None = None,
     plugin: list[Path] | None = None,
     jobs: int | None = None,
+    device: str | None = None,
     seed: int | None = None,
 ) -> Config:
     """Puts the configuration together from a command's flags."""
@@ -130,7 +140,7 @@ def configure(
 
     flags = {
         "source": source, "root": root, "limit": limit, "out": out, "work": work, "preset": preset,
-        "plugins": plugin or None, "jobs": jobs, "seed": seed,
+        "plugins": plugin or None, "jobs": jobs, "device": device, "seed": seed,
     }  # fmt: skip
     return load(flags, config)
 

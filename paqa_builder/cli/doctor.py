@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from paqa_builder.cli import common
-from paqa_builder.cli.common import ConfigOption, JsonOption, PluginOption, PresetOption
+from paqa_builder.cli.common import ConfigOption, DeviceOption, JsonOption, PluginOption, PresetOption
 from paqa_builder.errors import ExitCode
 
 
@@ -15,6 +15,7 @@ def doctor(
     config: ConfigOption = None,
     preset: PresetOption = None,
     plugin: PluginOption = None,
+    device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Try every import and every model of a preset; for each problem, show the command that mends it.
@@ -30,7 +31,7 @@ def doctor(
     from paqa_builder.doctor import checks
 
     found = []
-    for check in checks(common.configure(config=config, preset=preset, plugin=plugin)):
+    for check in checks(common.configure(config=config, preset=preset, plugin=plugin, device=device)):
         found.append(check)
         if as_json:
             continue

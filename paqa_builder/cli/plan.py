@@ -9,6 +9,7 @@ from rich.table import Table
 from paqa_builder.cli import common
 from paqa_builder.cli.common import (
     ConfigOption,
+    DeviceOption,
     JsonOption,
     LimitOption,
     OutOption,
@@ -33,6 +34,7 @@ def plan(
     config: ConfigOption = None,
     preset: PresetOption = None,
     plugin: PluginOption = None,
+    device: DeviceOption = None,
     seed: SeedOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,7 +49,7 @@ def plan(
     made = make(
         common.configure(
             source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
-            plugin=plugin, seed=seed,
+            plugin=plugin, device=device, seed=seed,
         ),
         save=False,
     )  # fmt: skip

@@ -36,15 +36,21 @@ class Executor(Protocol):
         ...
 
 
-def executor_for(config: Config) -> Executor:
-    """The executor that a configuration asks for."""
+def executor_for(config: Config, *, on_gpu: bool = False) -> Executor:
+    """The executor that a configuration asks for.
+
+    Args:
+        on_gpu: Whether the tasks can use a GPU; then there is one worker a GPU, where there are any.
+    """
     if config.executor == "inline":
         from paqa_builder.executors.inline import Inline
 
         return Inline()
+    from paqa_builder.device import workers
     from paqa_builder.executors.processes import Processes
 
-    return Processes(config.workers)
+    gpus = workers(config.device or "auto") if on_gpu and config.jobs is None else None
+    return Processes(gpus or config.workers)
 
 
 def worker_environment() -> dict[str, Any]:

@@ -42,14 +42,19 @@ class CamPlusPlusEmbedding(Model):
     def dimension(self) -> int:
         return SIZE
 
-    def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
-        """``[batch, 1, samples]`` at 16 kHz and masks ``[batch, frames]`` to ``[batch, 192]``.
+    def forward(self, waveforms: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        """Takes masks as ``weights``, like pyannote.audio's own embeddings.
+
+        ``[batch, 1, samples]`` at 16 kHz and masks ``[batch, frames]`` to ``[batch, 192]``.
 
         A mask that keeps nothing gives NaN, which pyannote.audio knows as *no embedding*.
         """
+        weights = kwargs.get("weights")
         if weights is None:
             weights = waveforms.new_ones(len(waveforms), 1)
-        return torch.stack([self._embed(wave[0], mask) for wave, mask in zip(waveforms, weights, strict=True)])
+        return torch.stack(
+            [self._embed(wave[0], mask) for wave, mask in zip(waveforms, weights, strict=True)]
+        )
 
     def _embed(self, waveform: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         if not bool((mask > 0.5).any()):

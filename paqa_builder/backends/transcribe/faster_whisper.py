@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import Field
 
-from paqa_builder import models
+from paqa_builder import device, fetch, models
 from paqa_builder.audio import Audio
-from paqa_builder.backends import Heard, Options, Speech, Transcriber
+from paqa_builder.backends import Heard, Speech, Transcriber
 from paqa_builder.errors import NotReadyError
 from paqa_builder.records import Word
 
@@ -23,13 +23,20 @@ TICK = 0.02
 """Whisper's time resolution in seconds; no word is shorter."""
 
 
-class FasterWhisperOptions(Options):
+class FasterWhisperOptions(device.DeviceOptions):
     """Settings of faster-whisper."""
 
-    model: str = Field("", description="Folder of a CTranslate2 Whisper model; empty: the embedded base.")
+    model: str = Field(
+        "",
+        description="A size (large-v3: see `paqa fetch --list`), or a CTranslate2 Whisper model's folder; "
+        "empty: the embedded base.",
+    )
     language: str | None = Field(None, description="ISO 639-1 code; without one the language is detected.")
     beam_size: int = Field(5, ge=1, description="Hypotheses kept while decoding.")
-    compute_type: str = Field("int8", description="CTranslate2's arithmetic: int8, float32, ...")
+    compute_type: str = Field(
+        "auto",
+        description="CTranslate2's arithmetic (int8, float16, ...); auto: int8 on a CPU, float16 on a GPU.",
+    )
     max_no_speech: float = Field(
         0.6, ge=0, le=1, description="Above this no-speech probability a doubtful segment is dropped."
     )
@@ -56,26 +63,34 @@ class FasterWhisper(Transcriber):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        if self.options.model:
+        if name := _fetched(self.options.model):
+            self.revision = f"{fetch.revision(name)}+1"
+        elif self.options.model:
             self.revision = f"{_fingerprint(Path(self.options.model))}+1"
 
     def load(self) -> None:
-        path = Path(self.options.model) if self.options.model else models.folder("whisper-base")
+        path = _folder(self.options.model)
         if not (path / "model.bin").is_file():
             raise NotReadyError(
                 f"{path}: no CTranslate2 Whisper model (model.bin) there",
                 mend="name the folder of a converted model, or leave the option `model` empty",
             )
         try:
+            from ctranslate2 import get_cuda_device_count
             from faster_whisper import WhisperModel
         except ImportError as error:
             raise NotReadyError(
                 f"faster-whisper does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
             ) from error
+        chosen, _, number = device.choose(self.options.device, get_cuda_device_count()).partition(":")
+        arithmetic = self.options.compute_type
+        if arithmetic == "auto":
+            arithmetic = "int8" if chosen == "cpu" else "float16"
         self._model = WhisperModel(
             str(path),
-            device="cpu",
-            compute_type=self.options.compute_type,
+            device=chosen,
+            device_index=int(number or 0),
+            compute_type=arithmetic,
             cpu_threads=1,
             num_workers=1,
             local_files_only=True,
@@ -145,6 +160,19 @@ def without_loops(words: Sequence[Word], max_phrase: int, max_repeats: int) -> l
             kept.append(words[at])
             at += 1
     return kept
+
+
+def _fetched(model: str) -> str | None:
+    """The name under which ``paqa fetch`` knows a size, or None for a folder."""
+    name = f"faster-whisper-{model}"
+    return name if name in fetch.TABLE else None
+
+
+def _folder(model: str) -> Path:
+    if not model:
+        return models.folder("whisper-base")
+    name = _fetched(model)
+    return fetch.folder(name) if name else Path(model)
 
 
 def _fingerprint(folder: Path) -> str:
