@@ -17,7 +17,7 @@ demo: $(VENV)/.cpu  ## Install, build demo/shards from real audio with real mode
 	@echo
 	@echo "What next:"
 	@echo "  . .venv/bin/activate"
-	@echo "  paqa inspect pyannote_sample --shards demo/shards      one clip as a timeline"
+	@echo "  paqa inspect office --shards demo/shards                one clip as a timeline"
 	@echo "  paqa build --source folder --root YOUR_AUDIO --out shards"
 	@echo "  paqa push shards YOU/NAME --dry-run                    what would go to the Hub"
 	@echo "In Python: datasets.load_dataset('demo/shards') after pip install datasets torchcodec"
