@@ -23,10 +23,11 @@ from paqa_builder.records import (
 )
 
 ORIGIN = Origin("tag", "fake", "1")
-times = st.floats(0, 1e4).map(lambda t: round(t, 6))
+# Models in the same process flush subnormals to zero, which hypothesis would notice.
+times = st.floats(0, 1e4, allow_subnormal=False).map(lambda t: round(t, 6))
 
 
-@given(times, times, st.text(), st.floats(0, 1).map(lambda s: round(s, 6)))
+@given(times, times, st.text(), st.floats(0, 1, allow_subnormal=False).map(lambda s: round(s, 6)))
 def test_a_tag_survives_json(start: float, end: float, label: str, score: float) -> None:
     tag = Tag(start, end, label, score, "mix", True, ORIGIN)
     assert from_json(Tag, json.loads(json.dumps(to_json(tag)))) == tag
