@@ -19,7 +19,8 @@ from paqa_builder.records import Failure
 class StageReport:
     """What one stage cost in this run. ``clips`` that were already done cost nothing.
 
-    ``audio_seconds``, ``cpu_seconds`` and ``wall_seconds`` cover the clips done in this run.
+    ``audio_seconds``, ``cpu_seconds`` and ``wall_seconds`` cover the clips done in this run;
+    ``peak_bytes`` is the most memory that any one worker held (0 where unknown).
     """
 
     name: str
@@ -29,6 +30,7 @@ class StageReport:
     audio_seconds: float
     cpu_seconds: float
     wall_seconds: float
+    peak_bytes: int = 0
 
     @property
     def rtf(self) -> float | None:
@@ -75,16 +77,17 @@ def run_stage(
     reused = total - sum(len(part.prints) for part in missing)
     listener.begin(stage.name, total, reused)
     began = time.monotonic()
-    clips = 0
+    clips = peak = 0
     heard = cpu = 0.0
     if missing:
         for done in _results(_tasks(plan, stage, missing, retry_failed), stage, executor):
             clips += done.clips
             heard += done.audio_seconds
             cpu += done.cpu_seconds
+            peak = max(peak, done.peak_bytes)
             listener.advance(stage.name, done)
     failed = sum(_failures(part, folder) for part in plan.parts)
-    report = StageReport(stage.name, clips, reused, failed, heard, cpu, time.monotonic() - began)
+    report = StageReport(stage.name, clips, reused, failed, heard, cpu, time.monotonic() - began, peak)
     listener.end(report)
     return report
 

@@ -6,6 +6,7 @@ machine that sees the same work folder, makes the same file.
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,12 +45,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a task reports: clips, failures, seconds of audio heard, CPU seconds spent."""
+    """What a task reports: clips, failures, seconds of audio heard, CPU seconds spent.
+
+    ``peak_bytes`` is the most memory that the worker held so far, models included; 0 where unknown.
+    """
 
     clips: int
     failed: int
     audio_seconds: float
     cpu_seconds: float
+    peak_bytes: int = 0
 
 
 _loaded: dict[str, Stage] = {}
@@ -114,7 +119,17 @@ def run(task: Task) -> Done:
     if task.stage.name == "read":  # only now is it known how much there was to read
         fresh = (row for identity, row in rows.items() if identity not in task.known)
         heard_seconds = sum(row["records"][0]["duration"] for row in fresh if "records" in row)
-    return Done(len(ordered), failed, heard_seconds, time.process_time() - began)
+    return Done(len(ordered), failed, heard_seconds, time.process_time() - began, _peak_bytes())
+
+
+def _peak_bytes() -> int:
+    """The largest resident set of this process so far, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def load(task: Task) -> None:

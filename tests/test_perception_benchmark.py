@@ -1,22 +1,25 @@
-"""The benchmark's scores: perfect records are perfect, and each kind of mistake shows where it should."""
+"""The script that scores the stages without a build; its scores are those of tests/bench."""
 
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
-for package in ("pyannote.metrics", "jiwer", "whisper_normalizer", "sklearn"):
-    pytest.importorskip(package, reason="needs the eval extra")
+from paqa_builder.bench.reference import ORIGIN, Reference
+from paqa_builder.qa.examples import scene_of
+from paqa_builder.qa.templates import MiniScene
+from paqa_builder.records import Truth
 
-ACCEPT = {"dog": frozenset({"Dog", "Bark"}), "rain": frozenset({"Rain"}), "mouse_click": frozenset()}
+for package in ("pyannote.metrics", "jiwer", "whisper_normalizer", "scipy"):
+    pytest.importorskip(package, reason="needs the eval extra")
 
 
 @pytest.fixture(scope="module")
-def bench() -> ModuleType:
+def script() -> ModuleType:
     path = Path(__file__).parents[1] / "benchmarks/perception.py"
     spec = importlib.util.spec_from_file_location("perception_benchmark", path)
     assert spec is not None
@@ -26,86 +29,50 @@ def bench() -> ModuleType:
     return module
 
 
-def truth() -> dict[str, Any]:
-    turns = [{"start": 0.0, "end": 4.0, "speaker": "A"}, {"start": 4.0, "end": 8.0, "speaker": "B"}]
-    texts = ("the cat sat down", "it was raining hard")
-    return {
-        "duration": 10.0,
-        "turns": turns,
-        "segments": [dict(turn, text=text) for turn, text in zip(turns, texts, strict=True)],
-        "events": [{"label": "dog"}, {"label": "rain"}, {"label": "mouse_click"}],
+def test_every_other_clip_is_one_half(script: ModuleType) -> None:
+    right = scene_of(MiniScene(turns=[(0.0, 4.0, "S1"), (5.0, 8.0, "S2")]))
+    turns = tuple(replace(turn, origin=ORIGIN) for turn in right.turns or ())
+    deaf = replace(right, turns=())
+    truth = Reference(("x",), Truth(turns=turns))
+    parts = script.halves({f"clip_{n:02}": (deaf if n % 2 else right, truth) for n in range(6)})
+    assert {part: measures["der"].value for part, measures in parts.items()} == {
+        "all": 0.5,
+        "even": 0.0,
+        "odd": 1.0,
     }
+    rows = {row[0]: row[1:] for row in script.rows_of(parts)}
+    assert rows["measure"] == ("all", "even", "odd")
+    assert rows["der"] == ("50.0", "0.0", "100.0")
+    assert "wer" not in rows
 
 
-def perfect() -> dict[str, Any]:
-    row = truth()
-    renamed = {"A": "S1", "B": "S2"}
-    return {
-        "turns": [dict(turn, speaker=renamed[turn["speaker"]]) for turn in row["turns"]],
-        "utterances": [
-            dict(one, speaker=renamed[one["speaker"]], text=one["text"].upper()) for one in row["segments"]
-        ],
-        "tags": [
-            {"label": "Bark", "score": 0.9},
-            {"label": "Rain", "score": 0.8},
-            {"label": "Speech", "score": 1.0},
-        ],
-    }
+def test_audio_is_found_beside_its_ground_truth(script: ModuleType, tmp_path: Path) -> None:
+    for name in ("audio/a.flac", "stems/a/S1.flac", "b.wav", "notes.txt", "unknown.wav"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    references = [Reference((name,), Truth()) for name in ("a", "b", "S1")]
+    found = script.clips_of(tmp_path, references)
+    assert {path.relative_to(tmp_path).as_posix() for path in found} == {"audio/a.flac", "b.wav"}
 
 
-def test_perfect_records_are_perfect(bench: ModuleType) -> None:
-    pairs = [(perfect(), truth())]
-    assert bench.diarization(pairs) == {
-        "der": 0,
-        "missed": 0,
-        "false_alarm": 0,
-        "confused": 0,
-        "count_right": 1,
-    }
-    assert bench.words(pairs) == {"wer": 0, "cpwer": 0}
-    found = bench.events(pairs, ACCEPT)
-    assert (found["top1"], found["top3"], found["event_map"], found["events"]) == (0.5, 1.0, 1.0, 2)
-
-
-def test_nothing_heard_is_all_missed(bench: ModuleType) -> None:
-    pairs = [({"turns": None, "tags": None, "utterances": None}, truth())]
-    assert bench.diarization(pairs)["missed"] == 1
-    assert bench.words(pairs) == {"wer": 1, "cpwer": 1}
-    assert bench.events(pairs, ACCEPT)["top5"] == 0
-
-
-def test_one_voice_instead_of_two_is_confusion_and_a_wrong_count(bench: ModuleType) -> None:
-    record = perfect()
-    record["turns"] = [{"start": 0.0, "end": 8.0, "speaker": "S1"}]
-    found = bench.diarization([(record, truth())])
-    assert (found["confused"], found["missed"], found["count_right"]) == (0.5, 0, 0)
-
-
-def test_words_of_the_wrong_speaker_cost_cpwer_only(bench: ModuleType) -> None:
-    record = perfect()
-    for one in record["utterances"]:
-        one["speaker"] = "S1"
-    found = bench.words([(record, truth())])
-    assert found["wer"] == 0
-    assert found["cpwer"] == 1.0  # four words too many for one speaker, four too few for the other
-
-
-def test_a_wrong_word_counts_once(bench: ModuleType) -> None:
-    record = perfect()
-    record["utterances"][0]["text"] = "the dog sat down"
-    assert bench.words([(record, truth())]) == {"wer": 1 / 8, "cpwer": 1 / 8}
-
-
-def test_missing_clips_are_named(bench: ModuleType) -> None:
-    rows = {"dev_000": truth(), "dev_001": truth()}
-    result = bench.score([dict(perfect(), clip_id="scenes/dev_000.flac")], rows, ACCEPT)
-    assert result["absent"] == ["dev_001"]
-    assert result["even"]["der"] == 0
-    assert result["odd"]["der"] == 1
-
-
-def test_options_reach_stage_and_backend(bench: ModuleType) -> None:
-    found = bench.parse_options(["diarize.backend.distance=0.4", "transcribe.backend.language=en"])
-    assert dict(found) == {"diarize.backend": {"distance": 0.4}, "transcribe.backend": {"language": "en"}}
+def test_options_reach_stage_and_backend(script: ModuleType) -> None:
+    found = script.parse_options(["diarize.backend.same_voice=0.4", "transcribe.backend.language=en"])
+    assert dict(found) == {"diarize.backend": {"same_voice": 0.4}, "transcribe.backend": {"language": "en"}}
     with pytest.raises(SystemExit):
-        bench.parse_options(["diarise.backend.distance=0.4"])
+        script.parse_options(["diarise.backend.same_voice=0.4"])
+
+
+@pytest.mark.models
+@pytest.mark.testdata
+def test_the_stages_are_run_and_scored(script: ModuleType, testdata: Path) -> None:
+    from paqa_builder.bench.formats import load_references
+
+    clips = script.clips_of(testdata / "scenes", load_references(testdata / "scenes"))
+    assert len(clips) == 32
+    path = min(clips)
+    pairs, cpu = script.hear({path: clips[path]}, script.parse_options([]))
+    parts = script.halves(pairs)
+    assert parts["all"]["der"].value < 0.5
+    assert parts["all"]["wer"].value < 0.8
+    assert set(cpu) == set(script.STAGES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typer
 
 from paqa_builder import __version__
-from paqa_builder.cli import build, doctor, explain, fetch, inspect, ls, mix, plan, push, status, try_
+from paqa_builder.cli import bench, build, doctor, explain, fetch, inspect, ls, mix, plan, push, status, try_
 from paqa_builder.cli.common import guard, paragraphs
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for name, command, panel in (
     ("push", push.push, _MAKE),
     ("inspect", inspect.inspect, _LOOK),
     ("explain", explain.explain, _LOOK),
+    ("bench", bench.bench, _LOOK),
     ("ls", ls.ls, _LOOK),
     ("doctor", doctor.doctor, _HELP),
     ("fetch", fetch.fetch, _HELP),

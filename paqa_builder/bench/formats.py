@@ -1,0 +1,272 @@
+"""Ground truth from files: a manifest in JSON (lines), or RTTM, UEM, STM and CSV in a folder.
+
+``docs/bench.md`` describes the formats. Every error names the file and the line.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator
+from functools import partial as bound
+from pathlib import Path
+from typing import Any, TypeVar
+
+from paqa_builder.bench.reference import ORIGIN, Reference, turns_of
+from paqa_builder.bench.vocabulary import audioset_name
+from paqa_builder.errors import ConfigError
+from paqa_builder.qa.spans import Span, union
+from paqa_builder.records import Tag, Truth, Turn, Utterance, Word
+
+MANIFEST = "manifest.jsonl"
+_MEND = "docs/bench.md describes the formats"
+T = TypeVar("T")
+
+
+def load_references(path: Path, *, partial_labels: bool = False) -> list[Reference]:
+    """Reads ground truth.
+
+    Args:
+        path: A manifest (``.jsonl``, ``.json``), an ``.rttm`` file, or a folder with a
+            ``manifest.jsonl`` or with RTTM, UEM, STM and CSV files anywhere in it.
+        partial_labels: A sound without a label may be in the clip all the same.
+
+    Raises:
+        ConfigError: The path is not there, holds no ground truth, or a line of it is malformed.
+    """
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file or folder", mend="check --truth")
+    if path.is_dir() and (path / MANIFEST).is_file():
+        path = path / MANIFEST
+    if path.suffix in (".jsonl", ".json"):
+        return _manifest(path, partial_labels)
+    return _Folder(path, partial_labels).references()
+
+
+# ---- manifest -----------------------------------------------------------------------------------
+
+
+def _manifest(path: Path, partial: bool) -> list[Reference]:
+    found = [_parsed(path, n, bound(_scene, row, path.parent, partial)) for n, row in _rows(path)]
+    if not found:
+        raise ConfigError(f"{path}: it holds no scene", mend=_MEND)
+    return found
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+    text = path.read_text(encoding="utf-8")
+    try:
+        if path.suffix == ".json":
+            data = json.loads(text)
+            yield from enumerate(data if isinstance(data, list) else [data], 1)
+            return
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield number, json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}: not JSON ({error})", mend=_MEND) from error
+
+
+def _scene(row: dict[str, Any], folder: Path, partial: bool) -> Reference:
+    segments, events = row.get("segments"), row.get("events")
+    names = [str(row["id"]), *([str(row["audio"])] if row.get("audio") else [])]
+    speakers = {str(speaker["id"]) for speaker in row.get("speakers") or ()}
+    stems = {name: folder / path for name, path in (row.get("stems") or {}).items()}
+    spoken = {name for name in stems if name in speakers or (not speakers and name.startswith("S"))}
+    return Reference(
+        names=tuple(names),
+        truth=Truth(
+            turns=_turns(row, segments),
+            tags=None if events is None else _sorted([tag for event in events for tag in _tags(event)]),
+            utterances=_utterances(segments),
+            tags_complete=events is not None and row.get("events_complete", not partial),
+        ),
+        scored=union((float(a), float(b)) for a, b in row["scored"]) if row.get("scored") else None,
+        speech=tuple(stems[name] for name in sorted(spoken)),
+        others=tuple(stems[name] for name in sorted(set(stems) - spoken)),
+        snr=_snr(row, events or ()),
+    )
+
+
+def _turns(row: dict[str, Any], segments: list[dict[str, Any]] | None) -> tuple[Turn, ...] | None:
+    # Where the active stretches are known, they tell pauses that whole utterances hide.
+    if segments is not None and all(segment.get("activity") for segment in segments):
+        spans = [(s["speaker"], (float(a), float(b))) for s in segments for a, b in s["activity"]]
+    elif (turns := row.get("turns", segments)) is not None:
+        spans = [(turn["speaker"], (float(turn["start"]), float(turn["end"]))) for turn in turns]
+    else:
+        return None
+    activity: dict[str, list[Span]] = {}
+    for speaker, span in spans:
+        activity.setdefault(str(speaker), []).append(span)
+    return turns_of(activity)
+
+
+def _utterances(segments: list[dict[str, Any]] | None) -> tuple[Utterance, ...] | None:
+    if segments is None or any(segment.get("text") is None for segment in segments):
+        return None  # some of the words would be scored as all of them
+    made = [
+        Utterance(
+            start=float(segment["start"]),
+            end=float(segment["end"]),
+            speaker=str(segment["speaker"]),
+            text=segment["text"],
+            words=tuple(
+                Word(float(w["start"]), float(w["end"]), w["text"], 1.0) for w in segment.get("words") or ()
+            ),
+            language=segment.get("language"),
+            confidence=1.0,
+            origin=ORIGIN,
+        )
+        for segment in segments
+    ]
+    return tuple(sorted(made, key=lambda u: (u.start, u.end)))
+
+
+def _tags(event: dict[str, Any]) -> list[Tag]:
+    # The corpus's own label, where it is known here, says more than one AudioSet class: what else is right.
+    label = str(event["label"])
+    if audioset_name(label) is None and event.get("audioset"):
+        label = event["audioset"]
+    if event.get("onset") is None:
+        return [Tag(0.0, math.inf, label, 1.0, "clip", False, ORIGIN)]
+    spans = event.get("active_segments") or [(event["onset"], event["offset"])]
+    return [Tag(float(a), float(b), label, 1.0, "clip", True, ORIGIN) for a, b in spans]
+
+
+def _snr(row: dict[str, Any], events: Any) -> float | None:
+    """Speech over all events together; those of unknown level make the whole unknown."""
+    if row.get("snr_db") is not None:
+        return float(row["snr_db"])
+    levels = [event.get("snr_measured_db", event.get("snr_db")) for event in events]
+    if not levels or None in levels:
+        return None
+    return -10 * math.log10(sum(10 ** (-float(level) / 10) for level in levels))
+
+
+# ---- RTTM, UEM, STM, CSV ------------------------------------------------------------------------
+
+
+class _Folder:
+    """Gathers, by clip, what the files of a folder say."""
+
+    def __init__(self, path: Path, partial: bool) -> None:
+        self.path, self.partial = path, partial
+        self.turns: dict[str, dict[Turn, None]] = {}  # a turn that two files repeat counts once
+        self.utterances: dict[str, dict[Utterance, None]] = {}
+        self.tags: dict[str, dict[Tag, None]] = {}
+        self.scored: dict[str, list[Span]] = {}
+        self.aliases: dict[str, set[str]] = {}
+
+    def references(self) -> list[Reference]:
+        files = sorted(p for p in self.path.rglob("*") if p.is_file()) if self.path.is_dir() else [self.path]
+        readers = {".rttm": self._rttm, ".uem": self._uem, ".stm": self._stm}
+        tables = {f"{name}{end}" for name in ("labels", "text") for end in (".csv", ".tsv")}
+        for file in files:
+            if file.suffix in readers:
+                self._lines(file, readers[file.suffix])
+            elif file.name in tables:
+                self._table(file)
+        clips = sorted({*self.turns, *self.utterances, *self.tags})
+        if not clips:
+            raise ConfigError(
+                f"{self.path}: no ground truth there; neither {MANIFEST} nor .rttm, .stm, "
+                f"{', '.join(sorted(tables))}",
+                mend=_MEND,
+            )
+        return [self._reference(clip) for clip in clips]
+
+    def _reference(self, clip: str) -> Reference:
+        def layer(found: dict[str, dict[Any, None]]) -> tuple[Any, ...] | None:
+            # A clip that no file of this kind names was not annotated so.
+            return _sorted(found[clip]) if clip in found else None
+
+        return Reference(
+            names=(clip, *sorted(self.aliases.get(clip, ()))),
+            truth=Truth(
+                turns=layer(self.turns),
+                tags=layer(self.tags),
+                utterances=layer(self.utterances),
+                tags_complete=clip in self.tags and not self.partial,
+            ),
+            scored=union(self.scored[clip]) if clip in self.scored else None,
+        )
+
+    def _lines(self, file: Path, read: Callable[[list[str]], str | None]) -> None:
+        clips = set()
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            if line.strip() and not line.startswith(";"):
+                fields = line.split()
+                clips.add(_parsed(file, number, bound(read, fields)))
+        clips.discard(None)
+        if len(clips) == 1:  # sample.rttm may well be about a file that it calls by another name
+            (clip,) = clips
+            self.aliases.setdefault(str(clip), set()).add(file.stem)
+
+    def _rttm(self, fields: list[str]) -> str | None:
+        if fields[0] != "SPEAKER":
+            return None
+        start = float(fields[3])
+        turn = Turn(start, start + float(fields[4]), fields[7], 1.0, ORIGIN)
+        turns = self.turns.setdefault(fields[1], {})
+        if turn.start < turn.end:
+            turns[turn] = None
+        return fields[1]
+
+    def _uem(self, fields: list[str]) -> str:
+        self.scored.setdefault(fields[0], []).append((float(fields[2]), float(fields[3])))
+        return fields[0]
+
+    def _stm(self, fields: list[str]) -> str:
+        clip, _, speaker, start, end, *rest = fields
+        if rest and rest[0].startswith("<") and rest[0].endswith(">"):
+            del rest[0]  # a label such as <o,f0,male>
+        self._say(clip, float(start), float(end), speaker, " ".join(rest), None)
+        return clip
+
+    def _say(
+        self, clip: str, start: float, end: float, speaker: str | None, text: str, language: str | None
+    ) -> None:
+        made = Utterance(start, end, speaker, text, (), language, 1.0, ORIGIN)
+        said = self.utterances.setdefault(clip, {})
+        if text and text.upper() != "IGNORE_TIME_SEGMENT_IN_SCORING":
+            said[made] = None
+
+    def _table(self, file: Path) -> None:
+        with file.open(encoding="utf-8", newline="") as lines:
+            reader = csv.DictReader(lines, delimiter="\t" if file.suffix == ".tsv" else ",")
+            for number, raw in enumerate(reader, 2):
+                row = {
+                    _COLUMNS.get(key or "", key or ""): (value or "").strip() for key, value in raw.items()
+                }
+                _parsed(file, number, bound(self._row, file.stem, row))
+
+    def _row(self, kind: str, row: dict[str, str]) -> None:
+        clip, start, end = row["clip"], float(row.get("start") or 0.0), float(row.get("end") or math.inf)
+        timed = bool(row.get("start") and row.get("end"))
+        if kind == "text":
+            self._say(clip, start, end, row.get("speaker") or None, row["text"], row.get("language") or None)
+            return
+        found = self.tags.setdefault(clip, {})
+        if row["label"]:  # a row without one says that nothing is heard
+            found[Tag(start, end, row["label"], 1.0, "clip", timed, ORIGIN)] = None
+
+
+_COLUMNS = {
+    "filename": "clip", "file": "clip", "id": "clip", "event_label": "label", "onset": "start",
+    "offset": "end", "sentence": "text", "transcript": "text",
+}  # fmt: skip
+
+
+def _parsed(file: Path, number: int, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{file}, line {number}: malformed ({type(error).__name__}: {error})", mend=_MEND
+        ) from error
+
+
+def _sorted(records: Any) -> tuple[Any, ...]:
+    return tuple(sorted(records, key=lambda record: (record.start, record.end)))

@@ -1,0 +1,151 @@
+"""Scores as plain data: for ``--json``, and for the tables and plots."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from paqa_builder.bench.items import RIGHT, WRONG, Judged, tally
+from paqa_builder.bench.measures import Difference, difference
+from paqa_builder.bench.score import Scores
+from paqa_builder.bench.titles import TITLES
+
+# Condition: its title, and the upper edges of its bins.
+BINS: dict[str, tuple[str, tuple[tuple[str, float], ...]]] = {
+    "snr": (
+        "speech over other sounds (dB)",
+        (
+            ("<= -5", -5.0),
+            ("to 0", 0.0),
+            ("to 5", 5.0),
+            ("to 10", 10.0),
+            ("to 15", 15.0),
+            ("> 15", math.inf),
+        ),
+    ),
+    "speakers": (
+        "speakers",
+        (("0", 0.0), ("1", 1.0), ("2", 2.0), ("3", 3.0), ("4", 4.0), ("> 4", math.inf)),
+    ),
+    "overlap": ("overlapping speech", (("none", 0.0), ("<= 10 %", 0.1), ("> 10 %", math.inf))),
+}
+# Levels are measured, and 5.0000001 dB belongs to 5 dB.
+_ROUND = 3
+
+TALLIES: dict[str, Callable[[Judged], str]] = {
+    "template": lambda item: item.question.template,
+    "skill": lambda item: item.question.skill,
+    "level": lambda item: item.question.level,
+    "confidence": lambda item: item.bin,
+}
+
+
+def bins_of(scores: Scores, condition: str) -> dict[str, list[str]]:
+    """The clips of each bin of a condition; empty bins are left out."""
+    found: dict[str, list[str]] = {}
+    for name, edge in BINS[condition][1]:
+        taken = {clip for clips in found.values() for clip in clips}
+        clips = [
+            clip
+            for clip, value in scores.conditions[condition].items()
+            if clip not in taken and round(value, _ROUND) <= edge
+        ]
+        if clips:
+            found[name] = clips
+    return found
+
+
+def precision(counts: Counter[str]) -> float:
+    """Right ones of those decided; NaN for none."""
+    decided = counts[RIGHT] + counts[WRONG]
+    return counts[RIGHT] / decided if decided else math.nan
+
+
+def to_json(scores: Scores, against: Scores | None = None) -> dict[str, Any]:
+    """Everything that was found, with what each clip and each question adds to it."""
+    data: dict[str, Any] = {
+        "build": scores.name,
+        "models": list(scores.models),
+        "clips": scores.clips,
+        "seconds": round(scores.seconds, 3),
+        "without_truth": list(scores.unscored),
+        "without_clip": list(scores.absent),
+        "notes": list(scores.notes),
+        "measures": {name: _measured(scores, name) for name in TITLES if name in scores.measures},
+        "conditions": {
+            condition: {
+                label: {"clips": len(clips), **_over(scores, clips)}
+                for label, clips in bins_of(scores, condition).items()
+            }
+            for condition in BINS
+        },
+        "questions": {
+            **{by: _tallied(scores.judged, key) for by, key in TALLIES.items()},
+            "judged": [_judged(item) for item in scores.judged],
+        },
+        "cost": scores.costs,
+    }
+    if against is not None:
+        data["against"] = to_json(against)
+        data["differences"] = {
+            name: {
+                "clips": d.clips,
+                "value": _number(d.value),
+                "low": _number(d.low),
+                "high": _number(d.high),
+            }
+            for name, d in differences(scores, against).items()
+        }
+    return data
+
+
+def differences(scores: Scores, against: Scores) -> dict[str, Difference]:
+    """``against - scores`` by measure, over the clips that both have."""
+    found = {
+        name: difference(scores.measures[name], against.measures[name])
+        for name in TITLES
+        if name in scores.measures and name in against.measures
+    }
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _measured(scores: Scores, name: str) -> dict[str, Any]:
+    measure = scores.measures[name]
+    low, high = measure.interval()
+    return {
+        "value": _number(measure.value), "low": _number(low), "high": _number(high),
+        "clips": len(measure.clips), "better": TITLES[name].better, "unit": TITLES[name].unit,
+        "by_clip": {clip: _number(measure.over([clip]).value) for clip in measure.clips},
+    }  # fmt: skip
+
+
+def _over(scores: Scores, clips: list[str]) -> dict[str, float | None]:
+    found = {}
+    for name in TITLES:
+        if name in scores.measures:
+            measure = scores.measures[name]
+            found[name] = _number(measure.over([clip for clip in clips if clip in measure.clips]).value)
+    return found
+
+
+def _tallied(judged: tuple[Judged, ...], by: Callable[[Judged], str]) -> dict[str, Any]:
+    return {
+        name: {**dict(sorted(counts.items())), "precision": _number(precision(counts))}
+        for name, counts in tally(judged, by).items()
+    }
+
+
+def _judged(item: Judged) -> dict[str, Any]:
+    question = item.question
+    return {
+        "id": question.id, "clip": question.clip_id, "template": question.template,
+        "question": question.question, "answer": question.answer, "verdict": item.verdict,
+        "reason": item.reason, "confidence": round(item.confidence, 4), "inexact_quote": item.inexact,
+    }  # fmt: skip
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else round(value, 6)

@@ -1,0 +1,186 @@
+"""A build against ground truth: every measure that both allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from paqa_builder.bench import events, items, stems, voices, words
+from paqa_builder.bench.finished import Build
+from paqa_builder.bench.items import Judged
+from paqa_builder.bench.measures import Measure
+from paqa_builder.bench.reference import Reference, match
+from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.qa.templates import load_templates
+from paqa_builder.records import Scene
+from paqa_builder.sources import settle_truth
+
+_PACKAGES = {
+    "jiwer": "jiwer",
+    "pyannote.metrics": "pyannote.metrics",
+    "whisper_normalizer": "whisper-normalizer",
+    "scipy": "scipy",
+}
+_PLOTS = {"matplotlib": "matplotlib"}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a build is worth, as far as the ground truth says.
+
+    Attributes:
+        measures: By name; :data:`~paqa_builder.bench.titles.TITLES` describes them.
+        conditions: ``snr`` (dB), ``speakers``, ``overlap`` (share of speech) of each clip that has it.
+        judged: Every question on a clip with ground truth.
+        clips: How many clips were scored.
+        seconds: Their length in all.
+        unscored: Clips of the build without ground truth.
+        absent: Ground truth without a clip in the build.
+        notes: What could not be measured, and why.
+    """
+
+    name: str
+    measures: dict[str, Measure]
+    conditions: dict[str, dict[str, float]]
+    judged: tuple[Judged, ...]
+    clips: int
+    seconds: float
+    unscored: tuple[str, ...]
+    absent: tuple[str, ...]
+    notes: tuple[str, ...]
+    costs: dict[str, Any] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+
+
+def require(*, plots: bool = False) -> None:
+    """Checks that the packages of the ``eval`` extra are there.
+
+    Raises:
+        NotReadyError: Some are not; says which, and the command that brings them.
+    """
+    from importlib.util import find_spec
+
+    def there(module: str) -> bool:
+        try:
+            return find_spec(module) is not None
+        except ModuleNotFoundError:  # of a parent package
+            return False
+
+    wanted = _PACKAGES | (_PLOTS if plots else {})
+    if absent := [package for module, package in wanted.items() if not there(module)]:
+        raise NotReadyError(
+            f"paqa bench needs {', '.join(absent)}, not installed here",
+            mend="pip install 'paqa-builder[eval]'",
+        )
+
+
+def score_build(
+    build: Build,
+    references: Sequence[Reference] | None = None,
+    *,
+    heard_from: float = events.HEARD,
+    templates: Sequence[Path] = (),
+) -> Scores:
+    """Scores a build.
+
+    Args:
+        references: Ground truth; the build's own ``truth_*`` columns if None.
+        heard_from: From this score on a tag is a detection.
+        templates: Folders with templates of the build, beside the built-in ones.
+
+    Raises:
+        ConfigError: No clip of the build has ground truth.
+        NotReadyError: A package of the ``eval`` extra is missing.
+    """
+    require()
+    references = build.own_truth() if references is None else references
+    matched = match(references, list(build.scenes))
+    if not matched:
+        have = f"the build has {_some(list(build.scenes))}"
+        known = (
+            f"the ground truth {_some([r.names[0] for r in references])}"
+            if references
+            else "no truth_* column"
+        )
+        raise ConfigError(
+            f"{build.folder}: no clip has ground truth; {have}, {known}",
+            mend="name the ground truth with --truth MANIFEST_OR_FOLDER",
+        )
+    # A file that nobody could read has no length and cannot be scored; it is a failure of the build.
+    pairs = {
+        clip: (build.scenes[clip], settled(reference, build.scenes[clip].duration))
+        for clip, reference in matched.items()
+        if build.scenes[clip].audio is not None
+    }
+    measures, notes = score(pairs, heard_from=heard_from)
+    measures |= stems.score({clip: reference for clip, (_, reference) in pairs.items()}, build.stems)
+    if any(r.speech for _, r in pairs.values()) and "si_sdr" not in measures:
+        notes.append("separation: the separated stems are not there (--work FOLDER)")
+    judged = items.judge_all(build.questions, pairs, load_templates(templates))
+    used = {id(reference) for reference in matched.values()}
+    return Scores(
+        name=build.name,
+        measures=measures | items.score(judged),
+        conditions=conditions(pairs),
+        judged=tuple(judged),
+        clips=len(pairs),
+        seconds=sum(scene.duration for scene, _ in pairs.values()),
+        unscored=tuple(clip for clip in build.scenes if clip not in pairs),
+        absent=tuple(sorted(r.names[0] for r in references if id(r) not in used)),
+        notes=tuple(notes),
+        costs=build.costs,
+        models=tuple(build.models),
+    )
+
+
+def score(
+    pairs: Mapping[str, tuple[Scene, Reference]], *, heard_from: float = events.HEARD
+) -> tuple[dict[str, Measure], list[str]]:
+    """Scores records alone.
+
+    Args:
+        pairs: By clip, what was heard and what is true (:func:`settled`).
+
+    Returns:
+        Measures by name, and what could not be measured.
+    """
+    found: dict[str, Measure] = {}
+    notes = []
+    for layer, stage, measure in (
+        ("turns", "diarize", voices.score),
+        ("utterances", "transcribe", words.score),
+        ("tags", "tag", lambda chosen: events.score(chosen, heard_from)),
+    ):
+        chosen = {clip: pair for clip, pair in pairs.items() if getattr(pair[1].truth, layer) is not None}
+        if not chosen:
+            continue
+        if all(getattr(scene, layer) is None for scene, _ in chosen.values()):
+            notes.append(f"{stage}: there is ground truth, but the stage did not run")
+            continue
+        found |= measure(chosen)
+        if failed := sum(getattr(scene, layer) is None for scene, _ in chosen.values()):
+            notes.append(f"{stage}: failed on {failed} of {len(chosen)} clips: nothing heard there")
+    return found, notes
+
+
+def settled(reference: Reference, duration: float) -> Reference:
+    """Ground truth cut to the clip's length; labels of the whole clip span it."""
+    return replace(reference, truth=settle_truth(reference.truth, duration))
+
+
+def conditions(pairs: Mapping[str, tuple[Scene, Reference]]) -> dict[str, dict[str, float]]:
+    """Under which conditions each clip was heard, from ground truth."""
+    found: dict[str, dict[str, float]] = {"snr": {}, "speakers": {}, "overlap": {}}
+    for clip, (_, reference) in pairs.items():
+        if reference.snr is not None:
+            found["snr"][clip] = reference.snr
+        if reference.truth.turns is not None:
+            found["speakers"][clip] = float(len({turn.speaker for turn in reference.truth.turns}))
+            found["overlap"][clip] = voices.overlap_share(reference.truth.turns)
+    return found
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (" …" if len(names) > 3 else "")

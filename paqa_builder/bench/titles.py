@@ -1,0 +1,58 @@
+"""What the measures are called, how they are printed, and which way is better."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Form = Literal["share", "number", "dB"]
+
+
+@dataclass(frozen=True)
+class Title:
+    """A measure for people. ``better`` is ``"lower"`` or ``"higher"``; ``share`` is printed in per cent."""
+
+    text: str
+    group: str
+    better: Literal["lower", "higher"]
+    form: Form = "share"
+
+    def show(self, value: float, *, signed: bool = False) -> str:
+        """A value as the table prints it; a dash where there is none."""
+        if math.isnan(value):
+            return "-"
+        scaled, digits = (100 * value, 1) if self.form == "share" else (value, 2)
+        return f"{scaled:{'+' if signed else ''}.{digits}f}"
+
+    @property
+    def unit(self) -> str:
+        return {"share": "%", "dB": "dB", "number": ""}[self.form]
+
+
+TITLES: dict[str, Title] = {
+    "question_precision": Title("right, of those decided", "Questions", "higher"),
+    "question_decided": Title("decided by the ground truth", "Questions", "higher"),
+    "der": Title("error rate, collar 0", "Who speaks when", "lower"),
+    "der_miss": Title("  missed", "Who speaks when", "lower"),
+    "der_false_alarm": Title("  false alarm", "Who speaks when", "lower"),
+    "der_confusion": Title("  wrong speaker", "Who speaks when", "lower"),
+    "der_collar": Title("error rate, collar 0.25 s", "Who speaks when", "lower"),
+    "count_right": Title("number of speakers right", "Who speaks when", "higher"),
+    "count_error": Title("number of speakers off by", "Who speaks when", "lower", "number"),
+    "wer": Title("WER", "What is said", "lower"),
+    "cpwer": Title("cpWER (by speaker)", "What is said", "lower"),
+    "language_right": Title("language right", "What is said", "higher"),
+    "event_map": Title("mean average precision", "Which sounds", "higher"),
+    "event_top1": Title("recall in the best 1", "Which sounds", "higher"),
+    "event_top3": Title("recall in the best 3", "Which sounds", "higher"),
+    "event_top5": Title("recall in the best 5", "Which sounds", "higher"),
+    "event_precision": Title("detected labels right", "Which sounds", "higher"),
+    "segment_f1": Title("F1 by seconds", "Which sounds", "higher"),
+    "event_f1": Title("F1 on- and offset, 0.2 s", "Which sounds", "higher"),
+    "event_f1_loose": Title("F1 onset within 1 s", "Which sounds", "higher"),
+    "si_sdr": Title("SI-SDR of speech", "Separation", "higher", "dB"),
+    "si_sdr_gain": Title("SI-SDR over the mixture", "Separation", "higher", "dB"),
+    "si_sdr_gain_loud": Title("  where SNR <= 10 dB", "Separation", "higher", "dB"),
+    "leak": Title("speech in background", "Separation", "lower", "dB"),
+}

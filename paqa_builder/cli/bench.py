@@ -1,0 +1,90 @@
+"""``paqa bench``: a build against ground truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from paqa_builder.cli import common
+from paqa_builder.cli.common import JsonOption
+
+if TYPE_CHECKING:
+    from paqa_builder.bench.score import Scores
+
+
+def bench(
+    shards: Annotated[Path, typer.Argument(help="A finished build's shards.", metavar="DIR")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth",
+            help="Ground truth: a manifest, an .rttm file, or a folder \\[the build's own annotation].",
+        ),
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option("--work", help="The build's work folder, for stems and costs \\[DIR.work].")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Another build of the same clips to compare with.")
+    ] = None,
+    against_work: Annotated[
+        Path | None, typer.Option("--against-work", help="Its work folder.", show_default=False)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write bench.html, bench.json and the plots to this folder."),
+    ] = None,
+    heard_from: Annotated[
+        float, typer.Option("--heard-from", min=0, max=1, help="A tag is a detection from this score.")
+    ] = 0.5,
+    partial_labels: Annotated[
+        bool, typer.Option("--partial-labels", help="Sounds without a label may be there all the same.")
+    ] = False,
+    templates: Annotated[
+        list[Path] | None, typer.Option("--templates", help="Folder with the build's further templates.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a build against ground truth: questions, speakers, words, sounds, separation, cost.
+
+    The figure that counts is the precision of the questions: each is answered again from ground truth
+    alone. What the ground truth does not cover is left out. [dim]docs/bench.md[/] has the measures and
+    the formats.
+
+    [dim]Examples:[/]
+
+    paqa bench shards --truth scenes/manifest.jsonl
+
+    paqa bench shards --truth my_rttm_folder --report runs/bench
+
+    paqa bench shards --truth scenes --against shards_with_another_tagger
+    """
+    from paqa_builder.bench.finished import load_build
+    from paqa_builder.bench.formats import load_references
+    from paqa_builder.bench.score import require, score_build
+
+    require(plots=report is not None)
+    references = load_references(truth, partial_labels=partial_labels) if truth is not None else None
+
+    def scored(folder: Path, beside: Path | None) -> Scores:
+        build = load_build(folder, beside)
+        return score_build(build, references, heard_from=heard_from, templates=templates or ())
+
+    scores = scored(shards, work)
+    other = scored(against, against_work) if against is not None else None
+    if report is not None:
+        from paqa_builder.bench.page import write_report
+
+        page = write_report(report, scores, other)
+        common.err.print(f"report written: {escape(str(page))}", soft_wrap=True)
+    if as_json:
+        from paqa_builder.bench.report import to_json
+
+        common.print_json(to_json(scores, other))
+        return
+    from paqa_builder.bench.table import show
+
+    show(scores, common.out, other)
