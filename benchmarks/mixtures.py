@@ -1,8 +1,9 @@
 """Mixtures to calibrate perception on: voices, utterances and sounds that ``scenes/`` does not have.
 
-    python benchmarks/mixtures.py --out /tmp/mixtures            # $PAQA_TESTDATA/clips -> two folders
+    python benchmarks/mixtures.py --out /tmp/mixtures   # $PAQA_TESTDATA/clips -> a folder a kind
 
 ``crowd`` has one to four of the 251 speakers of ``clips/speech`` (one recording of 6 s each, no text),
+``far`` the same around a table in a room: some of them distant, so quiet and reverberant, over steady noise;
 ``talk`` one to four of the 9 speakers of ``clips/utterances``, only sentences that no scene has. Sounds
 are of ``clips/events``, folds 1 to 4. Unlike ``paqa mix``, nothing here keeps the number of speakers apart
 from all else: this is for measuring, where speakers of whom little is recorded have to do.
@@ -28,7 +29,7 @@ from paqa_builder.mix.activity import active_rms, activity, clip_spans
 from paqa_builder.mix.room import convolve
 
 RATE = 16_000
-KINDS = {"crowd": 64, "talk": 32}
+KINDS = {"crowd": 64, "talk": 32, "far": 20}
 LONGEST = 8.0
 """Seconds of the longest sentence; longer ones would make talks of a minute."""
 
@@ -43,7 +44,8 @@ class Material:
             known = {part["text"] for line in file for part in json.loads(line)["segments"]}
         self.root = root / "clips"
         self.speech = {
-            "crowd": [row for row in rows if row["kind"] == "speech"],
+            "crowd": (crowd := [row for row in rows if row["kind"] == "speech"]),
+            "far": crowd,
             "talk": [
                 row
                 for row in rows
@@ -69,13 +71,20 @@ def scene(kind: str, number: int, material: Material) -> tuple[np.ndarray, dict[
     gap_before = draw.uniform(0.1, 1.2)
     at, segments, tracks = gap_before, [], []
     last = ""
+    distance = {
+        name: draw.choice([0.0, 6.0, 12.0, 18.0]) if kind == "far" else 0.0
+        for name in sorted({row["speaker"] for row, _ in pieces})
+    }
     for n, (row, samples) in enumerate(pieces):
         gap = draw.uniform(-0.9, 0.5) if overlapping and row["speaker"] != last else draw.uniform(0.1, 1.0)
         at = max(gap_before, at + (gap if n else 0.0))
         last = row["speaker"]
         spans = activity(samples, RATE)
-        level = 10 ** (draw.uniform(-31, -25) / 20)
+        level = 10 ** ((draw.uniform(-31, -25) - distance[row["speaker"]]) / 20)
         samples = samples * (level / max(active_rms(samples, RATE, spans), 1e-6))
+        if kind == "far":
+            wet = convolve(samples, _response(draw, rt60 + 0.2, 6.0 - distance[row["speaker"]]))
+            samples = wet[: len(samples)].astype(np.float32)
         start = round(at * RATE)
         tracks.append((start, samples))
         shifted = clip_spans(spans, 0.0, len(samples) / RATE, start / RATE)
@@ -89,14 +98,15 @@ def scene(kind: str, number: int, material: Material) -> tuple[np.ndarray, dict[
     for start, samples in tracks:
         part = samples[: length - start]
         speech[start : start + len(part)] += part
-    if reverb:
+    if reverb and kind != "far":
         speech = convolve(speech, _response(draw, rt60, direct))[:length]
-    events = _events(draw, material, speech, length)
+    events = [] if kind == "far" else _events(draw, material, speech, length)
     mixed = speech + sum((event.pop("track") for event in events), np.zeros(length))
-    mixed += draw.normal(size=length) * 10 ** (-draw.uniform(62, 75) / 20)
+    quiet = draw.uniform(44, 60) if kind == "far" else draw.uniform(62, 75)
+    mixed += draw.normal(size=length) * 10 ** (-quiet / 20)
     mixed *= min(1.0, 0.89 / np.abs(mixed).max())
     row = {"duration": length / RATE, "num_speakers": speakers, "segments": segments, "events": events,
-           "reverberant": bool(reverb)}  # fmt: skip
+           "reverberant": bool(reverb) or kind == "far"}  # fmt: skip
     return mixed, row
 
 
@@ -123,7 +133,7 @@ def _pieces(
         own = [row for row in rows if row["speaker"] == name]
         taken = 0
         for row in (own[n] for n in draw.permutation(len(own))):
-            if taken == (1 if kind == "crowd" else several):
+            if taken == (several if kind == "talk" else 1):
                 break
             samples = material.samples(row)
             if kind == "talk":  # a transcript holds for the whole recording only

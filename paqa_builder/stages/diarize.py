@@ -15,6 +15,7 @@ class Diarize(Stage):
 
     name = "diarize"
     upstream = ("separate",)
+    version = 2
     layer = "turns"
     Options = SpeechOptions
 
@@ -23,14 +24,13 @@ class Diarize(Stage):
         return [self._turns(found, view.info.duration) for view, found in zip(views, spans, strict=True)]
 
     def listen(self, view: View) -> Heard:
-        """The blend beside both stems; or the mixture alone, where there is no stem to trust."""
+        """The blend beside mixture and stems; the mixture in its place, where no stem is to be trusted."""
         rate = self.backend.sample_rate
         heard = speech_blend(view, rate, self.options)
-        if heard is not None:
-            return self.heard(view, heard)
-        mix = view.at("mix", rate)
-        assert mix is not None
-        return Heard(mix, mix)
+        if heard is None:
+            heard = view.at("mix", rate)
+        assert heard is not None
+        return self.heard(view, heard)
 
     def _turns(self, spans: Sequence[Span], duration: float) -> tuple[Turn, ...]:
         """Names voices S1, S2, … in the order in which they are first heard."""

@@ -48,3 +48,12 @@ def test_short_sounds_are_dropped() -> None:
 def test_offset_above_onset_is_refused() -> None:
     with pytest.raises(ValidationError, match="offset must not be higher"):
         YamnetOptions(onset=0.2, offset=0.3)
+
+
+def test_what_voices_sound_like_counts_less() -> None:
+    """Log odds go down by what a class reaches among voices; a certain one stays certain."""
+    tagger = Yamnet()
+    tagger._usual = np.array([0.0, 2.0])
+    found = tagger.beyond_voices(np.array([[0.5, 0.5], [1.0, 1.0], [0.0, 0.0]]))
+    assert found[:, 0].tolist() == [0.5, 1.0, 0.0]
+    assert found[:, 1] == pytest.approx([1 / (1 + np.exp(2)), 1.0, 0.0])

@@ -11,7 +11,7 @@ from paqa_builder.backends import Heard, Speech
 from paqa_builder.backends.fake import FakeTranscriber
 from paqa_builder.records import Clip, Origin, Turn, Utterance, Word
 from paqa_builder.stages import View
-from paqa_builder.stages.transcribe import Transcribe, TranscribeOptions, attribute
+from paqa_builder.stages.transcribe import Transcribe, TranscribeOptions, attribute, into_turns
 from paqa_builder.testing import tone_scene
 
 ORIGIN = Origin("diarize", "test", "1")
@@ -64,6 +64,29 @@ def test_words_far_from_every_turn_are_nobodys() -> None:
 
 def test_a_word_just_outside_its_turn_still_belongs_to_it() -> None:
     assert attribute(said("a", start=1.0), [turn(0, 1, "S1"), turn(3, 4, "S2")], reach=0.5) == ["S1"]
+
+
+def test_a_sentence_is_not_torn_apart_where_a_turn_ends_early() -> None:
+    """The turn's border is a word early; without the full stop nothing says so."""
+    turns = [turn(0, 1.5, "S1"), turn(1.5, 4, "S2")]
+    assert attribute(said("I am at home. And you are not?"), turns, 0.5) == ["S1"] * 4 + ["S2"] * 4
+    assert attribute(said("i am at home and you are not"), turns, 0.5) == ["S1"] * 3 + ["S2"] * 5
+
+
+def test_a_short_answer_in_between_keeps_its_speaker() -> None:
+    turns = [turn(0, 1, "S1"), turn(1, 1.5, "S2"), turn(1.5, 3, "S1")]
+    assert attribute(said("are you? Yes. Good to know"), turns, 0.5) == ["S1", "S1", "S2", *["S1"] * 3]
+
+
+def test_one_word_of_another_inside_a_sentence_stays_with_the_sentence() -> None:
+    turns = [turn(0, 1, "S1"), turn(1, 1.4, "S2"), turn(1.4, 3, "S1")]
+    assert attribute(said("we all know that it is"), turns, 0.5) == ["S1"] * 6
+
+
+def test_a_word_that_starts_long_before_its_turn_is_cut() -> None:
+    words = [Word(0.0, 2.3, "So", 0.9), Word(2.3, 2.6, "what", 0.9), Word(9.0, 9.5, "nobody", 0.9)]
+    cut = into_turns(words, ["S1", "S1", None], [turn(2.0, 4.0, "S1"), turn(8.0, 10.0, "S2")])
+    assert [(w.start, w.end) for w in cut] == [(1.8, 2.3), (2.3, 2.6), (9.0, 9.5)]
 
 
 def test_without_turns_nobody_speaks() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from paqa_builder import models
+from paqa_builder import calibration, models
 from paqa_builder.audio import Audio
 from paqa_builder.backends import Heard, Options, Span, Tagger
 from paqa_builder.backends._runtime import onnx_session
@@ -33,9 +33,9 @@ _FRAME = _HOP / RATE
 class YamnetOptions(Options):
     """When a probability counts as a sound."""
 
-    onset: float = Field(0.10, gt=0, le=1, description="A sound starts where its probability reaches this.")
-    offset: float = Field(0.05, gt=0, le=1, description="It ends where the probability falls below this.")
-    max_gap: float = Field(0.5, ge=0, description="Pauses up to this many seconds are bridged.")
+    onset: float = Field(0.05, gt=0, le=1, description="A sound starts where its probability reaches this.")
+    offset: float = Field(0.03, gt=0, le=1, description="It ends where the probability falls below this.")
+    max_gap: float = Field(1.0, ge=0, description="Pauses up to this many seconds are bridged.")
     level_db: float = Field(
         -26.0,
         le=0,
@@ -64,14 +64,19 @@ def mel_bank() -> np.ndarray:
 
 
 class Yamnet(Tagger):
-    """Thresholds probabilities with hysteresis; a span's score is its peak probability.
+    """Thresholds probabilities with hysteresis; a span's score says how often such a tag is right.
+
+    Some classes are heard in any clip in which only people talk: rustle, spray, hiss are what room tone
+    and a separator's residue sound like. Their log odds are lowered by what they reach there, so that
+    what counts is how much more is heard than voices explain. The score is the peak probability,
+    through a curve fitted on mixtures.
 
     Each patch of 0.96 s speaks for the moment around its middle (the first and the last also for the
     clip's ends), and probabilities are averaged over 0.48 s: shorter events come out that long.
     """
 
     sample_rate = RATE
-    revision = f"{models.revision('yamnet')}+1"
+    revision = f"{models.revision('yamnet')}+2.{calibration.revision()}"
     needs = ("onnxruntime", "onnx", "scipy", "sead")
     extra = "cpu"
     Options = YamnetOptions
@@ -102,6 +107,9 @@ class Yamnet(Tagger):
         )
         with found["labels"].open(encoding="utf-8", newline="") as file:
             self.labels = [row["display_name"] for row in csv.DictReader(file)]
+        usual = calibration.among_voices("yamnet")
+        self._usual = np.array([usual.get(label, 0.0) for label in self.labels])
+        self._sureness = calibration.curve("tag.yamnet")
         self._bank = mel_bank()
         self._taper = np.pad(np.hanning(_LENGTH + 1)[:_LENGTH], (0, _FFT - _LENGTH)).astype(np.float32)
 
@@ -109,8 +117,9 @@ class Yamnet(Tagger):
         if heard.main.silent:
             return []
         edges, scores = self.probabilities(heard.main)
+        scores = self.beyond_voices(scores)
         spans = [
-            Span(float(edges[first]), float(edges[last]), self.labels[index], float(peak))
+            Span(float(edges[first]), float(edges[last]), self.labels[index], self._sureness(peak))
             for index in np.flatnonzero(scores.max(axis=0) >= self.options.onset)
             if self.labels[index] != "Silence"
             for first, last, peak in self._intervals(edges, scores[:, index])
@@ -132,6 +141,10 @@ class Yamnet(Tagger):
         edges = np.concatenate([[0.0], inner, [audio.duration]])
         scores = np.stack([self._run(features[at : at + PATCH]) for at in starts])
         return edges, uniform_filter1d(scores, SMOOTHING, axis=0, mode="nearest")
+
+    def beyond_voices(self, scores: np.ndarray) -> np.ndarray:
+        """Lowers probabilities ``[n, 521]`` by the log odds that each class reaches among voices alone."""
+        return scores / (scores + (1 - scores) * np.exp(self._usual))
 
     def _features(self, samples: np.ndarray) -> np.ndarray:
         """Log mel magnitudes ``[frames, 64]``; at least one patch of them."""

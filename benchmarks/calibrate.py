@@ -1,0 +1,336 @@
+"""Fits ``paqa_builder/data/calibration.json``: what the embedded backends' raw scores are worth.
+
+    python benchmarks/mixtures.py --out /tmp/mixtures
+    python benchmarks/calibrate.py /tmp/mixtures                  # about 10 CPU-minutes
+
+Fitted on mixtures only; no scene and no meeting is looked at. Four things come of it:
+
+- ``same_voice``: logistic regression of "one voice" on what the diarizer's ``Groups`` know of
+  pairs of groups of excerpts. Groups are random, but each is of one speaker.
+- ``among_voices``: what YAMNet hears where people talk and nothing else sounds.
+- ``curves``: confidence from raw score, by logistic regression on its log odds (Platt, 1999), for turns
+  (share of a turn's time that is its speaker's), tags (right label at the right time; its kinds and what
+  it is a kind of count) and words (right word at the right place).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paqa_builder import registry
+from paqa_builder.audio import SILENCE_RMS, Audio, blend, read, resample
+from paqa_builder.backends import Heard, Span
+from paqa_builder.backends.diarize import _segmentation as frames
+from paqa_builder.backends.diarize import _voices
+from paqa_builder.calibration import Curve, SameVoice
+from paqa_builder.ontology import is_event, is_speech, related
+from paqa_builder.records import Origin, Tag
+from paqa_builder.stages.diarize import Diarize
+from paqa_builder.stages.tag import merge
+
+KNOTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
+PHANTOM, ENOUGH = 4.0, 8.0
+PARTITIONS = 6
+PURE = 0.75
+_RAW = Curve((0.0, 1.0), (0.0, 1.0))
+
+
+@dataclass
+class Tables:
+    """Observations: raw score, how right it was in [0, 1], and what it weighs."""
+
+    turns: list[tuple[float, float, float]] = field(default_factory=list)
+    tags: list[tuple[float, float, float]] = field(default_factory=list)
+    words: list[tuple[float, float, float]] = field(default_factory=list)
+    pairs: list[tuple[list[np.ndarray], np.ndarray]] = field(default_factory=list)
+    quiet: list[np.ndarray] = field(default_factory=list)
+
+
+def backend(stage: str, name: str) -> Any:
+    cls = registry.get(stage, name)
+    made = cls(cls.Options())
+    made.load()
+    made._sureness = _RAW if stage != "transcribe" else None
+    return made
+
+
+def clips(root: Path) -> Iterator[tuple[str, Path, dict[str, Any]]]:
+    for kind in ("crowd", "far", "talk"):
+        with (root / kind / "manifest.jsonl").open(encoding="utf-8") as file:
+            for line in file:
+                row = json.loads(line)
+                yield kind, root / kind / row["audio"], row
+
+
+def hear(separator: Any, path: Path) -> Heard:
+    """As the stages do: mixture, stems and blend at 16 kHz; the mixture alone where speech was lost."""
+    mix, _ = read(path)
+    wide = resample(mix, separator.sample_rate)
+    speech, background = (resample(stem, 16_000) for stem in separator.separate(Heard(wide, wide)))
+    mix = resample(mix, 16_000)
+    options = Diarize.Options()
+    lost = speech.rms < options.trust_ratio * mix.rms
+    return Heard(mix if lost else blend(speech, mix, options.speech_share), mix, speech, background)
+
+
+def activity(row: dict[str, Any], step: float, count: int) -> tuple[list[str], np.ndarray]:
+    """Who speaks when: names, and ``bool [speakers, count]`` in steps of ``step`` seconds."""
+    names = sorted({part["speaker"] for part in row["segments"]})
+    active = np.zeros((len(names), count), bool)
+    for part in row["segments"]:
+        for start, end in part["activity"]:
+            active[names.index(part["speaker"]), round(start / step) : round(end / step)] = True
+    return names, active
+
+
+# ---- one voice or two ---------------------------------------------------------------------------
+
+
+def voice_pairs(diarizer: Any, heard: Heard, row: dict[str, Any], seed: int) -> list[Any]:
+    """(evidence, same) of random groups of excerpts, each of one speaker."""
+    windows = diarizer._segmentation.windows(heard.mix.samples, diarizer.options.window_hop)
+    speech, overlap = diarizer._activity(heard, windows)
+    speaking = speech > diarizer.options.onset
+    if not speaking.any():
+        return []
+    clean = speaking & ~(overlap > diarizer.options.overlap)
+    _, begin, finish, excerpts, chosen = diarizer.excerpts(heard.main.samples, clean, windows)
+    _, active = activity(row, frames.STEP, len(clean))
+    shares = np.array(
+        [active[:, a:b].mean(axis=1) for a, b in zip(begin[chosen], finish[chosen], strict=True)]
+    )
+    draw = np.random.default_rng(seed)
+    found = []
+    for distance in (0.3, 0.4):
+        clusters = _voices.fine_clusters(excerpts.vectors, distance)
+        for _ in range(PARTITIONS):
+            labels = _regrouped(clusters, shares, draw)
+            kept = labels >= 0
+            if len(np.unique(labels[kept])) < 2:
+                continue
+            part = _voices.Excerpts(
+                excerpts.vectors[kept], excerpts.times[kept], excerpts.length,
+                excerpts.linked[np.ix_(kept, kept)], excerpts.seen[np.ix_(kept, kept)],
+            )  # fmt: skip
+            groups = _voices.Groups(part, labels[kept])
+            owners = np.unique(labels[kept]) // 2
+            for one in range(len(owners)):
+                others = np.arange(len(owners)) > one
+                evidence = np.stack(groups.evidence(one))[:, others]
+                found.append((evidence, owners[others] == owners[one]))
+    return found
+
+
+def _regrouped(clusters: np.ndarray, shares: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Labels ``2 * speaker + half``; -1 for clusters that are no one speaker's and groups of one."""
+    labels = np.full(len(clusters), -1)
+    halves: dict[int, int] = {}
+    for name in np.unique(clusters):
+        inside = clusters == name
+        share = shares[inside].sum(axis=0)
+        if share.max() > PURE * max(share.sum(), 1e-9):
+            owner = int(share.argmax())
+            parts = halves.setdefault(owner, int(draw.integers(1, 3)))
+            labels[inside] = 2 * owner + int(draw.integers(parts))
+    for name in np.unique(labels):
+        if (labels == name).sum() < 2:
+            labels[labels == name] = -1
+    return labels
+
+
+def fit_same_voice(tables: Tables) -> dict[str, Any]:
+    """Every clip weighs the same, and so do the two answers."""
+    from sklearn.linear_model import LogisticRegression
+
+    evidence = np.concatenate([np.concatenate(parts, axis=1) for parts, _ in tables.pairs], axis=1)
+    same = np.concatenate([labels for _, labels in tables.pairs])
+    weight = np.concatenate([np.full(len(labels), 1 / len(labels)) for _, labels in tables.pairs])
+    for answer in (False, True):
+        weight[same == answer] /= weight[same == answer].sum()
+    evidence = np.concatenate([evidence[:3], np.log(np.maximum(evidence[3:], 1))])
+    model = LogisticRegression(C=10, max_iter=3000)
+    model.fit(evidence.T, same, sample_weight=weight * 4 * len(tables.pairs))
+    return {
+        "weights": [round(float(value), 3) for value in model.coef_[0]],
+        "intercept": round(float(model.intercept_[0]), 3),
+        "phantom": PHANTOM,
+        "enough": ENOUGH,
+    }
+
+
+# ---- turns, tags, words -------------------------------------------------------------------------
+
+
+def judge_turns(spans: Iterable[Span], row: dict[str, Any]) -> Iterator[tuple[float, float, float]]:
+    """A turn is as right as the share of its time in which its speaker does speak."""
+    from scipy.optimize import linear_sum_assignment
+
+    spans = list(spans)
+    step = 0.01
+    _, active = activity(row, step, round(row["duration"] / step) + 1)
+    voices = sorted({span.name for span in spans})
+    heard = np.zeros((len(voices), active.shape[1]), bool)
+    for span in spans:
+        heard[voices.index(span.name), round(span.start / step) : round(span.end / step)] = True
+    true, mine = linear_sum_assignment(-(active.astype(float) @ heard.T.astype(float)))
+    whose = {voices[m]: t for t, m in zip(true, mine, strict=True)}
+    for span in spans:
+        inside = slice(round(span.start / step), round(span.end / step))
+        right = active[whose[span.name], inside].mean() if span.name in whose else 0.0
+        yield span.score, float(right), span.end - span.start
+
+
+def judge_tags(
+    tags: Iterable[Span], row: dict[str, Any], accept: dict[str, frozenset[str]]
+) -> Iterator[tuple[float, float, float]]:
+    for tag in tags:
+        if is_event(tag.name):
+            right = any(
+                tag.start < event["offset"] + 0.5
+                and tag.end > event["onset"] - 0.5
+                and any(related(tag.name, label) for label in accept[event["label"]])
+                for event in row["events"]
+            )
+            yield tag.score, float(right), 1.0
+
+
+def judge_words(words: Sequence[Any], row: dict[str, Any]) -> Iterator[tuple[float, float, float]]:
+    """Right is what the alignment with the transcript calls equal; words may normalise to several."""
+    import jiwer
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    normal = EnglishTextNormalizer()
+    texts = (part["text"] for part in sorted(row["segments"], key=lambda part: part["start"]))
+    heard = [(n, token) for n, word in enumerate(words) for token in normal(word.text).split()]
+    if not heard:
+        return
+    aligned = jiwer.process_words(normal(" ".join(texts)), " ".join(token for _, token in heard))
+    wrong = set(range(len(heard)))
+    for chunk in aligned.alignments[0]:
+        if chunk.type == "equal":
+            wrong -= set(range(chunk.hyp_start_idx, chunk.hyp_end_idx))
+    misheard = {heard[place][0] for place in wrong}
+    for n, word in enumerate(words):
+        yield word.confidence, float(n not in misheard), 1.0
+
+
+def fit_curve(rows: list[tuple[float, float, float]]) -> dict[str, list[float]]:
+    from sklearn.linear_model import LogisticRegression
+
+    raw, right, weight = np.array(rows).T
+    odds = _log_odds(raw)[:, None]
+    model = LogisticRegression(C=1e3)
+    model.fit(
+        np.concatenate([odds, odds]),
+        np.repeat([1, 0], len(rows)),
+        sample_weight=np.concatenate([weight * right, weight * (1 - right)]),
+    )
+    values = model.predict_proba(_log_odds(np.array(KNOTS))[:, None])[:, 1]
+    return {"raw": list(KNOTS), "right": [round(float(value), 4) for value in values]}
+
+
+def _log_odds(share: np.ndarray, least: float = 0.005) -> np.ndarray:
+    share = np.clip(share, least, 1 - least)
+    return np.log(share / (1 - share))
+
+
+# ---- all of it ----------------------------------------------------------------------------------
+
+
+def usual_labels(tagger: Any, quiet: list[np.ndarray]) -> dict[str, float]:
+    """Mean odds of a class's peak where nothing but voices sounds, as log odds above those of 2 %."""
+    peaks = _log_odds(np.stack(quiet), 0.002)
+    above = np.log(np.exp(peaks).mean(axis=0)) - float(_log_odds(np.array(0.02)))
+    return {
+        label: round(float(value), 2)
+        for label, value in sorted(zip(tagger.labels, above, strict=True))
+        if value >= 0.1 and not is_speech(label) and label != "Silence"
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("mixtures", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("paqa_builder/data/calibration.json"))
+    args = parser.parse_args()
+    with (Path(os.environ["PAQA_TESTDATA"]) / "clips/esc50_to_audioset.csv").open(encoding="utf-8") as file:
+        accept = {
+            row["esc50_category"]: frozenset(filter(None, row["audioset_accept"].split("|")))
+            for row in csv.DictReader(file)
+        }
+    separator, tagger = backend("separate", "deepfilternet3"), backend("tag", "yamnet")
+    diarizer = backend("diarize", "segmentation_campplus")
+    transcriber = backend("transcribe", "faster_whisper")
+    tables, kept, seconds = Tables(), [], defaultdict(float)
+    for number, (kind, path, row) in enumerate(clips(args.mixtures)):
+        heard = hear(separator, path)
+        seconds[kind] += row["duration"]
+        if kind != "talk":  # voices of `talk` are those of scenes/
+            pairs = voice_pairs(diarizer, heard, row, number)
+            if pairs:
+                evidence, same = zip(*pairs, strict=True)
+                tables.pairs.append((list(evidence), np.concatenate(same)))
+        stems = [heard.mix] + [heard.background] * (heard.background.rms >= SILENCE_RMS)
+        scores = [tagger.probabilities(stem) for stem in stems]
+        if not row["events"]:
+            tables.quiet.append(np.max([values.max(axis=0) for _, values in scores], axis=0))
+        if kind == "talk":
+            tables.words += judge_words(transcriber.transcribe(heard).words, row)
+        kept.append((heard, row, scores))
+        print(f"\r{number + 1} clips", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    voices = fit_same_voice(tables)
+    diarizer._same_voice = SameVoice(
+        tuple(voices["weights"]), voices["intercept"], voices["phantom"], voices["enough"]
+    )
+    usual = usual_labels(tagger, tables.quiet)
+    tagger._usual = np.array([usual.get(label, 0.0) for label in tagger.labels])
+    for heard, row, scores in kept:
+        tables.turns += judge_turns(diarizer.diarize(heard), row)
+        tables.tags += judge_tags(_tags(tagger, scores), row, accept)
+    result = {
+        "about": {
+            "made by": "benchmarks/calibrate.py on benchmarks/mixtures.py",
+            "seconds": {kind: round(value, 1) for kind, value in sorted(seconds.items())},
+            "revisions": {b.stage: b.revision for b in (separator, diarizer, tagger, transcriber)},
+            "observations": {name: len(getattr(tables, name)) for name in ("turns", "tags", "words")},
+        },
+        "same_voice": {"segmentation_campplus": voices},
+        "among_voices": {"yamnet": usual},
+        "curves": {
+            "turn.segmentation_campplus": fit_curve(tables.turns),
+            "tag.yamnet": fit_curve(tables.tags),
+            "word.whisper-base": fit_curve(tables.words),
+        },
+    }
+    args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result["about"]))
+
+
+def _tags(tagger: Any, scores: list[tuple[np.ndarray, np.ndarray]]) -> list[Span]:
+    """What the *tag* stage makes of both stems: one label at overlapping times is one tag."""
+    found = []
+    any_sound = Audio(np.ones(1600, np.float32), 16_000)
+    for stem, answer in zip(("mix", "background"), scores, strict=False):
+        tagger.probabilities = lambda audio, answer=answer: answer
+        found += [
+            Tag(span.start, span.end, span.name, span.score, stem, True, Origin("tag", "yamnet", ""))
+            for span in tagger.tag(Heard(any_sound, any_sound))
+        ]
+    del tagger.probabilities
+    return [Span(tag.start, tag.end, tag.label, tag.score) for tag in merge(found)]
+
+
+if __name__ == "__main__":
+    main()
