@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paqa_builder.ontology import is_event
+from paqa_builder.qa.options import Thresholds
 from paqa_builder.records import Origin, Scene
 
-CLEAR = 0.4
+CLEAR = Thresholds().event
 """From this score on a tag counts: the same from which questions are asked about it."""
 
 

@@ -27,14 +27,14 @@ class Thresholds(BaseModel):
         default=1.0, ge=0, description="A model's onset or offset may be this many seconds off."
     )
     turn: float = Field(
-        default=0.6, ge=0, le=1, description="Every turn of a second or more is at least this sure."
+        default=0.8, ge=0, le=1, description="Every turn of a second or more is at least this sure."
     )
     handover: float = Field(
         default=0.15,
         ge=0,
         description="Where a model lets two voices meet this closely, it may have cut one voice in two.",
     )
-    word: float = Field(default=0.7, ge=0, le=1, description="Every word of a quote is at least this sure.")
+    word: float = Field(default=0.85, ge=0, le=1, description="Every word of a quote is at least this sure.")
     speaker_seconds: float = Field(
         default=1.5, ge=0, description="A model's speaker with less speech than this may be a phantom."
     )
