@@ -45,7 +45,7 @@ def _how_sure(sound: Sound) -> str:
 def speakers(reading: Reading) -> str:
     """Who speaks when, and when together."""
     if not reading.knows("turns"):
-        return "Who speaks when was not analysed."
+        return "Who speaks when is not known."
     voices = reading.voices
     lines = []
     for one in voices.speakers:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from paqa_builder import ontology
 from paqa_builder.qa.options import Thresholds
 from paqa_builder.qa.question import Evidence, cite, confidence_of
+from paqa_builder.qa.sounds import leaves_of
 from paqa_builder.qa.spans import Spans, both, total, union
 from paqa_builder.records import Scene, Turn
 
@@ -16,6 +18,8 @@ from paqa_builder.records import Scene, Turn
 _PAUSE = 0.3
 # Shorter turns are unsure by nature, and seldom change who is who.
 _WORTH = 1.0
+# A tagger that is this sure of speech confirms it.
+_HEARD = 0.5
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,10 @@ class Voices:
 
 
 def voices_of(scene: Scene, thresholds: Thresholds) -> Voices | None:
-    """Reads a scene's turns; None where neither the corpus nor a diarizer says anything."""
+    """Reads a scene's turns; None where nobody says anything, or a diarizer is contradicted."""
     truth = scene.clip.truth.turns
     turns = scene.turns if truth is None else truth
-    if turns is None:
+    if turns is None or (truth is None and turns and _contradicted(scene)):
         return None
     by_name: dict[str, list[Turn]] = {}
     for turn in sorted(turns, key=lambda t: (t.start, t.end, t.speaker)):
@@ -128,6 +132,21 @@ def voices_of(scene: Scene, thresholds: Thresholds) -> Voices | None:
     onsets = [s.onset for s in speakers]
     ordered = all(b - a >= thresholds.order for a, b in itertools.pairwise(onsets))
     return Voices(speakers, truth is not None, sure, ordered)
+
+
+def _contradicted(scene: Scene) -> bool:
+    """True if a diarizer hears a voice where others know of none: music and animals can pass for one.
+
+    Either the transcriber looked and found not a single word; or the corpus labels the clip's sounds
+    without any speech, and its labels are complete or the tagger hears no speech either.
+    """
+    if scene.utterances == ():
+        return True
+    truth = scene.clip.truth
+    if not truth.tags or any(map(ontology.is_speech, leaves_of(truth.tags))):
+        return False
+    heard = any(tag.score >= _HEARD and ontology.is_speech(tag.label) for tag in scene.tags or ())
+    return truth.tags_complete or not heard
 
 
 def _cut(turns: Sequence[Turn], handover: float) -> bool:

@@ -147,7 +147,10 @@ def test_speech_that_the_diarizer_missed_breaks_the_silence() -> None:
 
 
 def test_a_corpus_that_labels_speech_leaves_no_silence() -> None:
-    layers: dict[str, Any] = {"turns": [(0.5, 4.0, "S1")], "tags": [(6.0, 9.0, "Church bell", 0.9)]}
+    layers: dict[str, Any] = {
+        "turns": [(0.5, 4.0, "S1")],
+        "tags": [(0.5, 4.0, "Speech", 0.9), (6.0, 9.0, "Church bell", 0.9)],
+    }
     spoken = reading(**layers, truth=MiniLayers(tags=["Church bell", "Speech", "Human voice"]))
     assert answers("sound_without_speech", spoken) == set()
     # A laugh implies a human voice, which is no speech.
@@ -261,3 +264,28 @@ def test_what_a_facts_answer_is_no_other_choice_can_be() -> None:
             for fact in kind(name).facts(on):
                 right = [c for c in (fact.answer, *fact.own) if kind(name).judge(on, fact.about, c).true]
                 assert right == [fact.answer]
+
+
+VOICE = [(1.0, 5.0, "S1")]
+
+
+@pytest.mark.parametrize(
+    ("layers", "known"),
+    [
+        ({}, True),
+        ({"utterances": [(1.0, 5.0, "S1", "is anybody there at all")]}, True),
+        ({"utterances": []}, False),  # the transcriber found not a word
+        ({"truth": MiniLayers(tags=["Guitar"])}, False),  # a corpus that labels no speech
+        ({"truth": MiniLayers(tags=["Speech", "Guitar"])}, True),
+        ({"truth": MiniLayers(tags=["Guitar"]), "tags": [(1, 5, "Speech", 0.9)]}, True),
+        (
+            {"truth": MiniLayers(tags=["Guitar"]), "tags": [(1, 5, "Speech", 0.9)], "tags_complete": True},
+            False,
+        ),
+    ],
+)
+def test_voices_that_nobody_else_knows_of_are_not_asked_about(layers: dict[str, Any], known: bool) -> None:
+    """A guitar that a diarizer took for a voice: "is anybody speaking?", "how many speak?"."""
+    on = reading(turns=VOICE, **layers)
+    assert on.knows("turns") == known
+    assert bool(kind("speaker_count").facts(on)) == known
