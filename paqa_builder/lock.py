@@ -6,7 +6,6 @@ revisions and checksums, and nothing of the machine: the same build gives the sa
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import re
@@ -18,6 +17,7 @@ from typing import Any
 
 from paqa_builder import __version__
 from paqa_builder.errors import PaqaError
+from paqa_builder.store import file_sha256
 
 LOCK = "paqa.lock.json"
 FORMAT = 1
@@ -88,7 +88,7 @@ def verify(folder: Path) -> Lock:
         path = folder / file.path
         if not path.is_file():
             raise PaqaError(f"{path}: missing", mend=f"run the build into '{folder}' again")
-        if path.stat().st_size != file.bytes or sha256(path) != file.sha256:
+        if path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
             raise PaqaError(
                 f"{path}: is not what the build wrote (its SHA-256 differs from {LOCK})",
                 mend=f"rm '{path}' and run the build into '{folder}' again",
@@ -120,15 +120,6 @@ def software() -> dict[str, str]:
         if name in installed:
             versions.setdefault(name, installed[name].version)
     return dict(sorted(versions.items()))
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    state = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            state.update(block)
-    return state.hexdigest()
 
 
 def _canonical(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from paqa_builder import store
@@ -59,6 +60,4 @@ def assemble(clip: Clip, rows: dict[str, dict[str, Any]]) -> Scene:
 
 
 def _with_truth(clip: Clip, duration: float) -> Clip:
-    from dataclasses import replace
-
     return replace(clip, truth=settle_truth(clip.truth, duration))

@@ -146,7 +146,7 @@ def _publish(
     files = []
     for name, (path, rows) in sorted(placed.items()):
         _sync(path)
-        files.append(lock.ShardFile(name, rows, path.stat().st_size, lock.sha256(path)))
+        files.append(lock.ShardFile(name, rows, path.stat().st_size, store.file_sha256(path)))
     text = write_card(files=files)
     _keep_edited_card(out)
 
@@ -174,6 +174,6 @@ def _keep_edited_card(out: Path) -> None:
     """A card edited by hand is kept beside the new one."""
     readme = out / "README.md"
     earlier = lock.read(out) if (out / lock.LOCK).is_file() else None
-    if earlier and readme.is_file() and lock.sha256(readme) != earlier.card_sha256:
+    if earlier and readme.is_file() and store.file_sha256(readme) != earlier.card_sha256:
         os.replace(readme, out / "README.old.md")
         log.warning("%s was edited by hand: kept as README.old.md", readme)

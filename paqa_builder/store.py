@@ -20,7 +20,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,7 +176,7 @@ def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Pri
             stamp = [status.st_size, status.st_mtime_ns]
             path = os.path.abspath(clip.path)
             cached = known.get(path)
-            sha256 = cached[2] if cached and cached[:2] == stamp else _file_sha256(clip.path)
+            sha256 = cached[2] if cached and cached[:2] == stamp else file_sha256(clip.path)
             fresh[path] = [*stamp, sha256]
         except OSError:
             pass  # the *read* stage will say why
@@ -186,7 +186,8 @@ def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Pri
     return prints
 
 
-def _file_sha256(path: str) -> str:
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
     state = hashlib.sha256()  # hashlib.file_digest would do, from Python 3.11 on
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -210,9 +211,3 @@ def known_rows(
             if identity in wanted:
                 found[identity] = row
     return found
-
-
-def iter_rows(parts: Iterable[Part], folder: Path) -> Iterator[dict[str, Any]]:
-    """All rows of a finished stage, in the order of the clips."""
-    for part in parts:
-        yield from read_rows(part.file(folder))

@@ -46,8 +46,3 @@ def grow(spans: Spans, by: float) -> Spans:
 def total(spans: Spans) -> float:
     """Summed length in seconds; the set must be disjoint."""
     return sum(b - a for a, b in spans)
-
-
-def covers(spans: Spans, start: float, end: float) -> bool:
-    """True if one interval holds all of ``[start, end)``."""
-    return any(a <= start and end <= b for a, b in spans)

@@ -8,12 +8,8 @@ import numpy as np
 import pytest
 
 from paqa_builder.audio import Audio
-from paqa_builder.backends.transcribe.faster_whisper import (
-    FasterWhisper,
-    FasterWhisperOptions,
-    tidy,
-    without_loops,
-)
+from paqa_builder.backends.transcribe._whisper import is_speech, tidy, without_loops
+from paqa_builder.backends.transcribe.faster_whisper import FasterWhisper, FasterWhisperOptions
 from paqa_builder.errors import NotReadyError
 from paqa_builder.records import Word
 
@@ -74,7 +70,8 @@ def test_invented_segments_are_dropped(
     segment = SimpleNamespace(
         no_speech_prob=no_speech, avg_logprob=log_probability, compression_ratio=compression
     )
-    assert FasterWhisper()._is_speech(segment) is kept
+    figures = (segment.avg_logprob, segment.no_speech_prob, segment.compression_ratio)
+    assert is_speech(*figures, FasterWhisperOptions()) is kept
 
 
 def test_a_folder_without_a_model_is_named() -> None:

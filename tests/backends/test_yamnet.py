@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from paqa_builder.backends.tag import _intervals
 from paqa_builder.backends.tag.yamnet import RATE, Yamnet, YamnetOptions, mel_bank
 
 
-def intervals(scores: list[float], **options: float) -> list[tuple[int, int, float]]:
+def intervals(scores: list[float], **options: float) -> list[tuple[float, float, float]]:
     """On borders one second apart."""
-    tagger = Yamnet(
-        YamnetOptions(**{"onset": 0.5, "offset": 0.2, "max_gap": 0.0, "min_duration": 0.0} | options)
-    )
-    return tagger._intervals(np.arange(len(scores) + 1.0), np.array(scores))
+    limits = {"onset": 0.5, "offset": 0.2, "max_gap": 0.0, "min_duration": 0.0} | options
+    return _intervals.intervals(np.array(scores), np.arange(len(scores) + 1.0), **limits)
 
 
 def test_a_tone_falls_into_the_band_around_it() -> None:

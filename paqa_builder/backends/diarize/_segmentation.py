@@ -73,11 +73,6 @@ def frame_count(duration: float) -> int:
     return int(np.ceil(duration / STEP)) + 1
 
 
-def frame_times(count: int) -> np.ndarray:
-    """Centres of the first ``count`` frames in seconds, ``[count]``."""
-    return np.arange(count) * STEP + FIELD / 2
-
-
 def average(starts: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
     """Overlap-adds windows ``[w, frames, k]`` to ``[count, k]``, weighted towards their middles."""
     total = np.zeros((count, values.shape[2]))

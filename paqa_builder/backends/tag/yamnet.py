@@ -19,6 +19,7 @@ from paqa_builder import calibration, models
 from paqa_builder.audio import Audio
 from paqa_builder.backends import Heard, Options, Span, Tagger
 from paqa_builder.backends._runtime import onnx_session
+from paqa_builder.backends.tag._intervals import intervals
 from paqa_builder.errors import NotReadyError
 
 RATE = 16_000
@@ -118,11 +119,12 @@ class Yamnet(Tagger):
             return []
         edges, scores = self.probabilities(heard.main)
         scores = self.beyond_voices(scores)
+        limits = self.options.model_dump(include={"onset", "offset", "max_gap", "min_duration"})
         spans = [
-            Span(float(edges[first]), float(edges[last]), self.labels[index], self._sureness(peak))
+            Span(start, end, self.labels[index], self._sureness(peak))
             for index in np.flatnonzero(scores.max(axis=0) >= self.options.onset)
             if self.labels[index] != "Silence"
-            for first, last, peak in self._intervals(edges, scores[:, index])
+            for start, end, peak in intervals(scores[:, index], edges, **limits)
         ]
         return sorted(spans, key=lambda span: (span.start, span.end, span.name))
 
@@ -161,24 +163,3 @@ class Yamnet(Tagger):
         quantised = np.clip(np.round(patch / self._scale_in + self._zero_in), 0, 255).astype(np.uint8)
         logits = self._session.run(None, {"audio": quantised[None, None]})[0][0].astype(np.float64)
         return 1 / (1 + np.exp((self._zero_out - logits) * self._scale_out))
-
-    def _intervals(self, edges: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, float]]:
-        """Hysteresis over ``scores [n]``: (first border, last border, peak) of each interval."""
-        above = scores >= self.options.offset
-        borders = np.flatnonzero(np.diff(np.concatenate([[False], above, [False]]).astype(int)))
-        runs = [
-            (int(first), int(last))
-            for first, last in zip(borders[::2], borders[1::2], strict=True)
-            if scores[first:last].max() >= self.options.onset
-        ]
-        joined: list[tuple[int, int]] = []
-        for first, last in runs:
-            if joined and edges[first] - edges[joined[-1][1]] <= self.options.max_gap:
-                joined[-1] = (joined[-1][0], last)
-            else:
-                joined.append((first, last))
-        return [
-            (first, last, float(scores[first:last].max()))
-            for first, last in joined
-            if edges[last] - edges[first] >= self.options.min_duration
-        ]

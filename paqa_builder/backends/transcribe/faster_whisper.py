@@ -7,7 +7,6 @@ no-speech probability, text that compresses too well, repeated n-grams) is used 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,12 @@ from typing import Any
 from pydantic import Field
 
 from paqa_builder import calibration, device, fetch, models
-from paqa_builder.audio import Audio
 from paqa_builder.backends import Heard, Speech, Transcriber
+from paqa_builder.backends.transcribe._whisper import WhisperOptions, is_speech, tidy, without_loops
 from paqa_builder.errors import NotReadyError
-from paqa_builder.records import Word
-
-TICK = 0.02
-"""Whisper's time resolution in seconds; no word is shorter."""
 
 
-class FasterWhisperOptions(device.DeviceOptions):
+class FasterWhisperOptions(WhisperOptions):
     """Settings of faster-whisper."""
 
     model: str = Field(
@@ -32,25 +27,11 @@ class FasterWhisperOptions(device.DeviceOptions):
         description="A size (large-v3: see `paqa fetch --list`), or a CTranslate2 Whisper model's folder; "
         "empty: the embedded base.",
     )
-    language: str | None = Field(None, description="ISO 639-1 code; without one the language is detected.")
     beam_size: int = Field(5, ge=1, description="Hypotheses kept while decoding.")
     compute_type: str = Field(
         "auto",
         description="CTranslate2's arithmetic (int8, float16, ...); auto: int8 on a CPU, float16 on a GPU.",
     )
-    max_no_speech: float = Field(
-        0.6, ge=0, le=1, description="Above this no-speech probability a doubtful segment is dropped."
-    )
-    min_log_probability: float = Field(
-        -1.0, le=0, description="Mean log probability per token below which a segment is doubtful."
-    )
-    max_compression: float = Field(
-        2.4, gt=1, description="Segments whose text compresses better than this are dropped as loops."
-    )
-    max_repeats: int = Field(
-        3, ge=1, description="Of a phrase said more than this many times on end, the first is kept."
-    )
-    max_phrase: int = Field(4, ge=1, description="Longest phrase, in words, that is watched for repeats.")
 
 
 class FasterWhisper(Transcriber):
@@ -120,54 +101,18 @@ class FasterWhisper(Transcriber):
             compression_ratio_threshold=None,
             log_prob_threshold=None,
         )
-        kept = (word for segment in segments if self._is_speech(segment) for word in segment.words or ())
+        kept = (
+            word
+            for segment in segments
+            if is_speech(segment.avg_logprob, segment.no_speech_prob, segment.compression_ratio, self.options)
+            for word in segment.words or ()
+        )
         words = without_loops(tidy(kept, audio), self.options.max_phrase, self.options.max_repeats)
         if not words:
             return Speech((), None, 0.0)
         if self._sureness:
             words = [replace(word, confidence=self._sureness(word.confidence)) for word in words]
         return Speech(tuple(words), info.language, float(info.language_probability))
-
-    def _is_speech(self, segment: Any) -> bool:
-        doubtful = segment.avg_logprob < self.options.min_log_probability
-        return not (
-            (doubtful and segment.no_speech_prob > self.options.max_no_speech)
-            or segment.compression_ratio > self.options.max_compression
-        )
-
-
-def tidy(words: Iterable[Any], audio: Audio) -> list[Word]:
-    """Words inside the clip, in time order, each at least one tick long and not blank."""
-    found = []
-    for word in words:
-        if text := word.word.strip():
-            start = min(max(0.0, float(word.start)), max(0.0, audio.duration - TICK))
-            end = min(max(float(word.end), start + TICK), audio.duration)
-            found.append(Word(start, end, text, min(1.0, max(0.0, float(word.probability)))))
-    return sorted(found, key=lambda word: (word.start, word.end))
-
-
-def without_loops(words: Sequence[Word], max_phrase: int, max_repeats: int) -> list[Word]:
-    """Keeps the first of a phrase that is repeated on end more than ``max_repeats`` times.
-
-    ``no no no`` is speech; ``thank you thank you thank you thank you`` is a recogniser in a loop.
-    """
-    plain = [word.text.lower().strip(".,!?;:…\"'") for word in words]
-    kept: list[Word] = []
-    at = 0
-    while at < len(words):
-        for size in range(1, max_phrase + 1):
-            phrase, times = plain[at : at + size], 1
-            while plain[at + times * size : at + (times + 1) * size] == phrase:
-                times += 1
-            if times > max_repeats and len(phrase) == size:
-                kept += words[at : at + size]
-                at += times * size
-                break
-        else:
-            kept.append(words[at])
-            at += 1
-    return kept
 
 
 def _fetched(model: str) -> str | None:

@@ -16,34 +16,20 @@ from pydantic import Field
 from paqa_builder import convert, device, fetch, models
 from paqa_builder.audio import Audio
 from paqa_builder.backends import Heard, Speech, Transcriber
-from paqa_builder.backends.transcribe.faster_whisper import tidy, without_loops
+from paqa_builder.backends.transcribe._whisper import WhisperOptions, is_speech, tidy, without_loops
 from paqa_builder.errors import ConfigError, NotReadyError
 
 _EMBEDDED = "whisper-base"
 
 
-class OpenaiWhisperOptions(device.DeviceOptions):
+class OpenaiWhisperOptions(WhisperOptions):
     """Settings of openai-whisper."""
 
     model: str = Field(
         "", description="A size (large-v3: see `paqa fetch --list`), or a .pt file; empty: the embedded base."
     )
-    language: str | None = Field(None, description="ISO 639-1 code; without one the language is detected.")
     beam_size: int = Field(5, ge=1, description="Hypotheses kept while decoding; 1 is greedy.")
     precision: device.Precision = Field("auto", description="auto: float16 on a GPU, float32 on the CPU.")
-    max_no_speech: float = Field(
-        0.6, ge=0, le=1, description="Above this no-speech probability a doubtful segment is dropped."
-    )
-    min_log_probability: float = Field(
-        -1.0, le=0, description="Mean log probability per token below which a segment is doubtful."
-    )
-    max_compression: float = Field(
-        2.4, gt=1, description="Segments whose text compresses better than this are dropped as loops."
-    )
-    max_repeats: int = Field(
-        3, ge=1, description="Of a phrase said more than this many times on end, the first is kept."
-    )
-    max_phrase: int = Field(4, ge=1, description="Longest phrase, in words, that is watched for repeats.")
 
 
 class OpenaiWhisper(Transcriber):
@@ -118,7 +104,12 @@ class OpenaiWhisper(Transcriber):
         kept = (
             SimpleNamespace(**word)
             for segment in result["segments"]
-            if self._is_speech(segment)
+            if is_speech(
+                segment["avg_logprob"],
+                segment["no_speech_prob"],
+                segment["compression_ratio"],
+                self.options,
+            )
             for word in segment.get("words", ())
         )
         words = without_loops(tidy(kept, audio), self.options.max_phrase, self.options.max_repeats)
@@ -139,13 +130,6 @@ class OpenaiWhisper(Transcriber):
         _, chances = self._model.detect_language(mel)
         best = max(chances, key=lambda code: chances[code])
         return best, min(1.0, float(chances[best]))
-
-    def _is_speech(self, segment: dict[str, Any]) -> bool:
-        doubtful = segment["avg_logprob"] < self.options.min_log_probability
-        return not (
-            (doubtful and segment["no_speech_prob"] > self.options.max_no_speech)
-            or segment["compression_ratio"] > self.options.max_compression
-        )
 
 
 def _fetched(model: str) -> str | None:
