@@ -77,11 +77,13 @@ def hear(separator: Any, path: Path) -> Heard:
     """As the stages do: mixture, stems and blend at 16 kHz; the mixture alone where speech was lost."""
     mix, _ = read(path)
     wide = resample(mix, separator.sample_rate)
-    speech, background = (resample(stem, 16_000) for stem in separator.separate(Heard(wide, wide)))
+    _, background = separator.separate(Heard(wide, wide))
+    kept = resample(Audio(wide.samples - background.samples, wide.rate), 16_000)
     mix = resample(mix, 16_000)
+    background = Audio(mix.samples - kept.samples, 16_000)
     options = Diarize.Options()
-    lost = speech.rms < options.trust_ratio * mix.rms
-    return Heard(mix if lost else blend(speech, mix, options.speech_share), mix, speech, background)
+    lost = kept.rms < options.trust_ratio * mix.rms
+    return Heard(mix if lost else blend(kept, mix, options.speech_share), mix, kept, background)
 
 
 def activity(row: dict[str, Any], step: float, count: int) -> tuple[list[str], np.ndarray]:

@@ -60,8 +60,13 @@ class Material:
         return resample(read(self.root / row["filename"])[0], RATE).samples
 
 
-def scene(kind: str, number: int, material: Material) -> tuple[np.ndarray, dict[str, Any]]:
-    """One mixture and what is true of it; the same for the same number."""
+def scene(
+    kind: str, number: int, material: Material
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+    """One mixture, the voices and the sounds (all else) in it, and what is true of it.
+
+    The same for the same number; the two stems add up to the mixture.
+    """
     draw = np.random.default_rng([sum(map(ord, kind)), number])
     pieces = _pieces(draw, kind, 1 + number % 4, material)
     speakers = len({row["speaker"] for row, _ in pieces})
@@ -104,10 +109,12 @@ def scene(kind: str, number: int, material: Material) -> tuple[np.ndarray, dict[
     mixed = speech + sum((event.pop("track") for event in events), np.zeros(length))
     quiet = draw.uniform(44, 60) if kind == "far" else draw.uniform(62, 75)
     mixed += draw.normal(size=length) * 10 ** (-quiet / 20)
-    mixed *= min(1.0, 0.89 / np.abs(mixed).max())
+    gain = min(1.0, 0.89 / np.abs(mixed).max())
+    mixed *= gain
+    speech = speech * gain
     row = {"duration": length / RATE, "num_speakers": speakers, "segments": segments, "events": events,
            "reverberant": bool(reverb) or kind == "far"}  # fmt: skip
-    return mixed, row
+    return mixed, {"S": speech, "E": mixed - speech}, row
 
 
 def _response(draw: np.random.Generator, rt60: float, direct: float) -> np.ndarray:
@@ -195,20 +202,23 @@ def main() -> None:
     material = Material(Path(os.environ["PAQA_TESTDATA"]))
     for kind, count in KINDS.items():
         folder = args.out / kind
-        for name in ("audio", "rttm"):
+        for name in ("audio", "rttm", "stems"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         rows = []
         for number in range(count):
-            samples, row = scene(kind, number, material)
+            samples, tracks, row = scene(kind, number, material)
             name = f"{kind}_{number:03d}"
             soundfile.write(folder / "audio" / f"{name}.flac", samples, RATE, subtype="PCM_16")
+            stems = {stem: f"stems/{name}.{stem}.flac" for stem in tracks}
+            for stem, track in tracks.items():
+                soundfile.write(folder / stems[stem], track, RATE, subtype="PCM_16")
             lines = [
                 f"SPEAKER {name} 1 {start:.3f} {end - start:.3f} <NA> <NA> {part['speaker']} <NA> <NA>\n"
                 for part in row["segments"]
                 for start, end in part["activity"]
             ]
             (folder / "rttm" / f"{name}.rttm").write_text("".join(lines), encoding="utf-8")
-            rows.append({"id": name, "audio": f"audio/{name}.flac", **row})
+            rows.append({"id": name, "audio": f"audio/{name}.flac", "stems": stems, **row})
         with (folder / "manifest.jsonl").open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 

@@ -119,6 +119,10 @@ TABLE: dict[str, Embedded] = {
                 )
             },
         ),
+        Embedded(
+            "swift-f0", "measure", ("swift-f0",), "MIT",
+            "SwiftF0 (Nieradzik, 2025)", 135090, {"weights": "swift_f0/model.onnx"},
+        ),
     )
 }  # fmt: skip
 

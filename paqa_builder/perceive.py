@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from paqa_builder import store, work
+from paqa_builder.device import Halving
 from paqa_builder.errors import NotReadyError
 from paqa_builder.executors import Crash, Executor
 from paqa_builder.plan import Plan, StagePlan
@@ -20,7 +21,8 @@ class StageReport:
     """What one stage cost in this run. ``clips`` that were already done cost nothing.
 
     ``audio_seconds``, ``cpu_seconds`` and ``wall_seconds`` cover the clips done in this run;
-    ``peak_bytes`` is the most memory that any one worker held (0 where unknown).
+    ``peak_bytes`` is the most memory that any one worker held (0 where unknown); ``halvings`` say
+    what did not fit into a GPU's memory, and how much less was then heard at once.
     """
 
     name: str
@@ -31,6 +33,7 @@ class StageReport:
     cpu_seconds: float
     wall_seconds: float
     peak_bytes: int = 0
+    halvings: tuple[Halving, ...] = ()
 
     @property
     def rtf(self) -> float | None:
@@ -70,24 +73,29 @@ def run_stage(
         NotReadyError: A model or disk space is missing, or the model's process dies on loading.
     """
     folder = stage.folder(plan.work)
+    parts = plan.parts_of(stage)
     missing = plan.missing(stage)
     if retry_failed:
-        missing = [part for part in plan.parts if part in missing or _failures(part, folder)]
-    total = sum(len(part.prints) for part in plan.parts)
+        missing = [part for part in parts if part in missing or _failures(part, folder)]
+    total = sum(len(part.prints) for part in parts)
     reused = total - sum(len(part.prints) for part in missing)
     listener.begin(stage.name, total, reused)
     began = time.monotonic()
     clips = peak = 0
     heard = cpu = 0.0
+    halvings: list[Halving] = []
     if missing:
         for done in _results(_tasks(plan, stage, missing, retry_failed), stage, executor):
             clips += done.clips
             heard += done.audio_seconds
             cpu += done.cpu_seconds
             peak = max(peak, done.peak_bytes)
+            halvings += done.halvings
             listener.advance(stage.name, done)
-    failed = sum(_failures(part, folder) for part in plan.parts)
-    report = StageReport(stage.name, clips, reused, failed, heard, cpu, time.monotonic() - began, peak)
+    failed = sum(_failures(part, folder) for part in parts)
+    report = StageReport(
+        stage.name, clips, reused, failed, heard, cpu, time.monotonic() - began, peak, tuple(halvings)
+    )
     listener.end(report)
     return report
 
@@ -101,7 +109,7 @@ def _tasks(
 ) -> Iterator[work.Task]:
     folder = stage.folder(plan.work)
     wanted = {printed.identity for part in missing for printed in part.prints}
-    done = {part.file(folder) for part in plan.parts if part not in missing}
+    done = {part.file(folder) for part in plan.parts_of(stage) if part not in missing}
     known = store.known_rows(folder, wanted, done)
     for part in missing:
         rows = {p.identity: known[p.identity] for p in part.prints if p.identity in known}

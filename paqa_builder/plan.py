@@ -30,6 +30,7 @@ class StagePlan:
         upstream: Keys of the folders that hold the records it uses, by stage name.
         key: Hash of all that decides its results.
         on_gpu: Whether its backend can run on a GPU.
+        uses_truth: Whether its rows depend on the corpus's annotation, too.
     """
 
     name: str
@@ -38,6 +39,7 @@ class StagePlan:
     key: str
     revision: str
     on_gpu: bool = False
+    uses_truth: bool = False
 
     @property
     def backend(self) -> str:
@@ -68,10 +70,14 @@ class Plan:
         """The stage called ``name``, or None where it is left out."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
+    def parts_of(self, stage: StagePlan) -> list[store.Part]:
+        """The parts as a stage knows them: under other names where it uses the corpus's annotation."""
+        return [part.with_truth(stage.uses_truth) for part in self.parts]
+
     def missing(self, stage: StagePlan) -> list[store.Part]:
         """The parts of a stage that no file holds yet."""
         folder = stage.folder(self.work)
-        return [part for part in self.parts if not part.file(folder).is_file()]
+        return [part for part in self.parts_of(stage) if not part.file(folder).is_file()]
 
 
 def make(config: Config, *, save: bool = True) -> Plan:
@@ -143,7 +149,7 @@ def resolve_stages(config: Config) -> tuple[StagePlan, ...]:
             ]
         )  # fmt: skip
         on_gpu = "device" in type(stage.backend.options).model_fields
-        plans.append(StagePlan(name, chosen, upstream, key, stage.origin.revision, on_gpu))
+        plans.append(StagePlan(name, chosen, upstream, key, stage.origin.revision, on_gpu, stage.uses_truth))
     return tuple(plans)
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-StageName = Literal["separate", "diarize", "tag", "transcribe"]
-STAGES: tuple[StageName, ...] = ("separate", "diarize", "tag", "transcribe")
+StageName = Literal["separate", "diarize", "tag", "transcribe", "measure"]
+STAGES: tuple[StageName, ...] = ("separate", "diarize", "tag", "transcribe", "measure")
 TRUTH = "truth"
 
 
@@ -86,7 +86,8 @@ class Word:
 class Utterance:
     """What is said, by whom. ``speaker`` is None where no turn covers the words.
 
-    ``language`` is an ISO 639-1 code (``"en"``), or None where nobody determined it.
+    ``language`` is an ISO 639-1 code (``"en"``), or None where nobody determined it; ``translation``
+    is the corpus's own, with its language in ``translation_language``.
     """
 
     start: float
@@ -96,6 +97,87 @@ class Utterance:
     words: tuple[Word, ...]
     language: str | None
     confidence: float
+    origin: Origin
+    translation: str | None = None
+    translation_language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """Something a model said that was not believed, and why: kept, so that nothing vanishes unseen.
+
+    Attributes:
+        stage: The stage that dropped it.
+        reason: One of a few fixed words, such as ``"no_speech"``, ``"repetition"``, ``"compression"``
+            or ``"outside_turns"``; ``docs/records.md`` lists them.
+        text: What was dropped, as the model said it.
+    """
+
+    stage: str
+    start: float
+    end: float
+    reason: str
+    text: str
+    confidence: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMeasure:
+    """How one speaker sounds, measured where nobody else speaks.
+
+    Attributes:
+        speaker: As in the turns that were measured.
+        seconds: How much speech of this speaker alone there was to measure.
+        pitch: Median fundamental frequency of the voiced frames, in Hz; None with too few of them, or
+            where they disagree.
+        spread: Interquartile range of the fundamental frequency, in semitones.
+        rate: Words per second of speech, pauses left out; None without words.
+        pauses: Silences of 0.3 s and more within the speaker's speech alone, in seconds each; noise
+            hides some, where there is no stem.
+        level: Loudness of the voice (RMS), in dBFS.
+    """
+
+    speaker: str
+    seconds: float
+    pitch: float | None
+    spread: float | None
+    rate: float | None
+    pauses: tuple[float, ...]
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventMeasure:
+    """How loud one sound event is: RMS in dBFS, and in dB over the speech beneath it (None: none)."""
+
+    start: float
+    end: float
+    label: str
+    level: float
+    over_speech: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What can be measured rather than recognised.
+
+    Voices and events are those of the best-known layer: the corpus's own turns and tags where it
+    has them, else the models'.
+
+    Attributes:
+        snr: Speech over everything else while somebody speaks, in dB; None without speech.
+        loudness: Integrated loudness in LUFS (ITU-R BS.1770-4); None for silence.
+        quality: DNSMOS P.835 overall score, 1 to 5; None where its optional model is not used.
+        overlap: Share of the speech during which two or more speak.
+    """
+
+    snr: float | None
+    loudness: float | None
+    quality: float | None
+    overlap: float | None
+    voices: tuple[VoiceMeasure, ...]
+    events: tuple[EventMeasure, ...]
     origin: Origin
 
 
@@ -178,6 +260,8 @@ class Scene:
     turns: tuple[Turn, ...] | None = None
     tags: tuple[Tag, ...] | None = None
     utterances: tuple[Utterance, ...] | None = None
+    measures: Measures | None = None
+    abstentions: tuple[Abstention, ...] = ()
     failures: tuple[Failure, ...] = ()
 
     @property
@@ -197,10 +281,17 @@ def to_json(record: Any) -> Any:
     return record
 
 
-_NESTED: dict[str, type] = {"origin": Origin, "truth": Truth, "audio": AudioInfo, "clip": Clip}
+_NESTED: dict[str, type] = {
+    "origin": Origin,
+    "truth": Truth,
+    "audio": AudioInfo,
+    "clip": Clip,
+    "measures": Measures,
+}
 _LISTS: dict[str, type] = {
     "turns": Turn, "tags": Tag, "utterances": Utterance, "words": Word, "stems": Stem,
-    "failures": Failure,
+    "failures": Failure, "abstentions": Abstention, "voices": VoiceMeasure, "events": EventMeasure,
+    "pauses": float,
 }  # fmt: skip
 
 
@@ -215,6 +306,7 @@ def from_json(cls: type, data: dict[str, Any]) -> Any:
         if value is not None and key in _NESTED:
             value = from_json(_NESTED[key], value)
         elif value is not None and key in _LISTS:
-            value = tuple(from_json(_LISTS[key], item) for item in value)
+            of = _LISTS[key]
+            value = tuple(of(item) if of is float else from_json(of, item) for item in value)
         values[key] = value
     return cls(**values)

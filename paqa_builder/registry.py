@@ -28,8 +28,11 @@ ENTRY_POINT_GROUP = "paqa_builder.plugins"
 BUILTIN: dict[str, dict[str, str]] = {
     "source": {
         "folder": "paqa_builder.sources.folder:Folder",
+        "covost2": "paqa_builder.sources.covost2:Covost2",
         "fsd50k": "paqa_builder.sources.fsd50k:Fsd50k",
+        "meld": "paqa_builder.sources.meld:Meld",
         "mix": "paqa_builder.sources.mix:Mix",
+        "urbansound8k": "paqa_builder.sources.urbansound8k:UrbanSound8k",
     },
     "separate": {
         "deepfilternet3": "paqa_builder.backends.separate.deepfilternet3:DeepFilterNet3",
@@ -50,6 +53,10 @@ BUILTIN: dict[str, dict[str, str]] = {
         "faster_whisper": "paqa_builder.backends.transcribe.faster_whisper:FasterWhisper",
         "openai_whisper": "paqa_builder.backends.transcribe.openai_whisper:OpenaiWhisper",
         "fake": "paqa_builder.backends.fake:FakeTranscriber",
+    },
+    "measure": {
+        "signal": "paqa_builder.backends.measure.signal:Signal",
+        "fake": "paqa_builder.backends.fake:FakeMeasurer",
     },
 }
 KINDS = ("source", *STAGES)

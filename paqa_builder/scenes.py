@@ -9,9 +9,11 @@ from typing import Any
 from paqa_builder import store
 from paqa_builder.plan import Plan
 from paqa_builder.records import (
+    Abstention,
     AudioInfo,
     Clip,
     Failure,
+    Measures,
     Scene,
     Stem,
     Tag,
@@ -31,7 +33,10 @@ _LAYERS: dict[str, tuple[str, type]] = {
 
 def of_part(plan: Plan, part: store.Part) -> list[Scene]:
     """The scenes of a part whose stages are all done, in the order of its clips."""
-    rows = {stage.name: store.read_rows(part.file(stage.folder(plan.work))) for stage in plan.stages}
+    rows = {
+        stage.name: store.read_rows(part.with_truth(stage.uses_truth).file(stage.folder(plan.work)))
+        for stage in plan.stages
+    }
     return [
         assemble(printed.clip, {name: rows_of[n] for name, rows_of in rows.items()})
         for n, printed in enumerate(part.prints)
@@ -52,11 +57,16 @@ def assemble(clip: Clip, rows: dict[str, dict[str, Any]]) -> Scene:
         for stage, (layer, cls) in _LAYERS.items()
         if stage in rows and "records" in rows[stage]
     }
+    if measured := rows.get("measure", {}).get("records"):
+        layers["measures"] = from_json(Measures, measured[0])
+    abstentions = tuple(
+        from_json(Abstention, record) for row in rows.values() for record in row.get("abstentions", ())
+    )
     read = rows.get("read", {}).get("records")
     audio = from_json(AudioInfo, read[0]) if read else None
     if audio is not None:
         clip = _with_truth(clip, audio.duration)
-    return Scene(clip, audio, failures=tuple(dict.fromkeys(failures)), **layers)
+    return Scene(clip, audio, abstentions=abstentions, failures=tuple(dict.fromkeys(failures)), **layers)
 
 
 def _with_truth(clip: Clip, duration: float) -> Clip:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from paqa_builder.records import Clip, Scene, Stem, Tag, Turn, Utterance, to_json
+from paqa_builder.records import Abstention, Clip, Measures, Scene, Stem, Tag, Turn, Utterance, to_json
 
 if TYPE_CHECKING:
     import pyarrow
@@ -32,9 +32,18 @@ _TAGS = [{**_SPAN, "label": TEXT, "score": REAL, "stem": TEXT, "localized": TRUT
 _UTTERANCES = [
     {
         **_SPAN, "speaker": TEXT, "text": TEXT, "language": TEXT, "confidence": REAL, "origin": TEXT,
-        "words": [_WORD],
+        "translation": TEXT, "translation_language": TEXT, "words": [_WORD],
     }
 ]  # fmt: skip
+_VOICE = {
+    "speaker": TEXT, "seconds": REAL, "pitch": REAL, "spread": REAL, "rate": REAL, "pauses": [REAL],
+    "level": REAL,
+}  # fmt: skip
+_MEASURES = {
+    "snr": REAL, "loudness": REAL, "quality": REAL, "overlap": REAL, "voices": [_VOICE],
+    "events": [{**_SPAN, "label": TEXT, "level": REAL, "over_speech": REAL}], "origin": TEXT,
+}  # fmt: skip
+_ABSTENTIONS = [{"stage": TEXT, **_SPAN, "reason": TEXT, "text": TEXT, "confidence": REAL, "origin": TEXT}]
 
 QUESTIONS: Columns = {
     "id": TEXT,
@@ -54,8 +63,27 @@ QUESTIONS: Columns = {
     "attribution": TEXT,
     "source_url": TEXT,
     "template": TEXT,
+    "difficulty": {
+        "level": TEXT,
+        "score": REAL,
+        "snr": REAL,
+        "overlap": REAL,
+        "speakers": WHOLE,
+        "hops": WHOLE,
+        "closeness": REAL,
+    },
+    "reflection": {"kind": TEXT, "start": REAL, "end": REAL, "value": TEXT, "heard_as": TEXT},
+    "rewritten": {"model": TEXT, "question": TEXT, "planning": TEXT, "reasoning": TEXT, "summary": TEXT},
     "provenance": [{"stage": TEXT, "backend": TEXT, "revision": TEXT}],
+    "audio_contribution": TEXT,
 }
+
+QUARANTINE: Columns = {
+    **{name: kind for name, kind in QUESTIONS.items() if name not in (AUDIO, "audio_contribution")},
+    "refused_by": TEXT,
+    "reasons": [TEXT],
+}
+"""Refused questions; without audio, which most of their clips have among the questions anyway."""
 
 SCENES: Columns = {
     "clip_id": TEXT,
@@ -72,6 +100,8 @@ SCENES: Columns = {
     "turns": _TURNS,
     "tags": _TAGS,
     "utterances": _UTTERANCES,
+    "measures": _MEASURES,
+    "abstentions": _ABSTENTIONS,
     "truth_turns": _TURNS,
     "truth_tags": _TAGS,
     "truth_utterances": _UTTERANCES,
@@ -114,8 +144,12 @@ def hub_metadata(columns: Columns) -> dict[str, str]:
     return {"huggingface": json.dumps({"info": {"features": features(columns)}})}
 
 
-def question_row(question: Question, clip: Clip) -> dict[str, Any]:
-    """One row of the default configuration, without its audio."""
+def question_row(question: Question, clip: Clip, audio_contribution: str | None = None) -> dict[str, Any]:
+    """One row of the default configuration, without its audio.
+
+    Args:
+        audio_contribution: What the blind gate says: ``"weak"``, ``"strong"``, or None if it did not judge.
+    """
     return {
         "id": question.id,
         "question": question.question,
@@ -129,8 +163,22 @@ def question_row(question: Question, clip: Clip) -> dict[str, Any]:
         "clip_id": question.clip_id,
         **_published(clip),
         "template": question.template,
+        "difficulty": to_json(question.difficulty),
+        "reflection": to_json(question.reflection),
+        "rewritten": to_json(question.rewritten),
         "provenance": [_origin(text) for text in question.provenance],
+        "audio_contribution": audio_contribution,
     }
+
+
+def quarantine_row(question: Question, clip: Clip, refused_by: str, reasons: Iterable[str]) -> dict[str, Any]:
+    """One row of the configuration ``quarantine``.
+
+    Args:
+        refused_by: ``"verifier"`` or ``"gate"``.
+    """
+    row = question_row(question, clip) | {"refused_by": refused_by, "reasons": list(reasons)}
+    return {name: row[name] for name in QUARANTINE}
 
 
 def _origin(text: str) -> dict[str, str]:
@@ -154,6 +202,8 @@ def scene_row(scene: Scene) -> dict[str, Any]:
         "turns": _records(scene.turns),
         "tags": _records(scene.tags),
         "utterances": _records(scene.utterances),
+        "measures": _measures(scene.measures),
+        "abstentions": _records(scene.abstentions),
         "truth_turns": _records(truth.turns),
         "truth_tags": _records(truth.tags),
         "truth_utterances": _records(truth.utterances),
@@ -172,7 +222,13 @@ def _published(clip: Clip) -> dict[str, str]:
     }
 
 
-def _records(records: Iterable[Turn | Tag | Utterance | Stem] | None) -> list[dict[str, Any]] | None:
+def _measures(measures: Measures | None) -> dict[str, Any] | None:
+    return None if measures is None else {**to_json(measures), "origin": str(measures.origin)}
+
+
+def _records(
+    records: Iterable[Turn | Tag | Utterance | Stem | Abstention] | None,
+) -> list[dict[str, Any]] | None:
     if records is None:
         return None
     rows = []

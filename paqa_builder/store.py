@@ -21,13 +21,14 @@ import json
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from paqa_builder.records import Clip
+from paqa_builder.records import Clip, to_json
 
+Identity = tuple[str, str, str]
 KEY_LENGTH = 12
 
 
@@ -124,15 +125,21 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """A clip and the SHA-256 of its file's bytes; the empty string where it cannot be read."""
+    """A clip and what tells whether a row is its result.
+
+    Attributes:
+        sha256: Of its file's bytes; the empty string where it cannot be read.
+        truth: Hash of the corpus's annotation, for stages that use it; else the empty string.
+    """
 
     clip: Clip
     sha256: str
+    truth: str = ""
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> Identity:
         """What a row must have in common with a clip to be its result."""
-        return (self.clip.id, self.sha256)
+        return (self.clip.id, self.sha256, self.truth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,13 @@ class Part:
     prints: tuple[Print, ...]
     hash: str
 
+    def with_truth(self, wanted: bool) -> Part:
+        """The same clips, known by their annotation too, or by their audio alone."""
+        if all(bool(p.truth) == wanted for p in self.prints):
+            return self
+        prints = (replace(p, truth=digest(to_json(p.clip.truth)) if wanted else "") for p in self.prints)
+        return _part(self.index, tuple(prints))
+
     def file(self, folder: Path) -> Path:
         """Where the part's rows are in a stage's folder."""
         return folder / f"part-{self.hash}.jsonl"
@@ -150,8 +164,17 @@ class Part:
 
 def parts_of(prints: list[Print], size: int) -> list[Part]:
     """Cuts a listing into parts of ``size`` clips."""
-    chunks = [tuple(prints[at : at + size]) for at in range(0, len(prints), size)]
-    return [Part(n, chunk, digest([p.identity for p in chunk], 16)) for n, chunk in enumerate(chunks)]
+    return [_part(n, tuple(prints[at : at + size])) for n, at in enumerate(range(0, len(prints), size))]
+
+
+def _part(index: int, prints: tuple[Print, ...]) -> Part:
+    rows = [[p.clip.id, p.sha256, *([p.truth] if p.truth else ())] for p in prints]
+    return Part(index, prints, digest(rows, 16))
+
+
+def row_identity(row: dict[str, Any]) -> Identity:
+    """A row's counterpart of :attr:`Print.identity`."""
+    return (row["clip"], row["sha256"], row.get("truth", ""))
 
 
 def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Print]:
@@ -195,19 +218,17 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     return state.hexdigest()
 
 
-def known_rows(
-    folder: Path, wanted: set[tuple[str, str]], skip: set[Path]
-) -> dict[tuple[str, str], dict[str, Any]]:
+def known_rows(folder: Path, wanted: set[Identity], skip: set[Path]) -> dict[Identity, dict[str, Any]]:
     """Finds rows of ``wanted`` clips in parts that another listing made.
 
     A corpus that grew, or another ``--limit``, cuts other parts; what was heard stays true.
     """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[Identity, dict[str, Any]] = {}
     for path in sorted(folder.glob("part-*.jsonl")):
         if path in skip:
             continue
         for row in read_rows(path):
-            identity = (row["clip"], row["sha256"])
+            identity = row_identity(row)
             if identity in wanted:
                 found[identity] = row
     return found

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import store
+from paqa_builder import device, store
 from paqa_builder.audio import Audio, encode_flac
 from paqa_builder.errors import NotReadyError
 from paqa_builder.plan import StagePlan, build_stage
-from paqa_builder.records import AudioInfo, Failure, Stem, Turn, from_json, to_json
+from paqa_builder.records import (
+    Abstention,
+    AudioInfo,
+    Failure,
+    Stem,
+    Tag,
+    Turn,
+    Utterance,
+    from_json,
+    to_json,
+)
 from paqa_builder.stages import Stage, View
 
 BATCH_SECONDS = 600.0
@@ -35,7 +46,7 @@ class Task:
     part: store.Part
     work: Path
     plugins: tuple[Path, ...]
-    known: dict[tuple[str, str], dict[str, Any]]
+    known: dict[store.Identity, dict[str, Any]]
     upstream_part: store.Part | None = None
 
     @property
@@ -48,6 +59,7 @@ class Done:
     """What a task reports: clips, failures, seconds of audio heard, CPU seconds spent.
 
     ``peak_bytes`` is the most memory that the worker held so far, models included; 0 where unknown.
+    ``halvings`` are those of this task: see :mod:`paqa_builder.device`.
     """
 
     clips: int
@@ -55,6 +67,7 @@ class Done:
     audio_seconds: float
     cpu_seconds: float
     peak_bytes: int = 0
+    halvings: tuple[device.Halving, ...] = ()
 
 
 _loaded: dict[str, Stage] = {}
@@ -85,7 +98,8 @@ def run(task: Task) -> Done:
         NotReadyError: A model or disk space is missing: no clip is to blame.
     """
     began = time.process_time()
-    before = task.upstream_part or task.part
+    halved = len(device.halvings())
+    before = (task.upstream_part or task.part).with_truth(False)
     upstream = {
         name: {
             (row["clip"], row["sha256"]): row
@@ -93,14 +107,14 @@ def run(task: Task) -> Done:
         }
         for name, key in task.stage.upstream
     }
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    rows: dict[store.Identity, dict[str, Any]] = {}
     batch: list[tuple[store.Print, View]] = []
     batch_seconds = heard_seconds = 0.0
     for printed in task.part.prints:
         if printed.identity in task.known:
             rows[printed.identity] = task.known[printed.identity]
             continue
-        sources = {name: found[printed.identity] for name, found in upstream.items()}
+        sources = {name: found[printed.clip.id, printed.sha256] for name, found in upstream.items()}
         blamed = next((row["failure"] for row in sources.values() if "failure" in row), None)
         if blamed is not None:
             rows[printed.identity] = _row(printed, failure=from_json(Failure, blamed))
@@ -119,7 +133,8 @@ def run(task: Task) -> Done:
     if task.stage.name == "read":  # only now is it known how much there was to read
         fresh = (row for identity, row in rows.items() if identity not in task.known)
         heard_seconds = sum(row["records"][0]["duration"] for row in fresh if "records" in row)
-    return Done(len(ordered), failed, heard_seconds, time.process_time() - began, _peak_bytes())
+    cpu = time.process_time() - began
+    return Done(len(ordered), failed, heard_seconds, cpu, _peak_bytes(), device.halvings()[halved:])
 
 
 def _peak_bytes() -> int:
@@ -143,7 +158,7 @@ def single(task: Task, printed: store.Print) -> Task:
     return replace(task, part=part, upstream_part=task.part)
 
 
-def with_known(task: Task, known: dict[tuple[str, str], dict[str, Any]]) -> Task:
+def with_known(task: Task, known: dict[store.Identity, dict[str, Any]]) -> Task:
     """The same task with more rows already made; where all are, it loads no model."""
     return replace(task, known=known)
 
@@ -155,15 +170,17 @@ def fail(task: Task, failure: Failure) -> Done:
     return Done(1, 1, 0.0, 0.0)
 
 
-def _run_batch(task: Task, batch: list[tuple[store.Print, View]]) -> dict[tuple[str, str], dict[str, Any]]:
+def _run_batch(task: Task, batch: list[tuple[store.Print, View]]) -> dict[store.Identity, dict[str, Any]]:
     if not batch:
         return {}
     stage = load_stage(task.stage, task.plugins)
     try:
+        for _, view in batch:
+            view.abstentions.clear()  # a batch that failed left what it had come to
         results = stage.run([view for _, view in batch])
         return {
-            printed.identity: _row(printed, records=records)
-            for (printed, _), records in zip(batch, results, strict=True)
+            printed.identity: _row(printed, records=records, abstentions=view.abstentions)
+            for (printed, view), records in zip(batch, results, strict=True)
         }
     except NotReadyError:
         raise
@@ -175,15 +192,26 @@ def _run_batch(task: Task, batch: list[tuple[store.Print, View]]) -> dict[tuple[
             )
             return {printed.identity: _row(printed, failure=failure)}
     # One of several failed: hear them one by one, so that only the culprit is lost.
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    rows: dict[store.Identity, dict[str, Any]] = {}
     for item in batch:
         rows |= _run_batch(task, [item])
     return rows
 
 
-def _row(printed: store.Print, *, records: Any = None, failure: Failure | None = None) -> dict[str, Any]:
+def _row(
+    printed: store.Print,
+    *,
+    records: Any = None,
+    abstentions: Sequence[Abstention] = (),
+    failure: Failure | None = None,
+) -> dict[str, Any]:
     row: dict[str, Any] = {"clip": printed.clip.id, "sha256": printed.sha256}
-    return row | ({"failure": to_json(failure)} if failure else {"records": to_json(records)})
+    if printed.truth:
+        row["truth"] = printed.truth
+    if failure:
+        return row | {"failure": to_json(failure)}
+    row["records"] = to_json(records)
+    return row | ({"abstentions": to_json(tuple(abstentions))} if abstentions else {})
 
 
 def _duration(sources: dict[str, dict[str, Any]]) -> float:
@@ -209,6 +237,8 @@ def _view(task: Task, printed: store.Print, sources: dict[str, dict[str, Any]]) 
         task.work,
         stems=records("separate", Stem),
         turns=records("diarize", Turn),
+        tags=records("tag", Tag),
+        utterances=records("transcribe", Utterance),
         save_stem=save_stem,
         known_info=known[0] if known else None,
     )

@@ -63,12 +63,49 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """Words that a transcriber made up, by its own figures; see
+    :class:`~paqa_builder.records.Abstention` for ``reason``."""
+
+    start: float
+    end: float
+    reason: str
+    text: str
+    confidence: float
+
+
+def dropped_words(words: Sequence[Word], reason: str) -> Dropped:
+    """Words in time order as one thing that is not believed; its confidence is their mean."""
+    sure = sum(word.confidence for word in words) / len(words)
+    end = max(word.end for word in words)
+    return Dropped(words[0].start, end, reason, " ".join(word.text for word in words), sure)
+
+
+@dataclass(frozen=True, slots=True)
 class Speech:
     """What a transcriber reports: words in time order, one language code (ISO 639-1) or None."""
 
     words: tuple[Word, ...]
     language: str | None
     language_confidence: float = 1.0
+    dropped: tuple[Dropped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a measurer reports of a whole clip; the stage relates it to voices and events.
+
+    Attributes:
+        loudness: Integrated loudness of the mixture in LUFS; None for silence.
+        quality: Speech quality of the mixture, 1 to 5; None where it was not asked for.
+        pitch: Fundamental frequency of ``Heard.main`` in Hz by frame; 0 where nothing is voiced.
+        step: Seconds from frame to frame; frame n covers [n * step, (n + 1) * step).
+    """
+
+    loudness: float | None
+    quality: float | None
+    pitch: tuple[float, ...]
+    step: float
 
 
 class Backend(ABC):
@@ -105,10 +142,16 @@ class Backend(ABC):
 
 
 class Separator(Backend):
-    """Splits a mixture in two. Implement :meth:`separate`."""
+    """Splits a mixture in two. Implement :meth:`separate`.
+
+    Class attributes:
+        enhances: True of a speech enhancer, which takes some speech away with the noise: the stage then puts
+            some of it back (:mod:`paqa_builder.stages._put_back`).
+    """
 
     stage = "separate"
     sample_rate = 48_000
+    enhances: ClassVar[bool] = False
 
     def run(self, heard: Sequence[Heard]) -> list[tuple[Audio, Audio]]:
         return [self.separate(item) for item in heard]
@@ -155,3 +198,16 @@ class Transcriber(Backend):
     @abstractmethod
     def transcribe(self, heard: Heard) -> Speech:
         """Returns the words in time order; none where nobody speaks."""
+
+
+class Measurer(Backend):
+    """Says how loud a clip is, how good, and how high its voices are. Implement :meth:`measure`."""
+
+    stage = "measure"
+
+    def run(self, heard: Sequence[Heard]) -> list[Measured]:
+        return [self.measure(item) for item in heard]
+
+    @abstractmethod
+    def measure(self, heard: Heard) -> Measured:
+        """Hears pitch in ``heard.main``, loudness and quality in ``heard.mix``; knows no speakers."""

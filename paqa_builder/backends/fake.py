@@ -14,6 +14,8 @@ from paqa_builder.audio import Audio
 from paqa_builder.backends import (
     Diarizer,
     Heard,
+    Measured,
+    Measurer,
     Options,
     Separator,
     Span,
@@ -102,3 +104,17 @@ class FakeTranscriber(Transcriber):
             for at in np.arange(start, end, 0.5).round(6).tolist()
         ]
         return Speech(tuple(sorted(words, key=lambda w: (w.start, w.end))), "en" if words else None)
+
+
+class FakeMeasurer(Measurer):
+    """Pitch is the highest tone in :data:`VOICES` that sounds; loudness is the RMS in dB."""
+
+    Options = FakeOptions
+
+    def measure(self, heard: Heard) -> Measured:
+        pitch = np.zeros(int(heard.main.duration / FRAME + 1e-6))
+        for hertz in VOICES.values():
+            for start, end in tone_spans(heard.main, hertz, self.options.threshold):
+                pitch[round(start / FRAME) : round(end / FRAME)] = hertz
+        loudness = None if heard.mix.silent else float(20 * np.log10(heard.mix.rms))
+        return Measured(loudness, None, tuple(pitch.tolist()), FRAME)

@@ -21,7 +21,7 @@ from paqa_builder import audio as audio_io
 from paqa_builder.audio import Audio, read_stem, resample
 from paqa_builder.backends import Backend, Heard
 from paqa_builder.errors import ConfigError
-from paqa_builder.records import AudioInfo, Clip, Origin, Stem, Turn
+from paqa_builder.records import Abstention, AudioInfo, Clip, Origin, Stem, Tag, Turn, Utterance
 
 BUILTIN = {
     "read": "paqa_builder.stages.read:Read",
@@ -29,6 +29,7 @@ BUILTIN = {
     "diarize": "paqa_builder.stages.diarize:Diarize",
     "tag": "paqa_builder.stages.tag:TagEvents",
     "transcribe": "paqa_builder.stages.transcribe:Transcribe",
+    "measure": "paqa_builder.stages.measure:Measure",
 }
 
 
@@ -44,19 +45,23 @@ class View:
 
     Attributes:
         stems: The *separate* stage's records, or None where it failed or did not run.
-        turns: The *diarize* stage's records, likewise.
+        turns, tags, utterances: The records of *diarize*, *tag* and *transcribe*, likewise.
         work: Folder that ``Stem.path`` is relative to.
         save_stem: Stores a stem's audio and returns its path relative to ``work``. Only given to
             the *separate* stage.
         known_info: What the *read* stage found, so that nobody decodes just to learn the duration.
+        abstentions: Where a stage leaves what its model said and it did not believe.
     """
 
     clip: Clip
     work: Path
     stems: tuple[Stem, ...] | None = None
     turns: tuple[Turn, ...] | None = None
+    tags: tuple[Tag, ...] | None = None
+    utterances: tuple[Utterance, ...] | None = None
     save_stem: Callable[[str, Audio], str] | None = None
     known_info: AudioInfo | None = None
+    abstentions: list[Abstention] = field(default_factory=list)
     _at: dict[tuple[str, int], Audio] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -94,12 +99,15 @@ class Stage(ABC):
         version: Raised whenever results change for the same options; part of every part's key.
         upstream: Stages whose records it uses, beside *read*, which all need.
         layer: The field of :class:`~paqa_builder.records.Scene` that it fills.
+        uses_truth: Whether the corpus's own annotation is among what it uses; its rows are then
+            remade when that changes.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     upstream: ClassVar[tuple[str, ...]] = ()
     layer: ClassVar[str]
+    uses_truth: ClassVar[bool] = False
     Options: ClassVar[type[ListenOptions]] = ListenOptions
 
     def __init__(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from paqa_builder.backends import Heard, Span
 from paqa_builder.records import Turn
 from paqa_builder.stages import Stage, View
-from paqa_builder.stages.listening import SpeechOptions, speech_blend
+from paqa_builder.stages.listening import SpeechOptions, kept, speech_blend
 
 
 class Diarize(Stage):
-    """Listens to a blend of speech stem and mixture; see :mod:`paqa_builder.stages.listening`."""
+    """Listens to a blend of speech and mixture; see :mod:`paqa_builder.stages.listening`."""
 
     name = "diarize"
     upstream = ("separate",)
-    version = 2
+    version = 3
     layer = "turns"
     Options = SpeechOptions
 
@@ -30,7 +31,7 @@ class Diarize(Stage):
         if heard is None:
             heard = view.at("mix", rate)
         assert heard is not None
-        return self.heard(view, heard)
+        return replace(self.heard(view, heard), speech=kept(view, rate))
 
     def _turns(self, spans: Sequence[Span], duration: float) -> tuple[Turn, ...]:
         """Names voices S1, S2, … in the order in which they are first heard."""

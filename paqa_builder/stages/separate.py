@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from paqa_builder.audio import MAX_STEM_RATE, Audio, fit, resample
+from paqa_builder.backends import Separator
 from paqa_builder.records import Stem
 from paqa_builder.stages import Stage, View
+from paqa_builder.stages._put_back import put_back
 
 
 class Separate(Stage):
@@ -14,9 +16,13 @@ class Separate(Stage):
 
     What resampling to the backend's rate and back takes away (the top of the band) is neither stem's.
     It goes to the background, so that stems which add up to the mixture still do when they are stored.
+
+    Of an enhancer, the speech stem also gets what was speech of that which was taken away. The background
+    keeps it, too: sounds are heard better so, and the mixture less the background is what the enhancer kept.
     """
 
     name = "separate"
+    version = 2
     layer = "stems"
 
     def run(self, views: Sequence[View]) -> list[tuple[Stem, ...]]:
@@ -31,7 +37,10 @@ class Separate(Stage):
         mix = resample(view.mix, min(view.mix.rate, MAX_STEM_RATE))
         lost = mix.samples - _like(heard, mix).samples
         rest = Audio(_like(background, mix).samples + lost, mix.rate)
-        return (self._store(view, "speech", _like(speech, mix)), self._store(view, "background", rest))
+        kept = _like(speech, mix)
+        if isinstance(self.backend, Separator) and self.backend.enhances:
+            kept = Audio(kept.samples + put_back(kept.samples, rest.samples, mix.rate), mix.rate)
+        return (self._store(view, "speech", kept), self._store(view, "background", rest))
 
     def _store(self, view: View, name: str, stem: Audio) -> Stem:
         assert view.save_stem is not None

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from paqa_builder.audio import Audio
-from paqa_builder.backends import Speech
-from paqa_builder.records import Turn, Utterance, Word
+from paqa_builder.backends import Dropped, Speech, dropped_words
+from paqa_builder.records import Abstention, Turn, Utterance, Word
 from paqa_builder.stages import Stage, View
 from paqa_builder.stages.listening import SpeechOptions, speech_blend
 
@@ -33,7 +33,13 @@ class TranscribeOptions(SpeechOptions):
     )
     pause: float = Field(1.0, gt=0, description="A longer silence, in seconds, starts a new utterance.")
     overlap_discount: float = Field(
-        0.5, ge=0, le=1, description="Factor on the confidence of words said while two speak."
+        0.85, ge=0, le=1, description="Factor on the confidence of words said while two speak."
+    )
+    min_outside: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="A phrase further from every turn is believed from this mean confidence on.",
     )
     min_language: float = Field(
         0.5, ge=0, le=1, description="Below this confidence the language counts as not determined."
@@ -45,11 +51,13 @@ class Transcribe(Stage):
 
     Words go to the speaker whose turn covers them, and become utterances: one speaker, no long pause.
     A clip in which *diarize* found no turn is not heard at all: most of a sound event corpus is so.
+    What the backend itself does not believe, and doubtful words out of every turn's reach, become
+    abstentions.
     """
 
     name = "transcribe"
     upstream = ("separate", "diarize")
-    version = 2
+    version = 3
     layer = "utterances"
     Options = TranscribeOptions
 
@@ -57,10 +65,10 @@ class Transcribe(Stage):
         # Where *diarize* heard nobody, a recogniser has nothing to find, and much to invent.
         spoken = [view for view in views if view.turns is None or view.turns]
         speeches = self.backend.run([self.heard(view, self.ear(view)) for view in spoken])
-        made = {
-            id(view): self.utterances(speech, view.turns or (), view.info.duration)
-            for view, speech in zip(spoken, speeches, strict=True)
-        }
+        made: dict[int, tuple[Utterance, ...]] = {}
+        for view, speech in zip(spoken, speeches, strict=True):
+            made[id(view)], dropped = self.utterances(speech, view.turns or (), view.info.duration)
+            view.abstentions += dropped
         return [made.get(id(view), ()) for view in views]
 
     def ear(self, view: View) -> Audio:
@@ -71,8 +79,10 @@ class Transcribe(Stage):
         assert heard is not None
         return heard
 
-    def utterances(self, speech: Speech, turns: Sequence[Turn], duration: float) -> tuple[Utterance, ...]:
-        """Cuts the words where the speaker changes and at long pauses."""
+    def utterances(
+        self, speech: Speech, turns: Sequence[Turn], duration: float
+    ) -> tuple[tuple[Utterance, ...], list[Abstention]]:
+        """Cuts the words where the speaker changes and at long pauses; also returns what is not believed."""
         words = [
             replace(word, start=max(0.0, word.start), end=min(duration, word.end))
             for word in speech.words
@@ -80,6 +90,13 @@ class Transcribe(Stage):
         ]
         words.sort(key=lambda word: (word.start, word.end))
         speakers = attribute(words, turns, self.options.reach)
+        dropped = [d for d in speech.dropped if d.start < min(duration, d.end)]
+        if turns:
+            for first, last in reversed(self._phrases(words, speakers)):
+                found = dropped_words(words[first:last], "outside_turns")
+                if speakers[first] is None and found.confidence < self.options.min_outside:
+                    dropped.append(found)
+                    del words[first:last], speakers[first:last]
         words = into_turns(words, speakers, turns)
         words = [
             replace(word, confidence=word.confidence * self.options.overlap_discount)
@@ -87,16 +104,32 @@ class Transcribe(Stage):
             else word
             for word in words
         ]
+        sure = speech.language_confidence >= self.options.min_language
+        language = speech.language if sure else None
+        made = tuple(
+            self._utterance(words[first:last], speakers[first], language)
+            for first, last in self._phrases(words, speakers)
+        )
+        return made, [self._abstention(d, duration) for d in sorted(dropped, key=lambda d: (d.start, d.end))]
+
+    def _phrases(self, words: Sequence[Word], speakers: Sequence[str | None]) -> list[tuple[int, int]]:
+        """Words of one speaker without a long pause, as [first, last)."""
         cuts = [
             n + 1
             for n, (one, other) in enumerate(pairwise(words))
             if speakers[n] != speakers[n + 1] or other.start - one.end > self.options.pause
         ]
-        bounds = [0, *cuts, len(words)] if words else [0]
-        sure = speech.language_confidence >= self.options.min_language
-        language = speech.language if sure else None
-        return tuple(
-            self._utterance(words[first:last], speakers[first], language) for first, last in pairwise(bounds)
+        return list(pairwise([0, *cuts, len(words)])) if words else []
+
+    def _abstention(self, found: Dropped, duration: float) -> Abstention:
+        return Abstention(
+            self.name,
+            max(0.0, found.start),
+            min(duration, found.end),
+            found.reason,
+            found.text,
+            found.confidence,
+            self.origin,
         )
 
     def _utterance(self, words: Sequence[Word], speaker: str | None, language: str | None) -> Utterance:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from paqa_builder.audio import Audio
-from paqa_builder.backends.transcribe._whisper import is_speech, tidy, without_loops
+from paqa_builder.backends.transcribe._whisper import Segment, invented, sift, tidy, without_loops
 from paqa_builder.backends.transcribe.faster_whisper import FasterWhisper, FasterWhisperOptions
 from paqa_builder.errors import NotReadyError
 from paqa_builder.records import Word
@@ -37,7 +37,9 @@ def texts(found: list[Word]) -> str:
     ],
 )
 def test_loops_are_cut_and_emphasis_is_kept(said: str, kept: str) -> None:
-    assert texts(without_loops(words(said), max_phrase=4, max_repeats=3)) == kept
+    found, loops = without_loops(words(said), max_phrase=4, max_repeats=3)
+    assert texts(found) == kept
+    assert len(found) + sum(map(len, loops)) == len(said.split())
 
 
 def raw(text: str, start: float, end: float, probability: float = 0.5) -> SimpleNamespace:
@@ -61,17 +63,38 @@ def test_a_word_without_length_gets_one_tick() -> None:
 
 
 @pytest.mark.parametrize(
-    ("no_speech", "log_probability", "compression", "kept"),
-    [(0.9, -0.3, 1.2, True), (0.1, -1.5, 1.2, True), (0.9, -1.5, 1.2, False), (0.0, -0.1, 3.0, False)],
+    ("no_speech", "log_probability", "compression", "reason"),
+    [
+        (0.9, -0.3, 1.2, None),
+        (0.1, -1.5, 1.2, None),
+        (0.9, -1.5, 1.2, "no_speech"),
+        (0.0, -0.1, 3.0, "compression"),
+    ],
 )
 def test_invented_segments_are_dropped(
-    no_speech: float, log_probability: float, compression: float, kept: bool
+    no_speech: float, log_probability: float, compression: float, reason: str | None
 ) -> None:
-    segment = SimpleNamespace(
-        no_speech_prob=no_speech, avg_logprob=log_probability, compression_ratio=compression
-    )
-    figures = (segment.avg_logprob, segment.no_speech_prob, segment.compression_ratio)
-    assert is_speech(*figures, FasterWhisperOptions()) is kept
+    segment = Segment((), log_probability, no_speech, compression)
+    assert invented(segment, FasterWhisperOptions()) == reason
+
+
+def test_what_is_dropped_is_kept_with_its_reason() -> None:
+    """Nothing that the model said vanishes: every word is believed, or in an abstention."""
+    segments = [
+        Segment([raw(" hello", 0.0, 0.3), raw(" hello", 0.3, 0.5)], -0.2, 0.1, 1.1),
+        Segment([raw(" Thanks", 0.5, 0.8), raw(" for watching", 0.8, 1.0, 0.3)], -1.4, 0.9, 1.0),
+        Segment([raw(" no", 1.0 + n / 10, 1.1 + n / 10) for n in range(6)], -0.3, 0.0, 1.9),
+        Segment([raw(" la", 1.7, 1.8)], -0.3, 0.0, 5.0),
+        Segment([], -3.0, 1.0, 1.0),
+    ]
+    kept, dropped = sift(segments, TWO_SECONDS, FasterWhisperOptions())
+    assert texts(kept) == "hello hello no"
+    assert [(d.reason, d.text) for d in dropped] == [
+        ("no_speech", "Thanks for watching"),
+        ("repetition", "no no no no no"),
+        ("compression", "la"),
+    ]
+    assert (dropped[0].start, dropped[0].end, dropped[0].confidence) == (0.5, 1.0, pytest.approx(0.4))
 
 
 def test_a_folder_without_a_model_is_named() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from paqa_builder.audio import Audio
 from paqa_builder.backends.tag import _intervals
 from paqa_builder.backends.tag.yamnet import RATE, Yamnet, YamnetOptions, mel_bank
 
@@ -56,3 +57,27 @@ def test_what_voices_sound_like_counts_less() -> None:
     found = tagger.beyond_voices(np.array([[0.5, 0.5], [1.0, 1.0], [0.0, 0.0]]))
     assert found[:, 0].tolist() == [0.5, 1.0, 0.0]
     assert found[:, 1] == pytest.approx([1 / (1 + np.exp(2)), 1.0, 0.0])
+
+
+def test_a_sound_is_heard_at_three_levels_and_quiet_ones_are_raised_so_far_only() -> None:
+    tagger = Yamnet(YamnetOptions(level_db=-20, spread_db=10, max_gain_db=15))
+    decibels = [20 * np.log10(gain) for gain in tagger._gains(10 ** (-24 / 20))]
+    assert decibels == pytest.approx([-6, 4, 14])
+    assert [20 * np.log10(gain) for gain in tagger._gains(1e-3)] == pytest.approx([15, 15, 15])
+    assert len(Yamnet(YamnetOptions(spread_db=0))._gains(0.1)) == 1
+
+
+@pytest.mark.models
+def test_probabilities_are_means_over_the_levels() -> None:
+    """Levels below and above alone, and the middle one, make the three."""
+    noise = np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32) / 20
+    audio = Audio(noise, RATE)
+
+    def at(level: float, spread: float) -> np.ndarray:
+        tagger = Yamnet(YamnetOptions(level_db=level, spread_db=spread))
+        tagger.load()
+        return tagger.probabilities(audio)[1]
+
+    once = [at(level, 0.0) for level in (-36, -26, -16)]
+    assert np.allclose(at(-26, 10.0), np.mean(once, axis=0))
+    assert np.abs(once[0] - once[2]).max() > 0.01

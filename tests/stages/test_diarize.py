@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from paqa_builder.audio import Audio, encode_flac
+from paqa_builder.audio import Audio, encode_flac, resample
 from paqa_builder.backends import Diarizer, Heard, Span
 from paqa_builder.backends.fake import FakeDiarizer
 from paqa_builder.records import Clip, Origin, Stem
@@ -49,6 +50,21 @@ def test_it_hears_the_mix_where_the_separator_lost_the_speech(tmp_path: Path) ->
     heard = Diarize(FakeDiarizer()).listen(view_of(tmp_path, mix, Audio(0.1 * mix.samples, mix.rate)))
     assert heard.main is heard.mix
     assert heard.speech is not None
+
+
+def test_speech_is_the_mixture_less_the_background_stem(tmp_path: Path) -> None:
+    """The speech stem may have some of the mixture put back, which is not for the diarizer."""
+    mix = tone_scene(2.0, (("low", 0, 2), ("Bell", 0, 2)))
+    low = tone_scene(2.0, (("low", 0, 2),))
+    view = view_of(tmp_path, mix, mix)
+    (tmp_path / "background.flac").write_bytes(encode_flac(Audio(mix.samples - low.samples, mix.rate)))
+    stem = Stem("background", "background.flac", mix.rate, 0.1, ORIGIN)
+    view = replace(view, stems=(*(view.stems or ()), stem))
+    heard = Diarize(FakeDiarizer()).listen(view)
+    assert heard.speech is not None
+    expected = resample(low, FakeDiarizer.sample_rate).samples
+    assert np.allclose(heard.speech.samples, expected, atol=1e-3)
+    assert np.allclose(heard.main.samples, 0.7 * expected + 0.3 * heard.mix.samples, atol=1e-3)
 
 
 class Sloppy(Diarizer):

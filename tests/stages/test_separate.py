@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from paqa_builder.audio import Audio, resample
+from paqa_builder.backends import Heard
 from paqa_builder.backends.fake import FakeSeparator
 from paqa_builder.records import Clip
 from paqa_builder.stages import View
@@ -53,3 +54,37 @@ def test_the_top_of_the_band_survives_a_backend_with_another_rate(tmp_path: Path
     both = saved["speech"].samples + saved["background"].samples
     assert np.allclose(both, view.mix.samples, atol=1e-6)
     assert not np.allclose(resample(resample(view.mix, 16_000), 8_000).samples, view.mix.samples, atol=1e-2)
+
+
+class Enhancer(FakeSeparator):
+    """Takes a third of the speech away, besides all else."""
+
+    enhances = True
+
+    def separate(self, heard: Heard) -> tuple[Audio, Audio]:
+        low, _ = super().separate(heard)
+        speech = low.samples * np.float32(2 / 3)
+        return Audio(speech, low.rate), Audio(heard.main.samples - speech, low.rate)
+
+
+def test_what_an_enhancer_took_of_the_speech_is_put_back_into_its_stem_alone(tmp_path: Path) -> None:
+    low = tone_scene(2.0, (("low", 0.0, 2.0),))
+    scene = tone_scene(2.0, (("low", 0.0, 2.0), ("Bell", 0.0, 2.0)))
+    soundfile.write(tmp_path / "mix.wav", scene.samples, scene.rate, subtype="FLOAT")
+    saved: dict[str, Audio] = {}
+
+    def save(name: str, audio: Audio) -> str:
+        saved[name] = audio
+        return name
+
+    view = View(Clip("c", "test", "train", str(tmp_path / "mix.wav")), tmp_path, save_stem=save)
+    stems = Separate(Enhancer()).run([view])[0]
+    assert stems[0].rms == pytest.approx(saved["speech"].rms)
+    kept = scene.samples - saved["background"].samples
+    assert np.allclose(kept, low.samples * 2 / 3, atol=1e-3)
+
+    def error(samples: np.ndarray) -> float:
+        return float(np.sqrt(np.mean(np.square(samples - low.samples))))
+
+    assert error(saved["speech"].samples) < error(kept) / 2
+    assert error(saved["speech"].samples) < error(scene.samples) / 2

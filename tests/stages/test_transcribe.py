@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import soundfile
 
-from paqa_builder.backends import Heard, Speech
+from paqa_builder.backends import Dropped, Heard, Speech
 from paqa_builder.backends.fake import FakeTranscriber
 from paqa_builder.records import Clip, Origin, Turn, Utterance, Word
 from paqa_builder.stages import View
@@ -28,7 +29,7 @@ def said(text: str, start: float = 0.0, step: float = 0.5) -> tuple[Word, ...]:
 
 def utterances(words: tuple[Word, ...], turns: list[Turn], **options: float) -> tuple[Utterance, ...]:
     stage = Transcribe(FakeTranscriber(), TranscribeOptions(**options))
-    return stage.utterances(Speech(words, "en", 0.9), turns, 10.0)
+    return stage.utterances(Speech(words, "en", 0.9), turns, 10.0)[0]
 
 
 def test_words_follow_the_turns() -> None:
@@ -43,8 +44,8 @@ def test_words_follow_the_turns() -> None:
 def test_in_overlap_words_stay_with_the_speaker_and_count_less() -> None:
     found = utterances(said("a b c d"), [turn(0, 2, "S2"), turn(1, 2, "S1")])
     assert [(u.speaker, u.text) for u in found] == [("S2", "a b c d")]
-    assert [w.confidence for w in found[0].words] == pytest.approx([0.8, 0.8, 0.4, 0.4])
-    assert found[0].confidence == pytest.approx(0.6)
+    assert [w.confidence for w in found[0].words] == pytest.approx([0.8, 0.8, 0.68, 0.68])
+    assert found[0].confidence == pytest.approx(0.74)
 
 
 def test_a_long_pause_starts_a_new_utterance() -> None:
@@ -60,6 +61,25 @@ def test_words_far_from_every_turn_are_nobodys() -> None:
         ("S1", "a"),
         (None, "b"),
     ]
+
+
+def test_doubtful_words_far_from_every_turn_are_dropped_with_their_reason() -> None:
+    doubtful = tuple(replace(word, confidence=0.4) for word in said("thank you", start=5.0))
+    speech = Speech((*said("a b"), *doubtful), "en", 0.9, (Dropped(8.0, 12.0, "repetition", "x x x x", 0.3),))
+    stage = Transcribe(FakeTranscriber(), TranscribeOptions(), backend_name="fake")
+    found, dropped = stage.utterances(speech, [turn(0, 1, "S1")], 10.0)
+    assert [u.text for u in found] == ["a b"]
+    assert [(a.reason, a.text, a.start, a.end) for a in dropped] == [
+        ("outside_turns", "thank you", 5.0, 6.0),
+        ("repetition", "x x x x", 8.0, 10.0),
+    ]
+    assert {(a.stage, str(a.origin)) for a in dropped} == {("transcribe", str(stage.origin))}
+    assert dropped[0].confidence == pytest.approx(0.4)
+
+
+def test_where_nobody_was_diarized_no_word_is_outside() -> None:
+    doubtful = tuple(replace(word, confidence=0.1) for word in said("a b"))
+    assert [u.text for u in utterances(doubtful, [])] == ["a b"]
 
 
 def test_a_word_just_outside_its_turn_still_belongs_to_it() -> None:
@@ -104,13 +124,13 @@ def test_no_words_no_utterances() -> None:
 
 def test_a_doubtful_language_is_no_language() -> None:
     stage = Transcribe(FakeTranscriber())
-    found = stage.utterances(Speech(said("a"), "cy", 0.2), [turn(0, 1, "S1")], 10.0)
+    found, _ = stage.utterances(Speech(said("a"), "cy", 0.2), [turn(0, 1, "S1")], 10.0)
     assert found[0].language is None
 
 
 def test_languages_without_spaces_are_joined_without_spaces() -> None:
     stage = Transcribe(FakeTranscriber())
-    assert stage.utterances(Speech(said("你 好"), "zh", 0.9), [], 10.0)[0].text == "你好"
+    assert stage.utterances(Speech(said("你 好"), "zh", 0.9), [], 10.0)[0][0].text == "你好"
 
 
 def test_where_nobody_speaks_nobody_listens(tmp_path: Path) -> None:

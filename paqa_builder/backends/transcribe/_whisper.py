@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
 from paqa_builder.audio import Audio
+from paqa_builder.backends import Dropped, dropped_words
 from paqa_builder.device import DeviceOptions
 from paqa_builder.records import Word
 
@@ -34,16 +36,52 @@ class WhisperOptions(DeviceOptions):
     max_phrase: int = Field(4, ge=1, description="Longest phrase, in words, that is watched for repeats.")
 
 
-def is_speech(log_probability: float, no_speech: float, compression: float, options: WhisperOptions) -> bool:
-    """True for a segment that Whisper has not made up, by its own figures.
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of text with Whisper's own figures.
 
-    Args:
+    Attributes:
+        words: Objects with ``start``, ``end``, ``word`` and ``probability``.
         log_probability: Mean log probability per token.
         no_speech: Probability of the no-speech token.
         compression: How well the text compresses; loops compress well.
     """
-    doubtful = log_probability < options.min_log_probability
-    return not ((doubtful and no_speech > options.max_no_speech) or compression > options.max_compression)
+
+    words: Iterable[Any]
+    log_probability: float
+    no_speech: float
+    compression: float
+
+
+def sift(
+    segments: Iterable[Segment], audio: Audio, options: WhisperOptions
+) -> tuple[list[Word], tuple[Dropped, ...]]:
+    """Tells what was said from what Whisper made up.
+
+    Returns:
+        The words that are believed, in time order, and the rest, each with the reason.
+    """
+    kept: list[Word] = []
+    dropped: list[Dropped] = []
+    for segment in segments:
+        words = tidy(segment.words, audio)
+        reason = invented(segment, options)
+        if reason is None:
+            kept += words
+        elif words:
+            dropped.append(dropped_words(words, reason))
+    kept.sort(key=lambda word: (word.start, word.end))
+    kept, loops = without_loops(kept, options.max_phrase, options.max_repeats)
+    dropped += [dropped_words(words, "repetition") for words in loops]
+    return kept, tuple(sorted(dropped, key=lambda d: (d.start, d.end, d.reason)))
+
+
+def invented(segment: Segment, options: WhisperOptions) -> str | None:
+    """The reason why a segment is made up, by its own figures; None for speech."""
+    doubtful = segment.log_probability < options.min_log_probability
+    if doubtful and segment.no_speech > options.max_no_speech:
+        return "no_speech"
+    return "compression" if segment.compression > options.max_compression else None
 
 
 def tidy(words: Iterable[Any], audio: Audio) -> list[Word]:
@@ -57,13 +95,19 @@ def tidy(words: Iterable[Any], audio: Audio) -> list[Word]:
     return sorted(found, key=lambda word: (word.start, word.end))
 
 
-def without_loops(words: Sequence[Word], max_phrase: int, max_repeats: int) -> list[Word]:
+def without_loops(
+    words: Sequence[Word], max_phrase: int, max_repeats: int
+) -> tuple[list[Word], list[Sequence[Word]]]:
     """Keeps the first of a phrase that is repeated on end more than ``max_repeats`` times.
 
     ``no no no`` is speech; ``thank you thank you thank you thank you`` is a recogniser in a loop.
+
+    Returns:
+        What is kept, and the repeats of each loop.
     """
     plain = [word.text.lower().strip(".,!?;:…\"'") for word in words]
     kept: list[Word] = []
+    loops: list[Sequence[Word]] = []
     at = 0
     while at < len(words):
         for size in range(1, max_phrase + 1):
@@ -72,9 +116,10 @@ def without_loops(words: Sequence[Word], max_phrase: int, max_repeats: int) -> l
                 times += 1
             if times > max_repeats and len(phrase) == size:
                 kept += words[at : at + size]
+                loops.append(words[at + size : at + times * size])
                 at += times * size
                 break
         else:
             kept.append(words[at])
             at += 1
-    return kept
+    return kept, loops

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from paqa_builder import calibration, device, fetch, models
 from paqa_builder.backends import Heard, Speech, Transcriber
-from paqa_builder.backends.transcribe._whisper import WhisperOptions, is_speech, tidy, without_loops
+from paqa_builder.backends.transcribe._whisper import Segment, WhisperOptions, sift
 from paqa_builder.errors import NotReadyError
 
 
@@ -101,18 +101,15 @@ class FasterWhisper(Transcriber):
             compression_ratio_threshold=None,
             log_prob_threshold=None,
         )
-        kept = (
-            word
-            for segment in segments
-            if is_speech(segment.avg_logprob, segment.no_speech_prob, segment.compression_ratio, self.options)
-            for word in segment.words or ()
+        found = (
+            Segment(s.words or (), s.avg_logprob, s.no_speech_prob, s.compression_ratio) for s in segments
         )
-        words = without_loops(tidy(kept, audio), self.options.max_phrase, self.options.max_repeats)
+        words, dropped = sift(found, audio, self.options)
         if not words:
-            return Speech((), None, 0.0)
+            return Speech((), None, 0.0, dropped)
         if self._sureness:
             words = [replace(word, confidence=self._sureness(word.confidence)) for word in words]
-        return Speech(tuple(words), info.language, float(info.language_probability))
+        return Speech(tuple(words), info.language, float(info.language_probability), dropped)
 
 
 def _fetched(model: str) -> str | None:

@@ -16,7 +16,7 @@ from pydantic import Field
 from paqa_builder import convert, device, fetch, models
 from paqa_builder.audio import Audio
 from paqa_builder.backends import Heard, Speech, Transcriber
-from paqa_builder.backends.transcribe._whisper import WhisperOptions, is_speech, tidy, without_loops
+from paqa_builder.backends.transcribe._whisper import Segment, WhisperOptions, sift
 from paqa_builder.errors import ConfigError, NotReadyError
 
 _EMBEDDED = "whisper-base"
@@ -101,21 +101,19 @@ class OpenaiWhisper(Transcriber):
             logprob_threshold=None,
             verbose=None,
         )
-        kept = (
-            SimpleNamespace(**word)
-            for segment in result["segments"]
-            if is_speech(
-                segment["avg_logprob"],
-                segment["no_speech_prob"],
-                segment["compression_ratio"],
-                self.options,
+        found = (
+            Segment(
+                [SimpleNamespace(**word) for word in s.get("words", ())],
+                s["avg_logprob"],
+                s["no_speech_prob"],
+                s["compression_ratio"],
             )
-            for word in segment.get("words", ())
+            for s in result["segments"]
         )
-        words = without_loops(tidy(kept, audio), self.options.max_phrase, self.options.max_repeats)
+        words, dropped = sift(found, audio, self.options)
         if not words:
-            return Speech((), None, 0.0)
-        return Speech(tuple(words), language, sure)
+            return Speech((), None, 0.0, dropped)
+        return Speech(tuple(words), language, sure, dropped)
 
     def _language(self, audio: Audio) -> tuple[str, float]:
         """The language of the first 30 s, and its probability."""

@@ -1,0 +1,1 @@
+"""Measuring backends, one per file."""
