@@ -10,7 +10,10 @@ from paqa_builder import ontology
 from paqa_builder.qa.corpus import Corpus
 from paqa_builder.qa.draw import digest, shuffled
 from paqa_builder.qa.facts import Fact, Form, Kind, Verdict
+from paqa_builder.qa.nothing import NOTHING, of_others
 from paqa_builder.qa.reading import Reading
+from paqa_builder.qa.speech import NEAR, near
+from paqa_builder.qa.telling import alike
 from paqa_builder.qa.wording import choice_of_label, label_of_choice, tokens
 
 # How many of the corpus's candidates to judge before giving up on a question.
@@ -33,13 +36,24 @@ class Choices:
 
 
 def choose(
-    reading: Reading, kind: Kind, fact: Fact, text: str, corpus: Corpus, wanted: int, *key: object
+    reading: Reading,
+    kind: Kind,
+    fact: Fact,
+    text: str,
+    corpus: Corpus,
+    wanted: int,
+    *key: object,
+    nothing: bool | None = None,
 ) -> Choices | None:
     """Finds the choices for the question ``text`` on ``fact``; None where too few can be proved.
 
     Wrong choices come from the scene first (said by another, heard at another time), then from the
     corpus. Sounds and quotes always get ``wanted`` choices; only where the wrong ones must all be
     heard (``fact.answer`` is None) there may be three. Other forms have as many as there are.
+
+    Args:
+        nothing: "None of these" is the right choice (True; the fact's own answer is then not
+            offered), a wrong one (False), or no choice at all.
     """
     found: dict[str, Verdict] = {}
 
@@ -53,12 +67,16 @@ def choose(
             found[candidate] = verdict
         return verdict.true is truth
 
-    if fact.answer is not None and not offer(fact.answer, True):
+    if nothing is not None:
+        wanted -= 1
+    if fact.answer is not None and not nothing and not offer(fact.answer, True):
         return None
     rest = wanted - 1 if fact.answer is None else wanted
-    for candidate in _own(kind, fact, *key):
-        if len(found) < rest:
-            offer(candidate, False)
+    together = kind.wrong(reading, fact, corpus, *key)
+    for candidate in _own(kind, fact, corpus, *key) if together is None else together:
+        if len(found) >= rest:
+            break
+        offer(candidate, False)
     drawn = islice(_pool(reading, kind, fact, corpus, *key), _PATIENCE)
     pool = (candidate for candidate in drawn if not _kin(kind.form, candidate, found))
     if fact.answer is None:
@@ -69,8 +87,10 @@ def choose(
             if len(found) == wanted:
                 break
             offer(candidate, False)
-        if kind.form in (Form.SOUND, Form.QUOTE) and len(found) < wanted:
+        if (kind.form is Form.SOUND or kind.form.spoken) and len(found) < wanted:
             return None
+    if nothing is not None:
+        found[NOTHING] = of_others(found.values())
     if len(found) < 2:
         return None
     texts = shuffled(found, "shuffle", *key)
@@ -79,7 +99,9 @@ def choose(
 
 def too_close(form: Form, one: str, other: str) -> bool:
     """True if two choices are the same to the eye, or one is a kind of the other."""
-    if tokens(one) == tokens(other):
+    if tokens(one) == tokens(other) or (form is Form.WORD and alike(one, other)):
+        return True
+    if form is Form.TRANSLATION and near(tokens(one), tokens(other)) >= NEAR:
         return True
     return form is Form.SOUND and ontology.related(label_of_choice(one), label_of_choice(other))
 
@@ -96,12 +118,16 @@ def _kin(form: Form, candidate: str, found: Iterable[str]) -> bool:
 
 def in_question(form: Form, choice: str, question: str) -> bool:
     """True if the question already says the choice; numbers and speakers may well occur in it."""
-    if form not in (Form.SOUND, Form.QUOTE):
+    if form is not Form.SOUND and not form.spoken:
         return False
-    return f" {' '.join(tokens(choice))} " in f" {' '.join(tokens(question))} "
+    return choice != NOTHING and f" {' '.join(tokens(choice))} " in f" {' '.join(tokens(question))} "
 
 
-def _own(kind: Kind, fact: Fact, *key: object) -> list[str]:
+def _own(kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterable[str]:
+    if kind.form is Form.LISTED:
+        return corpus.draw_answers(kind.name, fact.group, fact.own, "own", *key)
+    if kind.form is Form.NUMBER:
+        return shuffled(corpus.common_answers(kind.name, fact.group, fact.own), "own", *key)
     if kind.form is not Form.QUOTE or fact.answer is None:
         return shuffled(fact.own, "own", *key)
     length = len(tokens(fact.answer))
@@ -111,8 +137,13 @@ def _own(kind: Kind, fact: Fact, *key: object) -> list[str]:
 
 def _pool(reading: Reading, kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
     if kind.form is Form.SOUND:
-        return map(choice_of_label, corpus.draw_labels("pool", *key))
+        return map(choice_of_label, corpus.draw_labels(kind.name, "pool", *key))
     if kind.form is Form.QUOTE and fact.answer is not None:
         length = len(tokens(fact.answer))
-        return corpus.draw_phrases(reading.scene.clip.split, length, "pool", *key)
+        return corpus.draw_phrases(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)
+    if kind.form is Form.WORD:
+        return corpus.draw_words(f"{reading.scene.clip.split}{fact.pool}", "pool", *key)
+    if kind.form is Form.TRANSLATION and fact.answer is not None:
+        length = len(tokens(fact.answer))
+        return corpus.draw_translations(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)
     return iter(())

@@ -9,30 +9,24 @@ from __future__ import annotations
 
 import bisect
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
-from paqa_builder import ontology
-from paqa_builder.qa import wording
-from paqa_builder.qa.draw import below, digest, sampled, shuffled
-from paqa_builder.qa.facts import kinds
+from paqa_builder.qa import pools
+from paqa_builder.qa.draw import below, digest, shuffled
+from paqa_builder.qa.facts import Form, kinds
 from paqa_builder.qa.options import QaOptions
 from paqa_builder.qa.reading import Reading
+from paqa_builder.qa.speech import pool_of
+from paqa_builder.qa.spread import DRAWS, ENOUGH, Spread, fair_weights, group_name, levels_of
+from paqa_builder.qa.telling import telling
+from paqa_builder.qa.wording import label_of_choice, meant
 from paqa_builder.records import Scene
 
-PHRASES_PER_LENGTH = 256
 # What one clip adds to the labels' counts; divides by any small number of sounds.
 WHOLE_CLIP = 60
-# After so many draws the rest follows in any order.
-_DRAWS = 256
-_ROUNDS, _LEAST_FREE, _SCALE = 40, 0.2, 1_000_000
-# Below this many observations a share of answers says nothing worth balancing for.
-ENOUGH = 20
-# Answers rarer than this are let be: waiting for them would throw nearly everything away.
-RARE = 0.05
 
 # Sounds that people name without hesitation, for corpora too small to lend wrong choices.
 COMMON = (
@@ -51,21 +45,25 @@ _PHRASES = (
 
 
 @dataclass(frozen=True)
-class Corpus:
+class Corpus(Spread):
     """Pools and counts of one corpus.
 
     Attributes:
         clips: How many clips were summed up.
         labels: How often each label is the answer that a question could have, in sixtieths of a clip:
             a clip of two sounds has each of them as its answer half of the time.
-        answers: By kind of fact and group, how often each answer to a closed question is right.
-        phrases: By split and number of words, a sample of what is said.
+        phrases: By split and number of words, a sample of what is said. Besides the pool of each
+            split there are those of what opens an utterance, closes one or neither, each apart from
+            other languages; see :func:`paqa_builder.qa.speech.pool_of`.
+        translations: By split and language, and number of words, a sample of what utterances mean.
     """
+
+    enough: ClassVar[int] = ENOUGH
 
     clips: int = 0
     labels: Mapping[str, int] = field(default_factory=dict)
-    answers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     phrases: Mapping[str, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
+    translations: Mapping[str, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scenes: Iterable[Scene], options: QaOptions | None = None) -> Corpus:
@@ -73,52 +71,47 @@ class Corpus:
         thresholds = (options or QaOptions()).thresholds
         clips, labels = 0, dict[str, int]()
         answers: dict[str, dict[str, int]] = {}
+        refuted: dict[str, dict[str, int]] = {}
         phrases: dict[str, dict[int, set[str]]] = {}
+        translations: dict[str, dict[int, set[str]]] = {}
         for scene in scenes:
             reading = Reading(scene, thresholds)
             clips += 1
-            heard = {s.label for s in reading.sounds.heard} if reading.knows("tags") else set()
+            sounds = reading.sounds.heard if reading.knows("tags") else ()
+            heard = {sound.label for sound in sounds if reading.sounds.deniable(sound.label)}
             for label in heard:
                 labels[label] = labels.get(label, 0) + max(1, WHOLE_CLIP // len(heard))
             for name, kind in kinds().items():
-                if kind.form.closed:
-                    for fact in kind.facts(reading):
-                        counts = answers.setdefault(_group(name, fact.group), {})
-                        answer = str(fact.answer)
-                        counts[answer] = counts.get(answer, 0) + 1
+                if not (kind.form.closed or kind.form is Form.SOUND):
+                    continue
+                for fact in kind.facts(reading):
+                    if fact.answer is None:
+                        continue
+                    groups = [group_name(name, group) for group in levels_of(fact.group)]
+                    _count(answers, groups, fact.answer)
+                    for other in fact.own if kind.form in (Form.SOUND, Form.LISTED) else ():
+                        if kind.judge(reading, fact.about, other).true is False:
+                            _count(refuted, groups, other)
+            split = scene.clip.split
             for phrase in reading.speech.phrases if reading.knows("utterances") else ():
-                pool = phrases.setdefault(scene.clip.split, {})
-                length = len(wording.tokens(phrase.text))
-                kept = pool.setdefault(length, set())
-                kept.add(phrase.text)
-                if len(kept) > 2 * PHRASES_PER_LENGTH:
-                    pool[length] = set(_smallest(kept))
-        frozen = {
-            split: {length: _smallest(texts) for length, texts in sorted(pool.items())}
-            for split, pool in sorted(phrases.items())
-        }
-        return cls(clips, _sorted(labels), {k: _sorted(v) for k, v in sorted(answers.items())}, frozen)
+                for pool in (pool_of(phrase), pool_of(phrase, edges=True)):
+                    pools.put(phrases.setdefault(f"{split}{pool}", {}), phrase.text)
+            for spoken in reading.speech.utterances if reading.knows("utterances") else ():
+                if spoken.translation:
+                    pool = f"{split}:{spoken.translation_language or ''}"
+                    pools.put(translations.setdefault(pool, {}), meant(spoken.translation))
+        right, wrong = ({k: _sorted(v) for k, v in sorted(counts.items())} for counts in (answers, refuted))
+        return cls(right, wrong, clips, _sorted(labels), pools.frozen(phrases), pools.frozen(translations))
 
     def merge(self, other: Corpus) -> Corpus:
         """The corpus of both sets of clips together."""
-        groups = sorted({*self.answers, *other.answers})
-        splits = sorted({*self.phrases, *other.phrases})
         return Corpus(
+            _sums(self.answers, other.answers),
+            _sums(self.refuted, other.refuted),
             self.clips + other.clips,
             _sum(self.labels, other.labels),
-            {name: _sum(self.answers.get(name, {}), other.answers.get(name, {})) for name in groups},
-            {
-                split: {
-                    length: _smallest(
-                        {
-                            *self.phrases.get(split, {}).get(length, ()),
-                            *other.phrases.get(split, {}).get(length, ()),
-                        }
-                    )
-                    for length in sorted({*self.phrases.get(split, {}), *other.phrases.get(split, {})})
-                }
-                for split in splits
-            },
+            pools.joined(self.phrases, other.phrases),
+            pools.joined(self.translations, other.translations),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -127,96 +120,101 @@ class Corpus:
             "clips": self.clips,
             "labels": dict(self.labels),
             "answers": {name: dict(counts) for name, counts in self.answers.items()},
-            "phrases": {
-                split: {str(length): list(texts) for length, texts in pool.items()}
-                for split, pool in self.phrases.items()
-            },
+            "refuted": {name: dict(counts) for name, counts in self.refuted.items()},
+            "phrases": pools.plain(self.phrases),
+            "translations": pools.plain(self.translations),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Corpus:
         """Rebuilds a corpus from :meth:`to_json`'s output."""
         return cls(
+            {name: dict(counts) for name, counts in data["answers"].items()},
+            {name: dict(counts) for name, counts in data["refuted"].items()},
             data["clips"],
             dict(data["labels"]),
-            {name: dict(counts) for name, counts in data["answers"].items()},
-            {
-                split: {int(length): tuple(texts) for length, texts in pool.items()}
-                for split, pool in data["phrases"].items()
-            },
+            pools.read(data["phrases"]),
+            pools.read(data["translations"]),
         )
 
     @cached_property
-    def _cumulated(self) -> tuple[list[str], list[int]]:
-        names = list(self.labels)
-        return names, list(itertools.accumulate(_fair_weights(names, list(self.labels.values()))))
+    def _fair(self) -> dict[str, tuple[list[str], list[int]]]:
+        """By kind, filled on first use: labels and their summed weights."""
+        return {}
 
-    def draw_labels(self, *key: object) -> Iterator[str]:
-        """Labels as wrong choices, each once, as often as is fair; common sounds after that.
+    def _weighted(self, kind: str) -> tuple[list[str], list[int]]:
+        if kind not in self._fair:
+            right, wrong = self.answers.get(kind, {}), self.refuted.get(kind, {})
+            counts = self.labels
+            if sum(right.values()) >= ENOUGH:
+                # What the clips themselves offer as wrong choices, the corpus need not.
+                lacking = {label: 3 * n - wrong.get(label, 0) for label, n in right.items()}
+                counts = {label_of_choice(label): max(1, n) for label, n in lacking.items()}
+            names = sorted(counts)
+            weights = fair_weights(names, [counts[name] for name in names])
+            self._fair[kind] = names, list(itertools.accumulate(weights))
+        return self._fair[kind]
+
+    def draw_labels(self, kind: str, *key: object) -> Iterator[str]:
+        """Labels as wrong choices for a kind of fact, each once, as often as is fair; common ones last.
 
         A wrong choice must be as likely a word as the right one, or the text alone tells which is
-        which; see :func:`_fair_weights`.
+        which; see :func:`fair_weights`. What is likely depends on what is asked: rain is often the
+        longest sound, and seldom the last.
         """
-        names, sums = self._cumulated
+        names, sums = self._weighted(kind)
         seen: set[str] = set()
-        for n in range(_DRAWS if names else 0):
+        for n in range(DRAWS if names else 0):
             label = names[bisect.bisect_right(sums, below(sums[-1], n, *key))]
             if label not in seen:
                 seen.add(label)
                 yield label
-        yield from (label for label in shuffled(names, *key) if label not in seen)
+        yield from (label for label in shuffled(self.labels, *key) if label not in seen)
         yield from (label for label in shuffled(COMMON, *key) if label not in self.labels)
 
-    def draw_phrases(self, split: str, length: int, *key: object) -> Iterator[str]:
-        """Phrases of about ``length`` words from the same split, nearest in length first."""
-        pool = self.phrases.get(split, {})
-        for distance in range(3):
-            texts = [t for n in sorted({length - distance, length + distance}) for t in pool.get(n, ())]
-            yield from sampled(texts, *key)
-        yield from sorted(_PHRASES, key=lambda t: (abs(len(t.split()) - length), digest(t, *key)))
+    def draw_phrases(self, pool: str, length: int, *key: object) -> Iterator[str]:
+        """Phrases of about ``length`` words; where a pool runs dry, from all of its split and language."""
+        yield from pools.nearest(self.phrases.get(pool, {}), length, *key)
+        whole = pool.partition("/")[0]
+        if whole != pool:
+            yield from pools.nearest(self.phrases.get(whole, {}), length, *key)
+        if ":" not in pool:  # the phrases in reserve are English
+            yield from sorted(_PHRASES, key=lambda t: (abs(len(t.split()) - length), digest(t, *key)))
 
-    def share_kept(self, kind: str, group: str, answer: str) -> float:
-        """The share of questions with this answer to keep, so that no answer is a good guess."""
-        counts = self.answers.get(_group(kind, group), {})
-        total = sum(counts.values())
-        if total < ENOUGH or answer not in counts:
-            return 1.0
-        if len(counts) == 1:
-            return 0.0  # an answer that never changes can be known without listening
-        two = len(counts) == 2
-        common = [count for count in counts.values() if two or count >= RARE * total]
-        return min(1.0, min(common, default=1) / counts[answer])
+    def draw_translations(self, pool: str, length: int, *key: object) -> Iterator[str]:
+        """What other utterances mean, in about ``length`` words, nearest in length first."""
+        yield from pools.nearest(self.translations.get(pool, {}), length, *key)
 
+    @cached_property
+    def _words(self) -> dict[str, list[str]]:
+        return {
+            pool: [word for texts in by_length.values() for text in texts for word in telling(text)]
+            for pool, by_length in self.phrases.items()
+        }
 
-def _fair_weights(names: list[str], counts: list[int]) -> list[int]:
-    """How often to draw each label so that, of two labels in a question, either is as often right.
-
-    An answer x comes up with its own share p(x); a wrong choice y with weight q(y) among what
-    cannot be confused with x, of which the mass is Z(x). The pair is fair if
-    p(x) q(y) / Z(x) = p(y) q(x) / Z(y), so q must be proportional to p / Z, where Z itself depends
-    on q. Drawing by p alone would make members of large families (music) answers more often than
-    wrong choices. Solved by iteration; a label to which half of all are kin stays as it is.
-    """
-    total = sum(counts)
-    share = [count / total for count in counts]
-    kin = [[m for m, other in enumerate(names) if ontology.confusable(name, other)] for name in names]
-    weights = share
-    for _ in range(_ROUNDS):
-        free = [max(_LEAST_FREE, 1.0 - sum(weights[m] for m in family)) for family in kin]
-        # The geometric mean of old and new keeps the iteration from swinging.
-        new = [math.sqrt(old * p / z) for old, p, z in zip(weights, share, free, strict=True)]
-        scale = sum(new)
-        weights = [weight / scale for weight in new]
-    # Whole numbers, so that drawing does not hang on the last bit of a float.
-    return [max(1, round(_SCALE * weight)) for weight in weights]
+    def draw_words(self, pool: str, *key: object) -> Iterator[str]:
+        """Words as wrong choices, each once, as often as they are said."""
+        words = self._words.get(pool, [])
+        seen: set[str] = set()
+        for n in range(DRAWS if words else 0):
+            word = words[below(len(words), n, *key)]
+            if word not in seen:
+                seen.add(word)
+                yield word
+        if ":" not in pool:
+            yield from shuffled({word for text in _PHRASES for word in telling(text)}, *key)
 
 
-def _group(kind: str, group: str) -> str:
-    return f"{kind}/{group}" if group else kind
+def _count(counts: dict[str, dict[str, int]], groups: Iterable[str], answer: str) -> None:
+    for group in groups:
+        there = counts.setdefault(group, {})
+        there[answer] = there.get(answer, 0) + 1
 
 
-def _smallest(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(texts), key=lambda text: (digest(text), text))[:PHRASES_PER_LENGTH])
+def _sums(
+    one: Mapping[str, Mapping[str, int]], other: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
+    return {name: _sum(one.get(name, {}), other.get(name, {})) for name in sorted({*one, *other})}
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from paqa_builder.qa.facts import Fact, kind
 from paqa_builder.qa.reading import Reading
-from paqa_builder.qa.templates import Example, MiniLayers, MiniScene, Template
+from paqa_builder.qa.templates import Example, MiniLayers, MiniMeasures, MiniScene, Template
 from paqa_builder.records import (
     TRUTH,
     AudioInfo,
     Clip,
+    EventMeasure,
+    Measures,
     Origin,
     Scene,
     Tag,
     Truth,
     Turn,
     Utterance,
+    VoiceMeasure,
     Word,
 )
 
@@ -37,7 +40,21 @@ def scene_of(mini: MiniScene, clip_id: str = "example") -> Scene:
     clip = Clip(clip_id, "example", "train", f"{clip_id}.wav", truth=truth)
     turns, tags, utterances = _layers(mini, _MODELS, mini.duration)
     audio = AudioInfo(mini.duration, 16_000, 1, "0" * 64)
-    return Scene(clip, audio, turns=turns, tags=tags, utterances=utterances)
+    return Scene(
+        clip, audio, turns=turns, tags=tags, utterances=utterances, measures=_measures(mini.measures)
+    )
+
+
+def _measures(mini: MiniMeasures | None) -> Measures | None:
+    if mini is None:
+        return None
+    voices = tuple(
+        VoiceMeasure(name, v.seconds, v.pitch, v.spread, v.rate, tuple(v.pauses), v.level)
+        for name, v in mini.voices.items()
+    )
+    events = tuple(EventMeasure(*event) for event in mini.events)
+    made = Origin("measure", "example", "1")
+    return Measures(mini.snr, mini.loudness, mini.quality, mini.overlap, voices, events, made)
 
 
 def _layers(
@@ -56,10 +73,14 @@ def _layers(
             for item in mini.tags
         )
     if mini.utterances is not None:
+        meanings = [*mini.translations, *[None] * len(mini.utterances)]
         utterances = tuple(
-            Utterance(a, b, who, text, _words(a, b, text), "en", _SURE, origins["utterances"])
-            for a, b, who, text in mini.utterances
-        )
+            Utterance(
+                a, b, who, text, _words(a, b, text), mini.language, _SURE, origins["utterances"],
+                meaning, "en" if meaning else None,
+            )
+            for (a, b, who, text), meaning in zip(mini.utterances, meanings, strict=False)
+        )  # fmt: skip
     return turns, tags, utterances
 
 

@@ -9,12 +9,15 @@ from the last ones chosen, but never changes a question that stays.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from paqa_builder.errors import ConfigError
-from paqa_builder.qa import draw, grammar
+from paqa_builder.qa import draw, grammar, reflect
 from paqa_builder.qa.choices import Choices, choose
 from paqa_builder.qa.corpus import Corpus
-from paqa_builder.qa.facts import Fact, kind
+from paqa_builder.qa.difficulty import difficulty_of
+from paqa_builder.qa.facts import Fact, Form, kind
+from paqa_builder.qa.nothing import drawn, without_answer
 from paqa_builder.qa.options import QaOptions
 from paqa_builder.qa.question import Evidence, Question
 from paqa_builder.qa.reading import Reading
@@ -45,11 +48,12 @@ def generate(
         return []
     reading = Reading(scene, options.thresholds)
     found = [
-        question
+        draft
         for template in select(templates, options)
-        for question in _questions(reading, corpus, template, options, seed)
+        for draft in _drafts(reading, corpus, template, options, seed)
     ]
-    chosen = _deal(found, options.per_clip, seed)
+    # Traces are long: only those that stay are written.
+    chosen = [_question(reading, draft, options, seed) for draft in _deal(found, options.per_clip, seed)]
     return sorted(chosen, key=lambda q: (q.template, q.id))
 
 
@@ -100,9 +104,20 @@ def provenance_of(evidence: Iterable[Evidence]) -> tuple[str, ...]:
     return tuple(sorted({item.origin for item in evidence}))
 
 
-def _questions(
+@dataclass(frozen=True)
+class _Draft:
+    """A question before its trace is written."""
+
+    id: str
+    template: Template
+    fact: Fact
+    choices: Choices
+    text: str
+
+
+def _drafts(
     reading: Reading, corpus: Corpus, template: Template, options: QaOptions, seed: int
-) -> Iterator[Question]:
+) -> Iterator[_Draft]:
     of = kind(template.fact)
     key = (seed, *reading.clip_key, template.name)
     if draw.unit("share", *key) >= options.share.get(template.name, 1.0):
@@ -111,51 +126,63 @@ def _questions(
     made = 0
     seen: set[str] = set()
     for fact in sorted(facts, key=lambda fact: draw.digest("fact", *key, fact.key)):
-        if made == options.per_template:
-            return
         if options.balance and fact.answer is not None and of.form.closed:
             share = corpus.share_kept(of.name, fact.group, fact.answer)
             if draw.unit("balance", *key, fact.key) >= share:
+                continue
+            # Rare numbers are never wrong choices, so they may not be right ones either.
+            numbers = of.form is Form.NUMBER
+            if numbers and not corpus.common_answers(of.name, fact.group, [fact.answer]):
                 continue
         text = render(draw.pick(template.phrasings, "phrasing", *key, made), fact.slots)
         # The same words about another fact ("what does the second speaker say?") are no new question.
         if text in seen:
             continue
-        choices = choose(reading, of, fact, text, corpus, options.choices, *key, made)
+        nothing = drawn(of, fact, options, *key, made)
+        choices = choose(reading, of, fact, text, corpus, options.choices, *key, made, nothing=nothing)
         if choices is None:
             continue
-        yield _question(reading, template, fact, choices, text, made)
-        seen.update(template.questions(fact))
+        if nothing:
+            fact = without_answer(fact)
+        yield _Draft(question_id(reading, template, made), template, fact, choices, text)
         made += 1
+        if made == options.per_template:
+            return
+        seen.update(template.questions(fact))
 
 
-def _question(
-    reading: Reading, template: Template, fact: Fact, choices: Choices, text: str, n: int
-) -> Question:
-    name = question_id(reading, template, n)
+def _question(reading: Reading, draft: _Draft, options: QaOptions, seed: int) -> Question:
+    name, template, fact, choices = draft.id, draft.template, draft.fact, draft.choices
     evidence = evidence_of(fact, choices)
+    trace, slip = trace_of(reading, template, fact, choices, name), None
+    if draw.unit("reflection", seed, name) < options.reflection:
+        found = reflect.find(reading, template, fact, choices, draft.text, name)
+        slip, trace = found or (slip, trace)
     return Question(
         id=name,
-        question=text,
+        question=draft.text,
         choices=choices.texts,
         answer=choices.texts[choices.index],
         answer_index=choices.index,
         skill=template.skill,
         level=template.level,
-        trace=grammar.write(trace_of(reading, template, fact, choices, name)),
+        trace=grammar.write(trace),
         evidence=evidence,
         clip_id=reading.scene.clip.id,
         template=template.name,
         provenance=provenance_of(evidence),
+        difficulty=difficulty_of(reading, kind(template.fact), fact, choices),
+        reflection=slip,
     )
 
 
-def _deal(questions: list[Question], limit: int, seed: int) -> list[Question]:
+def _deal(drafts: list[_Draft], limit: int, seed: int) -> list[_Draft]:
     """Takes ``limit`` questions in rounds of one a skill, best rank (a hash) first."""
-    ranked = sorted(questions, key=lambda q: draw.digest("deal", seed, q.id))
+    ranked = sorted(drafts, key=lambda draft: draw.digest("deal", seed, draft.id))
     by_skill: dict[str, int] = {}
     rounds = []
-    for n, question in enumerate(ranked):
-        round_ = by_skill[question.skill] = by_skill.get(question.skill, -1) + 1
-        rounds.append((round_, n, question))
-    return [question for _, _, question in sorted(rounds, key=lambda item: item[:2])[:limit]]
+    for n, draft in enumerate(ranked):
+        skill = draft.template.skill
+        round_ = by_skill[skill] = by_skill.get(skill, -1) + 1
+        rounds.append((round_, n, draft))
+    return [draft for _, _, draft in sorted(rounds, key=lambda item: item[:2])[:limit]]

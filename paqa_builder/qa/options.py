@@ -47,6 +47,17 @@ class Thresholds(BaseModel):
     overlap: float = Field(
         default=0.4, ge=0, description="Voices overlap if they do so this long in one stretch."
     )
+    again: float = Field(default=1.0, ge=0, description="A sound returns after a pause of at least this.")
+    louder: float = Field(default=6.0, ge=0, description="One thing is louder than another by this many dB.")
+    interval: float = Field(
+        default=4.0, ge=0, description="One voice is higher than another by this many semitones ..."
+    )
+    tempo: float = Field(default=0.25, ge=0, description="... faster by this share of the slower one ...")
+    level: float = Field(default=4.0, ge=0, description="... and louder by this many dB.")
+    voice_seconds: float = Field(
+        default=1.5, ge=0, description="A voice is compared if there is this much speech of its own."
+    )
+    pause: float = Field(default=0.7, ge=0, description="A pause within somebody's speech lasts this long.")
     soon: float = Field(default=4.0, ge=0, description="'Right after' ends after this many seconds.")
 
 
@@ -70,5 +81,18 @@ class QaOptions(BaseModel):
     )
     balance: bool = Field(
         default=True, description="Thin out frequent answers to closed questions (yes/no, counts, speakers)."
+    )
+    unanswerable: float = Field(
+        default=0.05,
+        ge=0,
+        le=0.125,
+        description="Share of the questions whose kind allows it that have 'None of these' as their "
+        "answer; it is a choice in so many times more that it is right no more often than any other.",
+    )
+    reflection: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of questions to write with a slip that REFLECT mends, where one can be made.",
     )
     thresholds: Thresholds = Field(default_factory=Thresholds)

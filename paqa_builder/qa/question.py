@@ -17,8 +17,8 @@ class Evidence:
         backend: The model (or the source) that made it; empty for an empty layer.
         revision: Revision of the model's weights, or of the corpus.
         record: ``"turn"``, ``"tag"``, ``"utterance"``, ``"words"`` (consecutive words of one
-            utterance), or ``"layer"``: the claim rests on all that a stage found, as "nobody
-            speaks" does.
+            utterance), ``"measure"`` (something measured, such as ``"S1 pitch 120 Hz"``), or
+            ``"layer"``: the claim rests on all that a stage found, as "nobody speaks" does.
         start: Seconds from the clip's start.
         end: Likewise, exclusive.
         confidence: The record's own score, in [0, 1]; 1 for ground truth and for a layer.
@@ -65,6 +65,68 @@ def cite(record: Turn | Tag | Utterance) -> Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Difficulty:
+    """What makes a question hard, part by part, and the sum of it.
+
+    Attributes:
+        level: ``"easy"``, ``"medium"`` or ``"hard"``.
+        score: Mean of the parts that are known, each brought to [0, 1].
+        snr: Speech over everything else, in dB; None where nobody measured it.
+        overlap: Share of the speech during which two or more speak; None without speech.
+        speakers: How many people speak; None where nobody knows.
+        hops: Layers that must be put together, and one more where a first finding leads to the answer.
+        closeness: How near the wrong choices are, from 0 (nothing like it in the clip) to 1 (all of
+            them happen in the clip, elsewhere or by somebody else).
+    """
+
+    level: str
+    score: float
+    snr: float | None
+    overlap: float | None
+    speakers: int | None
+    hops: int
+    closeness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One percept gone wrong.
+
+    Attributes:
+        kind: ``"missed_sound"``, ``"misheard_sound"``, ``"missed_speaker"`` or ``"wrong_speaker"``.
+        start: Of the record (of the first, where all of a sound or a speaker is meant), in seconds.
+        end: Of the record, or of the last one.
+        value: The record's label or speaker.
+        heard_as: What it was taken for; empty where it was missed.
+    """
+
+    kind: str
+    start: float
+    end: float
+    value: str
+    heard_as: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A question's own texts, where a language model's wording was published in their place.
+
+    Attributes:
+        model: Who worded it anew.
+        question: The template's text; None where the question was kept as it was. So the next three.
+        planning: Of the trace.
+        reasoning: Likewise.
+        summary: Likewise.
+    """
+
+    model: str
+    question: str | None = None
+    planning: str | None = None
+    reasoning: str | None = None
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One multiple-choice question about one clip.
 
@@ -74,6 +136,9 @@ class Question:
         level: ``"speech_environment"``, ``"speaker_speaker"`` or ``"both"``.
         trace: Perception and reasoning in the grammar of :mod:`paqa_builder.qa.grammar`.
         provenance: Who made the facts beneath, sorted: ``"truth:…"`` or ``"stage:backend@revision"``.
+        difficulty: How hard it is, part by part.
+        reflection: The percept that its trace gets wrong at first, on purpose; None for most.
+        rewritten: What a language model worded anew; None where none did.
     """
 
     id: str
@@ -88,6 +153,9 @@ class Question:
     clip_id: str
     template: str
     provenance: tuple[str, ...]
+    difficulty: Difficulty
+    reflection: Slip | None = None
+    rewritten: Rewritten | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Question:
@@ -102,4 +170,7 @@ class Question:
                 values[field.name] = tuple(values[field.name])
         if "evidence" in values:
             values["evidence"] = tuple(Evidence(**item) for item in values["evidence"])
+        for name, of in (("difficulty", Difficulty), ("reflection", Slip), ("rewritten", Rewritten)):
+            if values.get(name) is not None:
+                values[name] = of(**values[name])
         return cls(**values)

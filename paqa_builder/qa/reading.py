@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from paqa_builder import ontology
+from paqa_builder.qa.measured import Measured
 from paqa_builder.qa.options import Thresholds
 from paqa_builder.qa.question import Evidence
 from paqa_builder.qa.sounds import FAINT, Sounds, leaves_of, sounds_of
@@ -19,7 +21,7 @@ from paqa_builder.qa.voices import Voices, voices_of
 from paqa_builder.records import Scene
 
 # Layer to the stage that fills it.
-STAGE_OF = {"tags": "tag", "turns": "diarize", "utterances": "transcribe"}
+STAGE_OF = {"tags": "tag", "turns": "diarize", "utterances": "transcribe", "measures": "measure"}
 
 
 class UnknownLayerError(LookupError):
@@ -36,6 +38,11 @@ class Reading:
     @property
     def duration(self) -> float:
         return self.scene.duration
+
+    @cached_property
+    def found(self) -> dict[str, tuple[Any, ...]]:
+        """The facts found so far, by kind: several templates ask about the same ones."""
+        return {}
 
     @property
     def clip_key(self) -> tuple[str, str]:
@@ -54,8 +61,15 @@ class Reading:
     def maybe_speech(self) -> Speech | None:
         return speech_of(self.scene, self.maybe_voices, self.thresholds)
 
+    @cached_property
+    def maybe_measures(self) -> Measured | None:
+        found = self.scene.measures
+        return None if found is None else Measured(found, self.duration)
+
     def knows(self, layer: str) -> bool:
-        """True if the layer (``"tags"``, ``"turns"``, ``"utterances"``) is known, be it empty."""
+        """True if the layer is known, be it empty: tags, turns, utterances or measures."""
+        if layer == "measures":
+            return self.maybe_measures is not None
         return {
             "tags": self.maybe_sounds, "turns": self.maybe_voices, "utterances": self.maybe_speech,
         }[layer] is not None  # fmt: skip
@@ -78,6 +92,12 @@ class Reading:
             raise UnknownLayerError("utterances")
         return self.maybe_speech
 
+    @property
+    def measures(self) -> Measured:
+        if self.maybe_measures is None:
+            raise UnknownLayerError("measures")
+        return self.maybe_measures
+
     @cached_property
     def maybe_spoken(self) -> Spans:
         """When anybody may be speaking, going by every layer; what "nobody speaks" must stay clear of.
@@ -98,7 +118,7 @@ class Reading:
         return union(spans)
 
     def layer(self, name: str) -> tuple[Evidence, ...]:
-        """Cites all that is known of a layer: what "nobody speaks" and "no dog is heard" rest on."""
+        """Cites all that is known of tags, turns or utterances: what "nobody speaks" rests on."""
         truth, model = getattr(self.scene.clip.truth, name), getattr(self.scene, name)
         asked = [("truth", self.scene.clip.source, truth)]
         # An annotation that is not complete needs a tagger beside it before it can deny anything.

@@ -104,21 +104,40 @@ class Sounds:
         """The sound that ``label`` (or a label that prints like it) names."""
         return next((sound for sound in self.heard if same_label(sound.label, label)), None)
 
-    def absent(self, label: str) -> bool:
-        """True only where it is known that nothing which ``label`` could name is heard."""
-        if not self.looked or ontology.is_speech(label) or not ontology.is_event(label):
-            return False
-        if any(same_label(label, other) for other in self.possible):
+    def deniable(self, label: str) -> bool:
+        """False for what nobody can rule out in this clip, whatever else is heard.
+
+        As a choice it could only ever be right, and so it makes no choice.
+        """
+        if ontology.is_speech(label) or not ontology.is_event(label):
             return False
         if self.speech and "Respiratory sounds" in ontology.ancestors(label):
             return False  # who speaks breathes, and no corpus notes it down
+        return self.complete or not (self.speech and ontology.is_voice(label))
+
+    @cached_property
+    def _absent(self) -> dict[str, bool]:
+        return {}
+
+    def absent(self, label: str) -> bool:
+        """True only where it is known that nothing which ``label`` could name is heard."""
+        if label not in self._absent:
+            self._absent[label] = self._is_absent(label)
+        return self._absent[label]
+
+    def _is_absent(self, label: str) -> bool:
+        if not self.looked or not self.deniable(label):
+            return False
+        if any(same_label(label, other) for other in self.possible):
+            return False
+        known = ontology.labels()
+        if label in known and any(other not in known for other in self.possible):
+            return False  # nobody can say what else a corpus's own word for a sound stands for
         if self.complete:
             return not (
                 any(ontology.same_source(label, other) for other in self.possible)
                 or any(ontology.related(label, other) for other in self.suspects)
             )
-        if self.speech and ontology.is_voice(label):
-            return False
         return not any(ontology.confusable(label, other) for other in self.possible)
 
 

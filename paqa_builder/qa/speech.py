@@ -11,6 +11,7 @@ from itertools import pairwise
 from paqa_builder.qa.options import Thresholds
 from paqa_builder.qa.question import Evidence, cite
 from paqa_builder.qa.spans import both, total
+from paqa_builder.qa.telling import HANGING
 from paqa_builder.qa.voices import Voices
 from paqa_builder.qa.wording import quotable, tokens
 from paqa_builder.records import Scene, Utterance, Word
@@ -23,17 +24,6 @@ NEAR = 0.6
 _PAUSE = 0.5
 # How far word times and turn edges of one recording disagree.
 _SLACK = 0.15
-# Words that a phrase does not end on. English only: elsewhere pieces are cut by length alone.
-_HANGING = frozenset(
-    {
-        "a", "an", "the", "of", "to", "in", "on", "at", "by", "for", "from", "with", "into", "over",
-        "under", "and", "or", "but", "nor", "so", "that", "which", "who", "whom", "whose", "if", "when",
-        "while", "as", "than", "because", "is", "are", "was", "were", "be", "been", "being", "am",
-        "has", "have", "had", "do", "does", "did", "will", "would", "shall", "should", "can", "could",
-        "may", "might", "must", "not", "no", "i", "we", "you", "he", "she", "they", "it", "its", "his",
-        "her", "their", "my", "our", "your", "this", "these", "those", "there", "very",
-    }
-)  # fmt: skip
 _BREAKS = (".", ",", ";", ":", "?", "!", "…", "—", "。", "、", "？", "！")
 
 
@@ -120,8 +110,35 @@ class Speech:
 
     def phrase(self, text: str) -> tuple[Phrase, ...]:
         """The places where ``text`` can be quoted from."""
-        wanted = tokens(text)
-        return tuple(p for p in self.phrases if tokens(p.text) == wanted)
+        return self._places.get(tokens(text), ())
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, ...], tuple[Phrase, ...]]:
+        found: dict[tuple[str, ...], tuple[Phrase, ...]] = {}
+        for phrase in self.phrases:
+            words = tokens(phrase.text)
+            found[words] = (*found.get(words, ()), phrase)
+        return found
+
+    @cached_property
+    def words(self) -> Counter[str]:
+        """How often each word is said, by anybody, clearly or not."""
+        return Counter(word for said in self._tokens for word in said)
+
+
+def pool_of(phrase: Phrase, edges: bool = False) -> str:
+    """Names the sample of the corpus that a phrase's wrong neighbours come from, after the split.
+
+    Other languages than English have pools of their own, for a phrase in another language than the
+    rest would stand out. With ``edges`` the first, last and inner words of utterances are kept apart:
+    "well I" opens one, and nobody needs to listen to know it.
+    """
+    language = phrase.utterance.language
+    foreign = "" if language in (None, "en") else f":{language}"
+    if not edges:
+        return foreign
+    edge = "opens" if phrase.opens else "closes" if phrase.closes else "inner"
+    return f"{foreign}/{'whole' if phrase.opens and phrase.closes else edge}"
 
 
 def near(wanted: tuple[str, ...], stream: list[str] | tuple[str, ...]) -> float:
@@ -232,7 +249,7 @@ def _pieces(words: tuple[Word, ...], start: int, end: int) -> list[tuple[int, in
     pieces = 1 if end - start <= MAX_WORDS + 2 else math.ceil((end - start) / MAX_WORDS)
 
     def badness(edge: int, wanted: int) -> tuple[bool, int, int]:
-        return quotable([words[edge - 1].text]).lower() in _HANGING, abs(edge - wanted), edge
+        return quotable([words[edge - 1].text]).lower() in HANGING, abs(edge - wanted), edge
 
     targets = [start + round(n * (end - start) / pieces) for n in range(1, pieces)]
     edges = [min(range(t - 1, t + 3), key=lambda edge: badness(edge, t)) for t in targets]

@@ -40,12 +40,39 @@ class MiniLayers(_Strict):
     utterances: list[tuple[float, float, str, str]] | None = Field(
         default=None, description="[start, end, speaker, text]; words share the time evenly"
     )
+    language: str | None = Field(default="en", description="Of all utterances")
+    translations: list[str] = Field(default=[], description="Of the utterances, into English, in order")
+
+
+class MiniVoice(_Strict):
+    """A :class:`~paqa_builder.records.VoiceMeasure` in short."""
+
+    seconds: float = 5.0
+    pitch: float | None = None
+    spread: float | None = None
+    rate: float | None = None
+    pauses: list[float] = []
+    level: float = -25.0
+
+
+class MiniMeasures(_Strict):
+    """:class:`~paqa_builder.records.Measures` in short."""
+
+    snr: float | None = None
+    loudness: float | None = None
+    quality: float | None = None
+    overlap: float | None = None
+    voices: dict[str, MiniVoice] = Field(default={}, description="By speaker, as in the turns")
+    events: list[tuple[float, float, str, float, float | None]] = Field(
+        default=[], description="[start, end, label, level, over speech]"
+    )
 
 
 class MiniScene(MiniLayers):
     """A scene in short, for examples."""
 
     duration: float = 10.0
+    measures: MiniMeasures | None = None
     truth: MiniLayers | None = None
     tags_complete: bool = False
 
@@ -72,10 +99,10 @@ class Template(_Strict):
     when: str = Field(
         default="", description="Jinja expression over the slots; facts that fail it are not asked"
     )
-    phrasings: list[str] = Field(min_length=4)
-    planning: list[str] = Field(min_length=1, description="What to listen for")
+    phrasings: list[str] = Field(min_length=6)
+    planning: list[str] = Field(min_length=2, description="What to listen for")
     statement: list[str] = Field(
-        min_length=1, description="The answer as a sentence; `answer` is its form within a sentence"
+        min_length=3, description="The answer as a sentence; `answer` is its form within a sentence"
     )
     examples: list[Example] = Field(min_length=1)
 

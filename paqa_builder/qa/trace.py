@@ -7,6 +7,7 @@ from paqa_builder.qa.choices import Choices
 from paqa_builder.qa.draw import pick
 from paqa_builder.qa.facts import Fact, Form, kind
 from paqa_builder.qa.grammar import Trace
+from paqa_builder.qa.nothing import NOTHING, STATEMENTS
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.templates import Template, render
 
@@ -19,9 +20,7 @@ def trace_of(reading: Reading, template: Template, fact: Fact, choices: Choices,
     """
     form = kind(template.fact).form
     answer = choices.texts[choices.index]
-    statement = render(
-        pick(template.statement, "statement", key), {**fact.slots, "answer": in_sentence(form, answer)}
-    )
+    statement = statement_of(template, fact, answer, key)
     return Trace(
         planning=render(pick(template.planning, "planning", key), fact.slots),
         env=caption.env(reading),
@@ -34,11 +33,19 @@ def trace_of(reading: Reading, template: Template, fact: Fact, choices: Choices,
     )
 
 
+def statement_of(template: Template, fact: Fact, answer: str, key: str) -> str:
+    """The answer as a sentence, in a wording chosen by ``key``."""
+    if answer == NOTHING:
+        return pick(STATEMENTS, "statement", key)
+    slots = {**fact.slots, "answer": in_sentence(kind(template.fact).form, answer)}
+    return render(pick(template.statement, "statement", key), slots)
+
+
 def in_sentence(form: Form, answer: str) -> str:
     """An answer as part of a sentence: ``"Dog"`` becomes ``"the sound of a dog"``."""
     if form is Form.SOUND:
         return wording.sound_of(wording.label_of_choice(answer))
-    if form is Form.QUOTE:
+    if form.spoken:
         return wording.quote(answer)
     return answer[0].lower() + answer[1:]
 
@@ -47,7 +54,7 @@ def _reasoning(form: Form, fact: Fact, choices: Choices, statement: str, key: st
     right = choices.verdicts[choices.index]
     wrong = [verdict for verdict in choices.verdicts if verdict is not right]
     sentences = [*fact.steps, right.because, *(verdict.because for verdict in wrong)]
-    missing = [verdict.missing for verdict in wrong if verdict.missing]
+    missing = list(dict.fromkeys(verdict.missing for verdict in wrong if verdict.missing))
     if missing:
         sentences.append(_missing(form, missing, key))
     so = pick(("So", "Therefore", "It follows that", "Hence"), "so", key)
@@ -57,9 +64,14 @@ def _reasoning(form: Form, fact: Fact, choices: Choices, statement: str, key: st
 
 
 def _missing(form: Form, missing: list[str], key: str) -> str:
-    if form is Form.QUOTE:
-        verb = "is" if len(missing) == 1 else "are"
+    if form is Form.TRANSLATION:
         frames: tuple[str, ...] = (
+            f"It does not mean {wording.listed(missing, 'or')}.",
+            f"Nothing of what is said means {wording.listed(missing, 'or')}.",
+        )
+    elif form.spoken:
+        verb = "is" if len(missing) == 1 else "are"
+        frames = (
             f"{wording.listed(missing)} {verb} not said in the clip.",
             f"Nobody says {wording.listed(missing, 'or')}.",
         )

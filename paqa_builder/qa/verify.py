@@ -11,13 +11,17 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+from paqa_builder.llm import rewriting
 from paqa_builder.qa.choices import Choices, in_question, too_close
+from paqa_builder.qa.difficulty import difficulty_of
 from paqa_builder.qa.facts import Fact, kind
 from paqa_builder.qa.generate import asked, evidence_of, provenance_of
 from paqa_builder.qa.grammar import LEAVES, Trace, TraceError, parse
+from paqa_builder.qa.nothing import NOTHING, judge_all, without_answer
 from paqa_builder.qa.options import QaOptions
 from paqa_builder.qa.question import Evidence, Question, cite
 from paqa_builder.qa.reading import Reading
+from paqa_builder.qa.reflect import reflected, slips
 from paqa_builder.qa.templates import LEVELS, Template, load_templates
 from paqa_builder.qa.trace import trace_of
 from paqa_builder.qa.wording import quotable
@@ -41,8 +45,14 @@ def verify(
     """
     options = options or QaOptions()
     by_name = {t.name: t for t in (_builtin() if templates is None else templates)}
-    problems = _form(question, scene)
     template = by_name.get(question.template)
+    if template is not None and question.rewritten is not None:
+        # The template's own texts are proved, then the model's are held against them.
+        return [
+            *rewriting.problems(question, template),
+            *verify(rewriting.restored(question), scene, options, [template]),
+        ]
+    problems = _form(question, scene)
     if template is None:
         return [*problems, f"no template is called {question.template!r}"]
     for name, wanted in (("skill", template.skill), ("level", template.level)):
@@ -52,6 +62,8 @@ def verify(
     facts = [f for f in asked(reading, template, options) if question.question in template.questions(f)]
     if not facts:
         return [*problems, "the scene has no fact that this asks about", *_evidence(question, scene)]
+    if question.answer == NOTHING and kind(template.fact).open:
+        facts = [without_answer(fact) for fact in facts if fact.answer is not None]
     # Several facts may be asked about in the same words; any one of them may be the one meant.
     facts.sort(key=lambda fact: fact.answer != question.answer)
     proofs = [_proof(question, reading, template, fact) for fact in facts]
@@ -86,7 +98,7 @@ def _form(question: Question, scene: Scene) -> list[str]:
 def _proof(question: Question, reading: Reading, template: Template, fact: Fact) -> list[str]:
     of = kind(template.fact)
     problems = []
-    verdicts = tuple(of.judge(reading, fact.about, choice) for choice in question.choices)
+    verdicts = judge_all(reading, of, fact, question.choices)
     for n, (choice, verdict) in enumerate(zip(question.choices, verdicts, strict=True)):
         right = choice == question.answer
         if verdict.true is None:
@@ -106,7 +118,23 @@ def _proof(question: Question, reading: Reading, template: Template, fact: Fact)
         problems.append("the evidence is not what the answer rests on")
     if question.provenance != provenance_of(evidence):
         problems.append(f"provenance {question.provenance} is not that of the evidence")
-    return problems + _trace(question, trace_of(reading, template, fact, choices, question.id))
+    if question.difficulty != difficulty_of(reading, of, fact, choices):
+        problems.append("its difficulty is not that of the scene and the choices")
+    wanted = _wanted_trace(question, reading, template, fact, choices)
+    if wanted is None:
+        return [*problems, f"reflection: {question.reflection} does not lead to another answer"]
+    return problems + _trace(question, wanted)
+
+
+def _wanted_trace(
+    question: Question, reading: Reading, template: Template, fact: Fact, choices: Choices
+) -> Trace | None:
+    slip = question.reflection
+    if slip is None:
+        return trace_of(reading, template, fact, choices, question.id)
+    if slip not in slips(reading, choices, kind(template.fact).form):
+        return None
+    return reflected(reading, template, fact, choices, question.question, question.id, slip)
 
 
 def _grammar(question: Question) -> list[str]:
@@ -155,6 +183,8 @@ def _citable(scene: Scene) -> Iterable[Evidence]:
     reading = Reading(scene)
     for name in ("turns", "tags", "utterances"):
         yield from reading.layer(name)
+    if reading.maybe_measures is not None:
+        yield from reading.maybe_measures.citable()
 
 
 def _cited_words(evidence: Evidence, scene: Scene) -> bool:

@@ -186,6 +186,11 @@ def quotable(words: Iterable[str]) -> str:
     return _ENGLISH_I.sub("I", text)
 
 
+def meant(text: str) -> str:
+    """A translation as a choice: one form, so that full stops and white space tell nothing apart."""
+    return capital(" ".join(text.split()).strip(' .…"“”„'))
+
+
 def tokens(text: str) -> tuple[str, ...]:
     """What of a text is compared: lower-case words without punctuation."""
     return tuple(re.findall(r"[\w]+(?:['’][\w]+)*", text.lower().replace("’", "'")))

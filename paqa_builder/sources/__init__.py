@@ -68,6 +68,19 @@ class Source(ABC):
         """
         return Tag(0.0, 0.0, label, 1.0, "clip", localized=False, origin=self.origin)
 
+    def spoken(
+        self,
+        text: str,
+        language: str | None,
+        speaker: str | None = None,
+        translation: str | None = None,
+        translation_language: str | None = None,
+    ) -> Utterance:
+        """What is said in the clip, nobody says when: it ends at 0 until it is let span the clip."""
+        return Utterance(
+            0.0, 0.0, speaker, text, (), language, 1.0, self.origin, translation, translation_language
+        )
+
     @abstractmethod
     def clips(self) -> Iterator[Clip]:
         """Yields every clip once, in an order that depends on the corpus alone.
@@ -85,8 +98,9 @@ _Timed = TypeVar("_Timed", Turn, Tag, Utterance, Word)
 def settle_truth(truth: Truth, duration: float) -> Truth:
     """Fits a corpus's annotation to the clip's length in seconds, known once it is decoded.
 
-    Clip-level tags span the clip. Everything else is cut at the clip's borders, dropped where
-    nothing is left of it, and sorted by time. Layers that are None stay None.
+    Clip-level tags, and utterances that nobody timed, span the clip. Everything else is cut at the
+    clip's borders, dropped where nothing is left of it, and sorted by time. Layers that are None stay
+    None.
     """
 
     def inside(records: Sequence[_Timed]) -> tuple[_Timed, ...]:
@@ -94,7 +108,8 @@ def settle_truth(truth: Truth, duration: float) -> Truth:
         return tuple(sorted((r for r in cut if r.start < r.end), key=lambda r: (r.start, r.end)))
 
     def spoken(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
-        return tuple(replace(u, words=inside(u.words)) for u in inside(utterances))
+        spread = [u if u.end > 0.0 else replace(u, end=duration) for u in utterances]
+        return tuple(replace(u, words=inside(u.words)) for u in inside(spread))
 
     def heard(tags: Sequence[Tag]) -> tuple[Tag, ...]:
         spread = (t if t.localized else replace(t, start=0.0, end=duration) for t in tags)

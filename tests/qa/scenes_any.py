@@ -5,12 +5,26 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from paqa_builder import ontology
-from paqa_builder.records import AudioInfo, Clip, Origin, Scene, Tag, Truth, Turn, Utterance, Word
+from paqa_builder.records import (
+    AudioInfo,
+    Clip,
+    EventMeasure,
+    Measures,
+    Origin,
+    Scene,
+    Tag,
+    Truth,
+    Turn,
+    Utterance,
+    VoiceMeasure,
+    Word,
+)
 
 TRUTH = Origin("truth", "made", "1")
 DIARIZE = Origin("diarize", "made", "1")
 TAG = Origin("tag", "made", "1")
 TRANSCRIBE = Origin("transcribe", "made", "1")
+MEASURE = Origin("measure", "made", "1")
 
 # Related, confusable, vague, speech-like and unknown labels among plain ones.
 LABELS = (
@@ -74,8 +88,39 @@ def utterances(draw: st.DrawFn, duration: float, origin: Origin) -> tuple[Uttera
             Word(start + n * step, start + (n + 1) * step, text, sure) for n, (text, sure) in enumerate(texts)
         )
         text = " ".join(text for text, _ in texts)
-        made.append(Utterance(start, end, who, text, words if timed else (), "en", 0.9, origin))
+        language = draw(st.sampled_from(["en", "de", None]))
+        meaning = " ".join(draw(st.lists(st.sampled_from(VOCABULARY), min_size=3, max_size=9)))
+        made.append(
+            Utterance(
+                start, end, who, text, words if timed else (), language, 0.9, origin,
+                meaning if origin.is_truth else None, "en" if origin.is_truth else None,
+            )
+        )  # fmt: skip
     return tuple(sorted(made, key=lambda u: u.start))
+
+
+@st.composite
+def measures(draw: st.DrawFn, duration: float, found: tuple[Tag, ...]) -> Measures:
+    real = st.integers(-60, 0).map(float)
+    voices = tuple(
+        VoiceMeasure(
+            who,
+            draw(st.integers(1, 50)) / 10,
+            draw(st.one_of(st.none(), st.integers(70, 300).map(float))),
+            None,
+            draw(st.one_of(st.none(), st.integers(10, 60).map(lambda n: n / 10))),
+            tuple(draw(st.lists(st.integers(3, 20).map(lambda n: n / 10), max_size=3))),
+            draw(real),
+        )
+        for who in draw(st.sets(st.sampled_from(["S1", "S2", "S3"])))
+    )
+    events = tuple(
+        EventMeasure(tag.start, tag.end, tag.label, draw(real), draw(st.one_of(st.none(), real)))
+        for tag in found
+        if tag.localized and draw(st.booleans())
+    )
+    numbers = [draw(st.one_of(st.none(), real)) for _ in range(2)]
+    return Measures(numbers[0], numbers[1], None, 0.1, tuple(sorted(voices, key=str)), events, MEASURE)
 
 
 @st.composite
@@ -90,12 +135,15 @@ def scenes(draw: st.DrawFn) -> Scene:
         draw(st.booleans()),
     )
     number = draw(st.integers(0, 10**6))
+    found = draw(maybe(st.none(), tags(duration, TAG)))
+    known = next((layer for layer in (truth.tags, found) if layer is not None), ())
     return Scene(
         Clip(f"clip{number}", "made", draw(st.sampled_from(["train", "test"])), "x.wav", truth=truth),
         AudioInfo(duration, 16_000, 1, "0" * 64),
         turns=draw(maybe(st.none(), turns(duration, DIARIZE))),
-        tags=draw(maybe(st.none(), tags(duration, TAG))),
+        tags=found,
         utterances=draw(maybe(st.none(), utterances(duration, TRANSCRIBE))),
+        measures=draw(maybe(st.none(), measures(duration, known))),
     )
 
 

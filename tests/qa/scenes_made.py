@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paqa_builder.qa.draw import below, pick
 from paqa_builder.qa.examples import scene_of
-from paqa_builder.qa.templates import MiniLayers, MiniScene
+from paqa_builder.qa.templates import MiniLayers, MiniMeasures, MiniScene, MiniVoice
 from paqa_builder.records import Scene
 
 KITCHEN = MiniScene(
@@ -30,6 +30,45 @@ ANNOTATED = MiniScene(
     ),
     tags_complete=True,
 )
+# Sounds one by one with clear pauses, that together speak for a place; little is said.
+FARM = MiniScene(
+    duration=24.0,
+    truth=MiniLayers(
+        turns=[(10.0, 12.0, "anna"), (13.0, 15.0, "ben")],
+        tags=[
+            (1.0, 2.0, "Cattle, bovinae", 1.0),
+            (4.0, 6.0, "Chicken, rooster", 1.0),
+            (10.5, 11.5, "Chicken, rooster", 1.0),
+            (7.5, 9.0, "Train", 1.0),
+            (14.0, 16.1, "Train", 1.0),
+            (14.2, 17.0, "Shatter", 1.0),
+            (19.0, 22.0, "Toothbrush", 1.0),
+        ],
+        utterances=[(10.0, 12.0, "anna", "the boats were gone by then"), (13.0, 15.0, "ben", "nobody came")],
+    ),
+    tags_complete=True,
+    measures=MiniMeasures(
+        snr=20.0,
+        events=[
+            (1.0, 2.0, "Cattle, bovinae", -40.0, None),
+            (4.0, 6.0, "Chicken, rooster", -35.0, None),
+            (10.5, 11.5, "Chicken, rooster", -36.0, -9.0),
+            (7.5, 9.0, "Train", -11.0, None),
+            (14.0, 16.1, "Train", -12.0, 8.0),
+            (14.2, 17.0, "Shatter", -30.0, 0.0),
+            (19.0, 22.0, "Toothbrush", -33.0, None),
+        ],
+    ),
+)
+FOREIGN = MiniScene(
+    duration=7.0,
+    truth=MiniLayers(
+        turns=[(0.5, 6.0, "carla")],
+        utterances=[(0.5, 6.0, "carla", "Das Gasthaus am Hafen war gestern Abend geschlossen")],
+        language="de",
+        translations=["The inn by the harbour was closed last night"],
+    ),
+)
 _LABELS = ("Dog", "Rain", "Siren", "Church bell", "Train", "Piano", "Typing", "Chainsaw", "Sheep", "Knock")
 _WORDS = (
     "harbour", "lamps", "never", "yesterday", "seven", "boats", "kitchen", "window", "garden", "broken",
@@ -44,6 +83,14 @@ def kitchen() -> Scene:
 
 def annotated() -> Scene:
     return scene_of(ANNOTATED, "annotated")
+
+
+def farm() -> Scene:
+    return scene_of(FARM, "farm")
+
+
+def foreign() -> Scene:
+    return scene_of(FOREIGN, "foreign")
 
 
 def many(count: int, first: int = 0) -> list[Scene]:
@@ -67,4 +114,34 @@ def _scene(n: int) -> MiniScene:
         start = below(round(duration * 10) - 12, n, k, "start") / 10
         end = min(duration, start + 1.0 + below(40, n, k, "long") / 10)
         tags.append((start, end, pick(_LABELS, n, k, "label"), 0.6 + below(8, n, k, "score") / 20))
-    return MiniScene(duration=duration, turns=turns, tags=tags, utterances=utterances)
+    measures = MiniMeasures(
+        snr=float(below(30, n, "snr")),
+        loudness=-20.0 - below(10, n, "loudness"),
+        overlap=0.0,
+        voices={
+            f"S{k + 1}": MiniVoice(
+                pitch=90.0 + below(160, n, k, "pitch"),
+                spread=3.0,
+                rate=2.0 + below(40, n, k, "rate") / 10,
+                pauses=[0.5 + 0.1 * p for p in range(below(4, n, k, "pauses"))],
+                level=-35.0 + below(20, n, k, "level"),
+            )
+            for k in range(speakers)
+        },
+        events=[
+            (a, b, label, -45.0 + below(30, n, k, "event"), -10.0 + below(25, n, k, "over"))
+            for k, (a, b, label, _) in enumerate(tags)
+        ],
+    )
+    return MiniScene(
+        duration=duration,
+        turns=turns,
+        tags=tags,
+        utterances=utterances,
+        language=pick(("en",) * 6 + ("de", "fr"), n, "language"),
+        translations=[
+            " ".join(pick(_WORDS, n, k, w, "en") for w in range(5 + below(4, n, k, "english")))
+            for k in range(len(utterances))
+        ],
+        measures=measures,
+    )

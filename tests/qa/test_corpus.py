@@ -10,9 +10,10 @@ from scenes_made import kitchen, many
 
 from paqa_builder.ontology import confusable
 from paqa_builder.qa import Corpus
-from paqa_builder.qa.corpus import COMMON, ENOUGH, PHRASES_PER_LENGTH
+from paqa_builder.qa.corpus import COMMON, ENOUGH
 from paqa_builder.qa.draw import below, pick
 from paqa_builder.qa.examples import scene_of
+from paqa_builder.qa.pools import PHRASES_PER_LENGTH
 from paqa_builder.qa.templates import MiniScene
 from paqa_builder.qa.wording import tokens
 
@@ -72,7 +73,7 @@ def test_of_two_sounds_either_is_right_as_often() -> None:
     answers = [label for label, count in shares.items() for _ in range(count)]
     for n in range(15_000):
         answer = pick(answers, "answer", n)
-        drawn = corpus.draw_labels(n)
+        drawn = corpus.draw_labels("", n)
         other = next(label for label in drawn if not confusable(label, answer))
         right[answer] += 1
         wrong[other] += 1
@@ -109,3 +110,45 @@ def test_frequent_answers_are_thinned_to_the_rarest() -> None:
 
 def test_only_what_could_be_an_answer_counts() -> None:
     assert set(Corpus.of([kitchen()]).labels) == {"Dog", "Church bell"}
+
+
+def test_fixed_lists_offer_what_is_right_somewhere_as_often_as_it_is_right() -> None:
+    corpus = Corpus(
+        answers={"k": {"a": 40, "b": 40, "c": 40, "never wrong": 40}},
+        refuted={"k": {"a": 120, "b": 60, "c": 120, "never wrong": 2}},
+    )
+    among = ["a", "b", "c", "never wrong", "never right"]
+    drawn = [list(corpus.draw_answers("k", "", among, n)) for n in range(2_000)]
+    assert all(set(names) == {"a", "b", "c"} for names in drawn)
+    # What can be proved false in half of the cases is tried first twice as often.
+    first = Counter(names[0] for names in drawn)
+    assert abs(first["b"] / len(drawn) - 0.5) < 0.05
+    assert corpus.share_kept("k", "", "never wrong") == 0.0
+    assert set(Corpus().draw_answers("k", "", among, 0)) == set(among)
+
+
+def test_what_is_hardly_ever_right_is_no_common_answer() -> None:
+    corpus = Corpus(answers={"k": {"One": 60, "Two": 38, "Three": 2}})
+    assert corpus.common_answers("k", "", ["One", "Two", "Three", "Four"]) == ["One", "Two"]
+    assert Corpus().common_answers("k", "", ["One", "Four"]) == ["One", "Four"]
+
+
+def test_each_sound_is_balanced_by_itself_where_there_is_enough_of_it() -> None:
+    rain = {"About one second": 5, "About eight seconds": 50}
+    corpus = Corpus(
+        answers={"k/sound": {"About one second": 55, "About eight seconds": 50}, "k/sound:Rain": rain}
+    )
+    assert corpus.share_kept("k", "sound:Rain", "About eight seconds") == 0.1
+    assert corpus.share_kept("k", "sound:Dog", "About one second") == 50 / 55
+
+
+def test_sounds_are_drawn_as_often_as_they_are_right_for_this_question() -> None:
+    corpus = Corpus(
+        labels={"Rain": 100, "Dog": 100, "Church bell": 100},
+        answers={"sound_longest": {"Rain": 80, "Dog": 20, "Church bell": 20}},
+        refuted={"sound_longest": {"Rain": 0, "Dog": 40, "Church bell": 40}},
+    )
+    first = Counter(next(corpus.draw_labels("sound_longest", n)) for n in range(1_000))
+    even = Counter(next(corpus.draw_labels("sound_present", n)) for n in range(1_000))
+    assert first["Rain"] > 800
+    assert 250 < even["Rain"] < 450

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scenes_any import scenes
-from scenes_made import annotated, kitchen, many
+from scenes_made import annotated, farm, foreign, kitchen, many
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.qa import Corpus, QaOptions, Question, Thresholds, generate, load_templates, verify
 from paqa_builder.qa.examples import scene_of
 from paqa_builder.qa.facts import Form, kind, kinds
 from paqa_builder.qa.grammar import parse
+from paqa_builder.qa.nothing import NOTHING
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.templates import MiniScene
 from paqa_builder.qa.wording import tokens
@@ -80,7 +81,9 @@ def test_the_trace_tells_unknown_from_empty() -> None:
 
 
 def test_every_kind_of_fact_is_found_somewhere() -> None:
-    asked = {q.template for scene in (*MANY, kitchen(), annotated()) for q in ask(scene)}
+    asked = {q.template for scene in (*MANY, kitchen(), annotated(), foreign()) for q in ask(scene)}
+    # Some answers are always the same in the made corpus, and then nobody is asked for them.
+    asked |= {q.template for q in ask(farm(), corpus=Corpus())}
     assert asked == {template.name for template in TEMPLATES}
 
 
@@ -133,7 +136,7 @@ def test_a_question_does_not_fit_another_scene() -> None:
 
 def test_the_right_answer_is_in_every_place_equally_often() -> None:
     places = Counter(
-        q.answer_index for scene in many(200) for q in ask(scene) if len(q.choices) == 4
+        q.answer_index for scene in many(60) for q in ask(scene) if len(q.choices) == 4
     )  # fmt: skip
     total = sum(places.values())
     assert total > 500
@@ -178,7 +181,7 @@ def test_the_same_input_gives_the_same_questions_in_any_order_of_templates() -> 
 def test_a_new_template_changes_no_other_question() -> None:
     for scene in MANY[:20]:
         with_all = {q.id: q for q in ask(scene)}
-        for left_out in TEMPLATES[::4]:
+        for left_out in TEMPLATES[::18]:
             fewer = generate(scene, CORPUS, TEMPLATES, ALL.model_copy(update={"exclude": (left_out.name,)}))
             assert {q.id: q for q in fewer} == {
                 name: q for name, q in with_all.items() if q.template != left_out.name
@@ -222,10 +225,11 @@ def test_thresholds_trade_coverage() -> None:
     def count(options: QaOptions) -> int:
         return sum(q.template == "event_present" for s in MANY for q in ask(s, options))
 
-    strict = ALL.model_copy(update={"thresholds": Thresholds(event=0.9)})
-    per_fact = ALL.model_copy(update={"min_confidence": {"sound_present": 0.9}})
-    assert 0 < count(strict) < count(ALL)
-    assert 0 < count(per_fact) < count(ALL)
+    alone = ALL.model_copy(update={"include": ("event_present",)})
+    strict = alone.model_copy(update={"thresholds": Thresholds(event=0.9)})
+    per_fact = alone.model_copy(update={"min_confidence": {"sound_present": 0.9}})
+    assert 0 < count(strict) < count(alone)
+    assert 0 < count(per_fact) < count(alone)
 
 
 def test_ground_truth_outranks_models() -> None:
@@ -238,7 +242,7 @@ def test_ground_truth_outranks_models() -> None:
     present = {
         q.answer for seed in range(20) for q in ask(corrected, seed=seed) if q.template == "event_present"
     }
-    assert present == {"Siren", "Rain"}
+    assert present - {NOTHING} == {"Siren", "Rain"}
     assert all(q.provenance == ("truth:example@1",) for q in ask(corrected) if q.template == "event_present")
     mixed = [q for q in ask(corrected) if q.template == "event_during_speaker"]
     assert mixed
@@ -262,7 +266,8 @@ def test_closed_kinds_have_choices_of_their_own() -> None:
             if of.form.closed:
                 verdicts = [of.judge(reading, fact.about, choice).true for choice in (fact.answer, *fact.own)]
                 assert verdicts[0] is True
-                assert True not in verdicts[1:]
+                # Of a list of families or places more than one may be true; they are not offered together.
+                assert True not in verdicts[1:] or of.form is Form.LISTED
                 assert of.judge(reading, fact.about, "Kazoo").true is not True
             if of.form is Form.YES_NO:
                 assert {fact.answer, *fact.own} == {"Yes", "No"}

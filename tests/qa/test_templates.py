@@ -9,6 +9,7 @@ import yaml
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.qa import Template, load_templates
+from paqa_builder.qa.catalogue import page
 from paqa_builder.qa.examples import run_example
 from paqa_builder.qa.facts import Fact, kinds
 from paqa_builder.qa.templates import LEVELS, Example, render
@@ -63,10 +64,12 @@ def test_further_folders_are_read(tmp_path: Path) -> None:
         (data(colour="red"), "colour"),
         (data(fact="sound_presnt"), "Did you mean 'sound_present'"),
         (data(level="environment"), "level"),
-        (data(phrasings=["one {{ speaker }}", "two", "three", "four"]), "unknown speaker"),
-        (data(phrasings=["one {{ ", "two", "three", "four"]), "one {{"),
-        (data(phrasings=["one", "two", "three"]), "phrasings"),
-        (data(phrasings=["one", "two", "three", "one"]), "the same"),
+        (data(phrasings=["one {{ speaker }}", "two", "three", "four", "five", "six"]), "unknown speaker"),
+        (data(phrasings=["one {{ ", "two", "three", "four", "five", "six"]), "one {{"),
+        (data(phrasings=["one", "two", "three", "four", "five"]), "phrasings"),
+        (data(planning=["one"]), "planning"),
+        (data(statement=["one", "two"]), "statement"),
+        (data(phrasings=["one", "two", "three", "four", "five", "one"]), "the same"),
         (data(examples=[]), "examples"),
         (data(name=TEMPLATES[0].name), "already"),
         (data(name="Mine!"), "name"),
@@ -110,6 +113,11 @@ def test_the_documented_template_works(tmp_path: Path) -> None:
     (tmp_path / "documented.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
     (template,) = [t for t in load_templates([tmp_path]) if t.name == "event_opening"]
     assert [run_example(template, example) for example in template.examples] == [[], []]
+
+
+def test_the_page_of_templates_is_up_to_date() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "templates.md").read_text(encoding="utf-8")
+    assert text == page(TEMPLATES), "paqa ls templates --markdown > docs/templates.md"
     for name, of in kinds().items():
         slots = f" ({', '.join(of.slots)})" if of.slots else ""
-        assert f"`{name}`{slots}" in text
+        assert f"| `{name}`{slots} |" in text

@@ -32,6 +32,12 @@ def test_turns_and_words_beyond_the_end_go() -> None:
     assert [(w.text, w.end) for w in utterance.words] == [("so", 4.6), ("long", 5.0)]
 
 
+def test_words_that_nobody_timed_span_the_clip() -> None:
+    said = Utterance(0.0, 0.0, None, "so long", (), "en", 1.0, CORPUS)
+    (utterance,) = settle_truth(Truth(utterances=(said,)), 5.0).utterances or ()
+    assert (utterance.start, utterance.end) == (0.0, 5.0)
+
+
 def test_layers_that_nobody_annotated_stay_unknown() -> None:
     assert settle_truth(Truth(), 5.0) == Truth()
     assert settle_truth(Truth(turns=()), 5.0).turns == ()

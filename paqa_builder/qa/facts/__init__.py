@@ -16,13 +16,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.qa.question import Evidence
 from paqa_builder.qa.reading import Reading
 
-_MODULES = ("environment", "speakers", "words", "together")
+if TYPE_CHECKING:
+    from paqa_builder.qa.corpus import Corpus
+
+_MODULES = (
+    "environment", "speakers", "words", "together", "lasting", "order", "cooccurrence", "levels", "silence",
+    "families", "inference", "across", "around",
+    "turntaking", "overlap", "voice", "timing", "phrases", "roles", "mentions", "language",
+)  # fmt: skip
 
 
 class Form(StrEnum):
@@ -32,12 +39,25 @@ class Form(StrEnum):
     SPEAKER = "speaker"
     QUOTE = "quote"
     NUMBER = "number"
+    WORD = "word"
+    TRANSLATION = "translation"
     YES_NO = "yes_no"
+    LISTED = "listed"
+    PAIR = "pair"
+    SEQUENCE = "sequence"
 
     @property
     def closed(self) -> bool:
         """The same few answers for every clip: these must be balanced over a corpus."""
-        return self in (Form.SPEAKER, Form.NUMBER, Form.YES_NO)
+        return self not in (Form.SOUND, Form.PAIR, Form.SEQUENCE, *_SPOKEN)
+
+    @property
+    def spoken(self) -> bool:
+        """Words: their wrong choices come from what the rest of the corpus says."""
+        return self in _SPOKEN
+
+
+_SPOKEN = (Form.QUOTE, Form.WORD, Form.TRANSLATION)
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,9 @@ class Fact:
         steps: Sentences of reasoning that lead to the answer.
         evidence: The records that prove it.
         group: Facts whose answers compete: a corpus is balanced within each group.
+        grounds: The part of the evidence that proves what the question takes for granted.
+        pool: Which of the corpus's samples its wrong choices come from, for forms that have several;
+            see :func:`paqa_builder.qa.speech.pool_of`.
     """
 
     key: str
@@ -80,6 +103,8 @@ class Fact:
     steps: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = field(default=())
     group: str = ""
+    grounds: tuple[Evidence, ...] = ()
+    pool: str = ""
 
     @property
     def confidence(self) -> float:
@@ -93,18 +118,25 @@ class Kind(ABC):
     Class attributes:
         name: Its name in templates.
         form: What its choices look like.
-        needs: Layers without which it abstains (``"tags"``, ``"turns"``, ``"utterances"``).
+        needs: Layers without which it abstains (``"tags"``, ``"turns"``, ``"utterances"``,
+            ``"measures"``).
         slots: Names that its facts give to templates.
+        open: "None of these" may be a choice, and the right one: the question presupposes nothing
+            of its answer.
     """
 
     name: ClassVar[str]
     form: ClassVar[Form]
     needs: ClassVar[tuple[str, ...]]
     slots: ClassVar[tuple[str, ...]] = ()
+    open: ClassVar[bool] = False
 
     def facts(self, reading: Reading) -> list[Fact]:
         """The facts of this kind; none where a layer is unknown."""
-        return list(self.find(reading)) if all(map(reading.knows, self.needs)) else []
+        if self.name not in reading.found:
+            known = all(map(reading.knows, self.needs))
+            reading.found[self.name] = tuple(self.find(reading)) if known else ()
+        return list(reading.found[self.name])
 
     @abstractmethod
     def find(self, reading: Reading) -> Iterator[Fact]:
@@ -113,6 +145,10 @@ class Kind(ABC):
     @abstractmethod
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
         """Judges a choice, wherever it came from; ``about`` is :attr:`Fact.about`."""
+
+    def wrong(self, reading: Reading, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str] | None:
+        """Wrong choices, best first, where they must fit together; None: each is found by itself."""
+        return None
 
 
 _kinds: dict[str, Kind] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from paqa_builder.qa import wording
 from paqa_builder.qa.draw import below
@@ -26,6 +26,7 @@ class Subject:
     steps: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     group: str = ""
+    out: tuple[int, ...] = ()  # speakers whom the question rules out by itself
 
 
 class SoundKind(Kind):
@@ -42,9 +43,10 @@ class SoundKind(Kind):
         """Judges a sound of the scene."""
 
     def find(self, reading: Reading) -> Iterator[Fact]:
-        choices = [wording.choice_of_label(sound.label) for sound in reading.sounds.heard]
+        sounds = [sound for sound in reading.sounds.heard if reading.sounds.deniable(sound.label)]
+        choices = [wording.choice_of_label(sound.label) for sound in sounds]
         for subject in self.subjects(reading):
-            for sound, choice in zip(reading.sounds.heard, choices, strict=True):
+            for sound, choice in zip(sounds, choices, strict=True):
                 verdict = self.holds(reading, subject.about, sound)
                 if verdict.true:
                     yield Fact(
@@ -56,6 +58,7 @@ class SoundKind(Kind):
                         steps=subject.steps,
                         evidence=(*subject.evidence, *verdict.evidence),
                         group=subject.group,
+                        grounds=subject.evidence,
                     )
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
@@ -77,6 +80,7 @@ class SpeakerKind(Kind):
     """The answer is a speaker. Fill in :meth:`subjects` and :meth:`holds`."""
 
     form = Form.SPEAKER
+    at_least: ClassVar[int] = 2  # speakers; with fewer the question answers itself
 
     @abstractmethod
     def subjects(self, reading: Reading) -> Iterable[Subject]:
@@ -87,7 +91,7 @@ class SpeakerKind(Kind):
         """Judges a speaker of the scene."""
 
     def find(self, reading: Reading) -> Iterator[Fact]:
-        if not numbered(reading):
+        if not numbered(reading, self.at_least):
             return
         speakers = reading.voices.speakers
         for subject in self.subjects(reading):
@@ -98,11 +102,15 @@ class SpeakerKind(Kind):
                         key=f"{subject.key}|{speaker.number}",
                         slots=subject.slots,
                         answer=wording.choice_of_speaker(speaker.number),
-                        own=tuple(wording.choice_of_speaker(s.number) for s in speakers if s != speaker),
+                        own=tuple(
+                            wording.choice_of_speaker(s.number)
+                            for s in speakers
+                            if s != speaker and s.number not in subject.out
+                        ),
                         about=subject.about,
                         steps=subject.steps,
                         evidence=(*subject.evidence, *verdict.evidence),
-                        group=f"of {len(speakers)}",
+                        group=f"{subject.group} of {len(speakers)}".strip(),
                     )
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:

@@ -25,6 +25,7 @@ class SoundPresent(SoundKind):
 
     name = "sound_present"
     needs = ("tags",)
+    open = True
 
     def subjects(self, reading: Reading) -> Iterable[Subject]:
         return [Subject()]
@@ -112,14 +113,14 @@ class SoundLongest(SoundKind):
             return Verdict(None)
         lasts = f"{wording.capital(wording.sound_of(sound.label))} lasts {wording.long(sound.seconds)} in all"
         evidence = sound.timing_evidence
-        if all(self._longer(reading, sound.seconds, total(other.maybe)) for other in others):
+        if all(self.longer(reading, sound.seconds, total(other.maybe)) for other in others):
             return Verdict(True, f"{lasts}, the longest.", evidence)
-        if any(self._longer(reading, other.seconds, total(sound.maybe)) for other in others):
+        if any(self.longer(reading, other.seconds, total(sound.maybe)) for other in others):
             return Verdict(False, f"{lasts}, less.", evidence)
         return Verdict(None)
 
     @staticmethod
-    def _longer(reading: Reading, one: float, other: float) -> bool:
+    def longer(reading: Reading, one: float, other: float) -> bool:
         limits = reading.thresholds
         return one - other >= max(limits.longer_seconds, limits.longer_share * other)
 
@@ -158,6 +159,7 @@ class SoundWithoutSpeech(SoundKind):
 
     name = "sound_without_speech"
     needs = ("tags", "turns")
+    open = True
 
     def subjects(self, reading: Reading) -> Iterable[Subject]:
         speech = reading.voices.speech
@@ -187,6 +189,7 @@ class SoundBeforeSpeech(SoundKind):
 
     name = "sound_before_speech"
     needs = ("tags", "turns")
+    open = True
 
     def subjects(self, reading: Reading) -> Iterable[Subject]:
         speech, spoken = reading.voices.speech, reading.maybe_spoken
@@ -220,7 +223,7 @@ class SpeechOverSound(YesNoKind):
             for sound in reading.sounds.timed:
                 yield Subject(
                     sound.label, {"sound": wording.sound_of(sound.label)}, sound.label, (heard(sound),),
-                    sound.timing_evidence,
+                    sound.timing_evidence, f"sound:{sound.label}",
                 )  # fmt: skip
 
     def decide(self, reading: Reading, about: Any) -> Verdict:

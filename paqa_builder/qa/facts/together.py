@@ -33,6 +33,7 @@ class SoundDuring(SoundKind):
     """A sound is heard during certain spans, which are what ``about`` holds."""
 
     needs: ClassVar[tuple[str, ...]] = ("tags", "turns")
+    open = True
 
     def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
         inside = within(reading, sound, about)

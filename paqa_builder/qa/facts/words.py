@@ -12,7 +12,7 @@ from paqa_builder.qa.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.qa.facts.bases import SpeakerKind, Subject, numbered
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.spans import both
-from paqa_builder.qa.speech import NEAR, Phrase, near
+from paqa_builder.qa.speech import NEAR, Phrase, near, pool_of
 from paqa_builder.qa.voices import Speaker
 from paqa_builder.qa.wording import quote, tokens
 from paqa_builder.records import Utterance
@@ -96,6 +96,7 @@ class QuoteKind(Kind):
     """The answer is a phrase. Fill in :meth:`subjects` and :meth:`holds`."""
 
     form = Form.QUOTE
+    edges: ClassVar[bool] = False  # wrong choices open or close an utterance as the answer does
 
     @abstractmethod
     def subjects(self, reading: Reading) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
@@ -106,7 +107,9 @@ class QuoteKind(Kind):
         """Judges a phrase that is said in the clip, once or more."""
 
     def find(self, reading: Reading) -> Iterator[Fact]:
-        said = tuple(dict.fromkeys(phrase.text for phrase in reading.speech.phrases))
+        by_pool: dict[str, dict[str, None]] = {}
+        for phrase in reading.speech.phrases:
+            by_pool.setdefault(pool_of(phrase, self.edges), {})[phrase.text] = None
         for subject, answers in self.subjects(reading):
             for phrase in answers:
                 verdict = self.judge(reading, subject.about, phrase.text)
@@ -115,10 +118,12 @@ class QuoteKind(Kind):
                         key=f"{subject.key}|{phrase.text}",
                         slots=subject.slots,
                         answer=phrase.text,
-                        own=tuple(text for text in said if text != phrase.text),
+                        own=tuple(t for t in by_pool[pool_of(phrase, self.edges)] if t != phrase.text),
                         about=subject.about,
                         steps=subject.steps,
                         evidence=(*subject.evidence, *verdict.evidence),
+                        grounds=subject.evidence,
+                        pool=pool_of(phrase, self.edges),
                     )
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
@@ -133,6 +138,7 @@ class SaidBy(QuoteKind):
     name = "said_by"
     needs = ("turns", "utterances")
     slots = ("speaker",)
+    open = True
 
     def subjects(self, reading: Reading) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
         if numbered(reading):
@@ -178,6 +184,7 @@ class PlaceKind(QuoteKind):
     """What is said at a certain place; the wrong choices are said elsewhere, or not at all."""
 
     needs: ClassVar[tuple[str, ...]] = ("turns", "utterances")
+    edges: ClassVar[bool] = True
 
     @abstractmethod
     def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:

@@ -1,0 +1,162 @@
+"""The sources ``covost2``, ``meld`` and ``urbansound8k`` on small trees, and on real rows where they are."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from paqa_builder import ontology, registry
+from paqa_builder.errors import SourceError
+from paqa_builder.sources import settle_truth
+from paqa_builder.sources.covost2 import Covost2, Covost2Options
+from paqa_builder.sources.meld import Meld
+from paqa_builder.sources.urbansound8k import LABELS, UrbanSound8k
+
+HEAD = "path\tsentence\ttranslation\tclient_id\n"
+
+
+@pytest.fixture
+def covost(tmp_path: Path) -> Path:
+    rows = 'common_voice_de_1.mp3\tEr sagte "Nein", und ging.\tHe said "no" and left.\tab12\n'
+    (tmp_path / "covost_v2.de_en.train.tsv").write_text(HEAD + rows)
+    (tmp_path / "covost_v2.de_en.dev.tsv").write_text(
+        f"{HEAD}common_voice_de_2\tGuten Tag.\tGood day.\tcd34\n"
+    )
+    (tmp_path / "covost_v2.zh-CN_en.test.tsv").write_text(f"{HEAD}common_voice_zh_3\t你好。\tHello.\tef56\n")
+    (tmp_path / "notes.txt").write_text("not one of them")
+    return tmp_path
+
+
+def test_covost_gives_sentence_language_and_translation(covost: Path) -> None:
+    clips = {clip.id: clip for clip in Covost2(covost).clips()}
+    assert {name: clip.split for name, clip in clips.items()} == {
+        "common_voice_de_1": "train", "common_voice_de_2": "validation", "common_voice_zh_3": "test",
+    }  # fmt: skip
+    one = clips["common_voice_de_1"]
+    assert one.path == str(covost / "clips" / "common_voice_de_1.mp3")
+    assert one.license == "CC0-1.0"
+    truth = settle_truth(one.truth, 4.2)
+    (said,) = truth.utterances or ()
+    assert (said.text, said.language) == ('Er sagte "Nein", und ging.', "de")
+    assert (said.translation, said.translation_language) == ('He said "no" and left.', "en")
+    assert (said.start, said.end, said.speaker) == (0.0, 4.2, None)
+    assert truth.turns is None
+    assert ((clips["common_voice_zh_3"].truth.utterances or ())[0]).language == "zh"
+
+
+def test_covost_lists_the_pairs_that_are_wanted(covost: Path) -> None:
+    assert len(list(Covost2(covost, Covost2Options(pairs=("de_en",))).clips())) == 2
+    with pytest.raises(SourceError, match="fr_en") as caught:
+        list(Covost2(covost, Covost2Options(pairs=("fr_en",))).clips())
+    assert "de_en" in str(caught.value)
+
+
+def test_covost_of_one_clip_in_two_languages_says_what_to_do(covost: Path) -> None:
+    (covost / "covost_v2.de_fr.dev.tsv").write_text(f"{HEAD}common_voice_de_2\tGuten Tag.\tBonjour.\tcd34\n")
+    with pytest.raises(SourceError, match="pairs"):
+        list(Covost2(covost).clips())
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("path\tsentence\n1\tx\n", "translation"), (f"{HEAD}1\tx\n", "fields"), (f"{HEAD}1\t\ty\tz\n", "empty")],
+)
+def test_covost_refuses_broken_tables(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "covost_v2.de_en.dev.tsv").write_text(text)
+    with pytest.raises(SourceError, match=problem):
+        list(Covost2(tmp_path).clips())
+    with pytest.raises(SourceError, match="covost_v2"):
+        list(Covost2(tmp_path.parent).clips())
+
+
+@pytest.mark.testdata
+def test_covost_on_real_rows(tmp_path: Path, testdata: Path) -> None:
+    (sample,) = (testdata / "corpora" / "covost2").glob("*.tsv")
+    with sample.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    # The sample is a manifest for training: the same clips and translations in other columns.
+    lines = [f"{row['id']}\t(sentence)\t{row['tgt_text']}\tx\n" for row in rows]
+    (tmp_path / "covost_v2.en_de.dev.tsv").write_text(HEAD + "".join(lines), encoding="utf-8")
+    clips = list(Covost2(tmp_path).clips())
+    assert len(clips) == len(rows) >= 99
+    assert [(c.truth.utterances or ())[0].translation for c in clips] == [r["tgt_text"].strip() for r in rows]
+
+
+MELD = (
+    "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
+)
+
+
+def test_meld_gives_words_and_speaker(tmp_path: Path) -> None:
+    (tmp_path / "dev_sent_emo.csv").write_text(
+        f'{MELD}1,"Oh my God, he\x92s lost it.",Phoebe,sadness,negative,0,1,4,7,"0","1"\n', encoding="utf-8"
+    )
+    (tmp_path / "dev_splits_complete").mkdir()
+    (clip,) = Meld(tmp_path).clips()
+    assert (clip.id, clip.split) == ("dev/dia0_utt1", "validation")
+    assert clip.path == str(tmp_path / "dev_splits_complete" / "dia0_utt1.mp4")
+    (said,) = settle_truth(clip.truth, 2.5).utterances or ()
+    assert (said.text, said.speaker, said.language, said.end) == (
+        "Oh my God, he’s lost it.",
+        "Phoebe",
+        "en",
+        2.5,
+    )
+    with pytest.raises(SourceError, match=r"MELD\.Raw"):
+        list(Meld(tmp_path / "dev_splits_complete").clips())
+
+
+@pytest.mark.testdata
+def test_meld_on_the_official_table(testdata: Path) -> None:
+    clips = list(Meld(testdata / "corpora" / "MELD.Raw").clips())
+    assert len({clip.id for clip in clips}) == len(clips) > 1000
+    assert {clip.split for clip in clips} == {"validation"}
+    speakers = Counter((clip.truth.utterances or ())[0].speaker for clip in clips)
+    assert {"Joey", "Ross", "Rachel", "Phoebe", "Monica", "Chandler"} <= set(speakers)
+
+
+US8K = "slice_file_name,fsID,start,end,salience,fold,classID,class\n"
+
+
+def test_urbansound_gives_labels_of_audioset(tmp_path: Path) -> None:
+    (tmp_path / "metadata").mkdir()
+    table = tmp_path / "metadata" / "UrbanSound8K.csv"
+    rows = [f"{n}-3-0-0.wav,{n},0.0,0.3,1,{fold},3,{label}\n" for n, fold, label in (
+        (10, 5, "dog_bark"), (11, 9, "siren"), (12, 10, "drilling"))]  # fmt: skip
+    table.write_text(US8K + "".join(rows))
+    clips = list(UrbanSound8k(tmp_path).clips())
+    assert [(c.id, c.split) for c in clips] == [
+        ("10-3-0-0", "train"), ("11-3-0-0", "validation"), ("12-3-0-0", "test"),
+    ]  # fmt: skip
+    assert [[t.label for t in c.truth.tags or ()] for c in clips] == [["Bark"], ["Siren"], ["Drill"]]
+    assert not any(clip.truth.tags_complete for clip in clips)
+    assert clips[0].path == str(tmp_path / "audio" / "fold5" / "10-3-0-0.wav")
+    for row in ("1.wav,1,0,1,1,11,3,siren\n", "1.wav,1,0,1,1,1,3,whistle\n"):
+        table.write_text(US8K + row)
+        with pytest.raises(SourceError, match="row 2"):
+            list(UrbanSound8k(tmp_path).clips())
+    with pytest.raises(SourceError, match="UrbanSound8K"):
+        list(UrbanSound8k(tmp_path / "metadata").clips())
+
+
+def test_the_labels_are_audiosets() -> None:
+    assert set(LABELS.values()) <= set(ontology.labels())
+
+
+@pytest.mark.testdata
+def test_urbansound_on_the_official_table(testdata: Path) -> None:
+    clips = list(UrbanSound8k(testdata / "corpora" / "UrbanSound8K").clips())
+    assert clips
+    assert any(Path(clip.path).is_file() for clip in clips)
+
+
+def test_they_are_in_the_registry_and_have_a_card() -> None:
+    names = {entry.name for entry in registry.entries("source")}
+    cards = Path(__file__).parents[2] / "data_cards"
+    for name in ("covost2", "meld", "urbansound8k"):
+        assert name in names
+        assert registry.get("source", name).name == name
+        assert (cards / f"{name}.md").is_file()
