@@ -43,10 +43,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A question that the verifier refused, and why."""
+    """A question that was refused, and why.
+
+    Attributes:
+        by: ``"verifier"`` or ``"gate"``.
+    """
 
     question: Question
     problems: tuple[str, ...]
+    by: str = "verifier"
 
 
 def options_of(config: Config) -> QaOptions:

@@ -1,4 +1,4 @@
-"""A whole build: source → stages → questions → shards.
+"""A whole build: source → stages → questions → gate → shards.
 
 :func:`build` is the pipeline, readable from top to bottom. Each step asks the work folder what is
 already there, so an interrupted build goes on where it was, and a finished one does nothing.
@@ -14,13 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder import ask, doctor, lock, perceive, shards, store
+from paqa_builder.ask import Quarantined
+from paqa_builder.blind import step as gate
+from paqa_builder.blind.report import Verdicts
 from paqa_builder.config import Config
 from paqa_builder.errors import PaqaError
 from paqa_builder.executors import executor_for
+from paqa_builder.llm import step as llm
+from paqa_builder.llm.step import LlmReport
 from paqa_builder.perceive import Listener, Nobody, StageReport
 from paqa_builder.plan import Plan, make
+from paqa_builder.qa import Template, load_templates
+from paqa_builder.qa.question import Question
 from paqa_builder.records import Failure, Scene, to_json
-from paqa_builder.schema import question_row
+from paqa_builder.schema import quarantine_row, question_row
 from paqa_builder.summary import Summary
 
 REPORT = "last-build.json"
@@ -33,7 +40,9 @@ class BuildReport:
     Attributes:
         failures: (clip id, failure) of every clip that failed, in the clips' order.
         quarantined: Problems of questions that were refused, with their numbers.
+        verdicts: What the blind gate says of every question.
         unchanged: True where the shards were already those that this build makes.
+        llm: What a language model was asked; its ``model`` is empty where none was.
     """
 
     config: Config
@@ -41,7 +50,9 @@ class BuildReport:
     stages: tuple[StageReport, ...]
     failures: tuple[tuple[str, Failure], ...]
     quarantined: Counter[str]
+    verdicts: Verdicts
     unchanged: bool
+    llm: LlmReport | None = None
 
 
 def build(config: Config, listener: Listener | None = None, *, retry_failed: bool = False) -> BuildReport:
@@ -70,41 +81,65 @@ def build(config: Config, listener: Listener | None = None, *, retry_failed: boo
         for stage in plan.stages
     ]
     folder, report = ask.run(plan, executor_for(config), listener)
-    reports.append(report)
-    result = publish(plan, folder, tuple(reports))
+    told, talk = LlmReport(), llm.start(plan)
+    folder, reworded = llm.run(plan, folder, talk, told, listener)
+    reader, reader_key, read = llm.read_blind(plan, folder, talk, told, listener)
+    verdicts, judged = gate.run(plan, folder, listener, reader, reader_key)
+    reports += [report, *reworded, *read, judged]
+    result = publish(plan, folder, verdicts, tuple(reports), told)
     _remember(plan, result)
     return result
 
 
-def publish(plan: Plan, folder: Path, reports: tuple[StageReport, ...] = ()) -> BuildReport:
+def publish(
+    plan: Plan,
+    folder: Path,
+    verdicts: Verdicts,
+    reports: tuple[StageReport, ...] = (),
+    told: LlmReport | None = None,
+) -> BuildReport:
     """Writes the shards from finished parts, unless they are there already.
 
     Args:
         folder: The parts with the questions; see :func:`paqa_builder.ask.run`.
+        verdicts: See :func:`paqa_builder.blind.step.run`.
+        told: What a language model was asked, if one was.
     """
     failures: list[tuple[str, Failure]] = []
     quarantined: Counter[str] = Counter()
 
-    def items() -> Iterator[tuple[Scene, list[Any]]]:
-        for scene, kept, refused in ask.items(plan, folder):
+    def items() -> Iterator[tuple[Scene, list[Question], list[Quarantined]]]:
+        for scene, proved, refused in ask.items(plan, folder):
             failures.extend((scene.clip.id, failure) for failure in scene.failures)
+            kept = [question for question in proved if question.id not in verdicts.refused]
+            refused += [
+                Quarantined(question, (verdicts.refused[question.id],), "gate")
+                for question in proved
+                if question.id in verdicts.refused
+            ]
             quarantined.update(problem for item in refused for problem in item.problems)
-            yield scene, kept
+            yield scene, kept, refused
 
-    made = account(plan, folder)
+    made = account(plan, folder, verdicts) | ({"llm": told.to_json()} if told and told.model else {})
     unchanged = lock.up_to_date(plan.config.out, made)
     if unchanged:
-        summary = Summary()
-        for scene, kept in items():
-            summary.add(scene, [question_row(question, scene.clip) for question in kept])
+        summary = Summary(gate=verdicts.report)
+        for scene, kept, refused in items():
+            clip = scene.clip
+            summary.add(scene, [question_row(q, clip, verdicts.contribution(q.id)) for q in kept])
+            summary.refuse([quarantine_row(item.question, clip, item.by, item.problems) for item in refused])
     else:
         summary = shards.write_shards(
-            plan.config.out, items(), made, shard_bytes=plan.config.shard_mb * shards.MB
+            plan.config.out,
+            items(),
+            made,
+            shard_bytes=plan.config.shard_mb * shards.MB,
+            verdicts=verdicts,
         )
-    return BuildReport(plan.config, summary, reports, tuple(failures), quarantined, unchanged)
+    return BuildReport(plan.config, summary, reports, tuple(failures), quarantined, verdicts, unchanged, told)
 
 
-def account(plan: Plan, folder: Path) -> dict[str, Any]:
+def account(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
     """What the build was made of, for its lock: the same on every machine, so no paths."""
     config = plan.config
     stages = [
@@ -127,9 +162,24 @@ def account(plan: Plan, folder: Path) -> dict[str, Any]:
         "source": {"name": config.source, "options": config.source_options, "limit": config.limit},
         "clips": {"count": len(clips), "hash": store.digest(clips, 64)},
         "stages": stages,
-        "questions": {"options": config.questions, "seed": config.seed, "key": folder.name.partition("-")[2]},
+        "questions": {
+            # In full: another version may have other defaults, and proofs depend on them.
+            "options": ask.options_of(config).model_dump(mode="json"),
+            "templates": {t.name: template_hash(t) for t in load_templates(config.templates)},
+            "seed": config.seed,
+            "key": folder.name.partition("-")[2],
+        },
+        "gate": {
+            "options": gate.options_of(config).model_dump(mode="json"),
+            "report": verdicts.report.to_json(),
+        },
         "shard_mb": config.shard_mb,
     }
+
+
+def template_hash(template: Template) -> str:
+    """What a lock says of a template, so that a verifier knows whether it has the same one."""
+    return store.digest(template.model_dump(mode="json"))
 
 
 def _remember(plan: Plan, report: BuildReport) -> None:

@@ -117,7 +117,7 @@ def _license(summary: Summary) -> dict[str, str]:
 
 def _configs(files: Sequence[ShardFile]) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
-    for name, folder in (("default", "data"), ("scenes", "scenes")):
+    for name, folder in (("default", "data"), ("scenes", "scenes"), ("quarantine", "quarantine")):
         splits = [s for s in SPLITS if any(f.path.startswith(f"{folder}/{s}-") for f in files)]
         if splits:
             found[name] = [{"split": s, "path": f"{folder}/{s}-*.parquet"} for s in splits]

@@ -1,8 +1,9 @@
 """Writing the published data set: Parquet shards, card, lock.
 
-Two configurations: ``data/`` holds one row a question with its audio, ``scenes/`` one row a clip
-with all its records. The layout is the one that ``datasets.load_dataset(folder)`` and the Hub's
-viewer read without a script; ``docs/shards.md`` describes it.
+Three configurations: ``data/`` holds one row a question with its audio, ``scenes/`` one row a clip
+with all its records, ``quarantine/`` one row a question that was refused. The layout is the one that
+``datasets.load_dataset(folder)`` and the Hub's viewer read without a script; ``docs/shards.md``
+describes it.
 
 Everything is written aside first, then renamed, the lock last. A build that is killed leaves the
 earlier data set, or one without a lock that the next run puts right.
@@ -27,7 +28,11 @@ from paqa_builder.sources import SPLITS
 from paqa_builder.summary import Summary
 
 if TYPE_CHECKING:
+    from paqa_builder.ask import Quarantined
+    from paqa_builder.blind.report import Verdicts
     from paqa_builder.qa.question import Question
+
+    Item = tuple[Scene, Sequence[Question]] | tuple[Scene, Sequence[Question], Sequence[Quarantined]]
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +42,18 @@ SHARD_BYTES = 300 * MB
 _LARGEST_CELL = (1 << 31) - 1
 
 ASIDE = ".paqa-incoming"
-_SHARD = re.compile(rf"(?:data|scenes)/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
+_SHARD = re.compile(rf"(?:data|scenes|quarantine)/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
 def write_shards(
     out: Path,
-    items: Iterable[tuple[Scene, Sequence[Question]]],
+    items: Iterable[Item],
     build: Mapping[str, Any],
     *,
     shard_bytes: int = SHARD_BYTES,
     scenes_audio: bool = False,
     about: str = "",
+    verdicts: Verdicts | None = None,
 ) -> Summary:
     """Writes a data set into ``out``, replacing an earlier one.
 
@@ -55,11 +61,13 @@ def write_shards(
     same items and ``build`` give the same bytes.
 
     Args:
-        items: Every clip's scene, those with failures too, and its questions, in the clips' order.
+        items: Every clip's scene, those with failures too, its questions, and those that were refused,
+            in the clips' order.
         build: What was built and how, as JSON; goes into the lock. No paths, no times.
         shard_bytes: Bytes of audio after which a shard is closed.
         scenes_audio: Whether ``scenes`` carries the audio as well, also of clips without questions.
         about: Markdown on the corpus for the card.
+        verdicts: Those of the blind gate, for the column ``audio_contribution`` and the card.
 
     Raises:
         ConfigError: ``out`` holds something that is not a data set of ours.
@@ -70,20 +78,32 @@ def write_shards(
     aside = out / ASIDE
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        summary = Summary()
+        summary = Summary(gate=verdicts.report if verdicts else None)
         columns = schema.SCENES_WITH_AUDIO if scenes_audio else schema.SCENES
         data = parquet.Configuration(aside, "data", schema.QUESTIONS, shard_bytes)
         scenes = parquet.Configuration(aside, "scenes", columns, shard_bytes)
-        for scene, questions in items:
+        quarantine = parquet.Configuration(aside, "quarantine", schema.QUARANTINE, shard_bytes)
+        for scene, questions, *others in items:
             clip = scene.clip
             audio = _audio(scene) if questions or (scenes_audio and scene.audio) else None
-            rows = [schema.question_row(question, clip) for question in questions]
+            rows = [
+                schema.question_row(question, clip, verdicts.contribution(question.id) if verdicts else None)
+                for question in questions
+            ]
             row = schema.scene_row(scene)
+            refused = [
+                schema.quarantine_row(item.question, clip, item.by, item.problems)
+                for some in others
+                for item in some
+            ]
+            if refused:
+                quarantine.add(clip.split, refused, None)
             if rows:
                 data.add(clip.split, rows, audio)
             scenes.add(clip.split, [row], audio if scenes_audio else None)
             summary.add(scene, rows)
-        placed = {**data.close(), **scenes.close()}
+            summary.refuse(refused)
+        placed = {**data.close(), **scenes.close(), **quarantine.close()}
         write_card = partial(card.render, summary, build=build, about=about, audio_of_all=scenes_audio)
         _publish(out, placed, build, write_card)
         return summary
@@ -154,7 +174,7 @@ def _publish(
     for name, (path, _) in placed.items():
         (out / name).parent.mkdir(exist_ok=True)
         os.replace(path, out / name)
-    for folder in ("data", "scenes"):
+    for folder in ("data", "scenes", "quarantine"):
         for old in sorted((out / folder).glob("*.parquet")):
             name = f"{folder}/{old.name}"
             if is_shard(name) and name not in placed:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from paqa_builder.blind.report import GateReport
 from paqa_builder.ontology import is_event
 from paqa_builder.qa.options import Thresholds
 from paqa_builder.records import Origin, Scene
@@ -34,6 +36,10 @@ class Summary:
         sources: Clips by source.
         origins: Who made the records: models, and the corpus itself.
         example: The first question's row.
+        refused: Refused questions by who refused them.
+        reasons: Why, without the particulars of a single question.
+        contributions: Questions by what the audio contributes, where that was judged.
+        gate: What the blind gate found; None where there was no gate.
     """
 
     clips: Counter[str] = field(default_factory=Counter)
@@ -52,6 +58,10 @@ class Summary:
     sources: Counter[str] = field(default_factory=Counter)
     origins: set[Origin] = field(default_factory=set)
     example: dict[str, Any] | None = None
+    refused: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    contributions: Counter[str] = field(default_factory=Counter)
+    gate: GateReport | None = None
 
     def add(self, scene: Scene, rows: Sequence[dict[str, Any]]) -> None:
         """Counts one clip and its questions' rows (:func:`paqa_builder.schema.question_row`)."""
@@ -73,10 +83,24 @@ class Summary:
             scene.stems, scene.turns, scene.tags, scene.utterances, truth.turns, truth.tags, truth.utterances,
         ):  # fmt: skip
             self.origins.update(record.origin for record in layer or ())
+        if scene.measures is not None:
+            self.origins.add(scene.measures.origin)
         if rows:
             self.asked_about += 1
             self.questions[clip.split] += len(rows)
             self.skills.update(row["skill"] for row in rows)
             self.levels.update(row["level"] for row in rows)
             self.templates.update(row["template"] for row in rows)
+            known = (row["audio_contribution"] for row in rows)
+            self.contributions.update(value for value in known if value)
             self.example = self.example or rows[0]
+
+    def refuse(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Counts refused questions (:func:`paqa_builder.schema.quarantine_row`)."""
+        self.refused.update(row["refused_by"] for row in rows)
+        self.reasons.update(_kind(reason) for row in rows for reason in row["reasons"])
+
+
+def _kind(reason: str) -> str:
+    """A reason without what is quoted in it, so that equal ones add up."""
+    return re.sub(r"“[^”]*”|'[^']*'|\"[^\"]*\"", "…", re.sub(r"\d+(?:\.\d+)?", "N", reason))

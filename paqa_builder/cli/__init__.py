@@ -10,7 +10,22 @@ from __future__ import annotations
 import typer
 
 from paqa_builder import __version__
-from paqa_builder.cli import bench, build, doctor, explain, fetch, inspect, ls, mix, plan, push, status, try_
+from paqa_builder.cli import (
+    bench,
+    build,
+    check,
+    doctor,
+    explain,
+    fetch,
+    inspect,
+    ls,
+    mix,
+    plan,
+    push,
+    status,
+    try_,
+    verify,
+)
 from paqa_builder.cli.common import guard, paragraphs
 
 app = typer.Typer(
@@ -31,6 +46,8 @@ for name, command, panel in (
     ("inspect", inspect.inspect, _LOOK),
     ("explain", explain.explain, _LOOK),
     ("bench", bench.bench, _LOOK),
+    ("verify", verify.verify, _LOOK),
+    ("check", check.check, _LOOK),
     ("ls", ls.ls, _LOOK),
     ("doctor", doctor.doctor, _HELP),
     ("fetch", fetch.fetch, _HELP),

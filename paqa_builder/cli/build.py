@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +29,7 @@ from paqa_builder.errors import ExitCode
 
 if TYPE_CHECKING:
     from paqa_builder.build import BuildReport
+    from paqa_builder.llm.step import LlmReport
     from paqa_builder.perceive import StageReport
     from paqa_builder.work import Done
 
@@ -50,9 +52,22 @@ def build(
         bool,
         typer.Option("--retry-failed", help="Try clips that failed before once more.", rich_help_panel="How"),
     ] = False,
+    llm: Annotated[
+        str | None,
+        typer.Option(
+            "--llm",
+            metavar="URL",
+            help="An OpenAI-compatible endpoint that words questions anew; what it adds is thrown away.",
+            rich_help_panel="How",
+        ),
+    ] = None,
+    llm_model: Annotated[
+        str | None,
+        typer.Option("--llm-model", metavar="NAME", help="Its model.", rich_help_panel="How"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a data set: separate, diarize, tag, transcribe, ask, write shards.
+    """Build a data set: separate, diarize, tag, transcribe, measure, ask, write shards.
 
     Interrupted or killed, run the same command again: it goes on where it was. A clip that fails
     becomes an error row and never stops the build (exit code 3). Settings come from flags, then
@@ -72,6 +87,7 @@ def build(
     settings = common.configure(
         source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
         plugin=plugin, jobs=jobs, device=device, seed=seed,
+        llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value},
     )  # fmt: skip
     with Progress() as progress:
         report = run(settings, progress, retry_failed=retry_failed)
@@ -146,6 +162,9 @@ def stage_line(report: StageReport) -> str:
         text += f" ({report.audio_seconds / max(report.wall_seconds, 1e-9):.1f}× real time)"
     if report.failed:
         text += f", {report.failed} failed"
+    if report.halvings:
+        least = min(halving.after for halving in report.halvings)
+        text += f", out of memory {len(report.halvings)} times: down to {least:.0f} s of audio at once"
     return text
 
 
@@ -162,10 +181,10 @@ def _show(report: BuildReport) -> None:
     table.add_row("questions", f"{total} on {summary.asked_about} clips")
     for skill, count in summary.skills.most_common():
         table.add_row("", f"{count:>4}  {skill}")
-    table.add_row(
-        "refused",
-        str(sum(report.quarantined.values())) if report.quarantined else "none: every answer was proved",
-    )
+    table.add_row("refused", _counted(summary.refused, "by the {}") if summary.refused else "none")
+    table.add_row("blind score", _blind(report))
+    if report.llm and report.llm.model:
+        table.add_row("rewording", escape(_reworded(report.llm)))
     table.add_row("failures", _counted(summary.failures, "{}") if report.failures else "none")
     common.err.print(table)
     for clip, failure in report.failures[:_SHOWN_FAILURES]:
@@ -181,6 +200,32 @@ def _show(report: BuildReport) -> None:
     if summary.example:
         common.err.print("\none of the questions, with its evidence:\n")
         explain.show(summary.example, common.err)
+
+
+def _blind(report: BuildReport) -> str:
+    gate = report.verdicts.report
+    if gate.after is None:
+        return "not judged: too few questions, or the gate is off"
+    text = escape(f"{gate.after}; {gate.weak} weak")
+    return text if gate.passed else f"[bold red]{text}: more than the gate allows[/]"
+
+
+def _reworded(told: LlmReport) -> str:
+    sums: Counter[str] = Counter()
+    for name, count in told.counts.items():
+        sums[name.partition(":")[0]] += count
+    lines = [
+        f"{told.model}: {', '.join(f'{count} {name}' for name, count in sorted(sums.items())) or 'nothing'}",
+        f"{told.sent} requests sent, {told.cached} cached; {told.read} tokens read, {told.written} written",
+    ]
+    why = [(name, n) for name, n in told.counts.most_common() if name.startswith(("rejected", "thrown"))]
+    lines += [f"{count:>4}  {name}" for name, count in why[:6]]
+    if told.failed:
+        lines.append(
+            f"{told.failed} requests failed ({told.last_error}): these questions stay as they were; "
+            "run the same command again to go on"
+        )
+    return "\n".join(lines)
 
 
 def _counted(counter: Any, phrase: str, most: int | None = None) -> str:
@@ -201,6 +246,8 @@ def _json(report: BuildReport) -> dict[str, Any]:
         "skills": dict(summary.skills),
         "levels": dict(summary.levels),
         "quarantined": dict(report.quarantined),
+        "gate": report.verdicts.report.to_json(),
+        "llm": asdict(report.llm) if report.llm and report.llm.model else None,
         "failures": [{"clip": clip, **asdict(failure)} for clip, failure in report.failures],
         "stages": [asdict(stage) | {"rtf": stage.rtf} for stage in report.stages],
     }

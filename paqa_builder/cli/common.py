@@ -134,13 +134,14 @@ def configure(
     jobs: int | None = None,
     device: str | None = None,
     seed: int | None = None,
+    llm: dict[str, str] | None = None,
 ) -> Config:
     """Puts the configuration together from a command's flags."""
     from paqa_builder.config import load
 
     flags = {
         "source": source, "root": root, "limit": limit, "out": out, "work": work, "preset": preset,
-        "plugins": plugin or None, "jobs": jobs, "device": device, "seed": seed,
+        "plugins": plugin or None, "jobs": jobs, "device": device, "seed": seed, "llm": llm or None,
     }  # fmt: skip
     return load(flags, config)
 

@@ -52,6 +52,7 @@ def _show(row: dict[str, Any], everything: bool) -> None:
         )
         _timeline(row, duration, everything)
         _transcript(row)
+        _measures(row)
     for failure in row["failures"]:
         common.out.print(f"[red]{failure['stage']} failed[/]: {escape(failure['message'])}")
 
@@ -66,6 +67,48 @@ def _timeline(row: dict[str, Any], duration: float, everything: bool) -> None:
     _lanes(tags, "label", "score", "yellow", duration, width, "events")
     _lanes(row["truth_turns"], "speaker", None, "green", duration, width, None)
     _lanes(row["truth_tags"], "label", None, "green", duration, width, None)
+
+
+def _measures(row: dict[str, Any]) -> None:
+    # Shards of before the stage have neither column.
+    found = row.get("measures")
+    if found is not None:
+        clip = [
+            text.format(found[name])
+            for name, text in (
+                ("loudness", "{:.1f} LUFS"),
+                ("snr", "speech {:+.1f} dB over the rest"),
+                ("overlap", "{:.0%} of speech overlaps"),
+                ("quality", "DNSMOS {:.1f}"),
+            )
+            if found[name] is not None
+        ]
+        common.out.print(f"{'measured':<{_NAME_WIDTH}} {', '.join(clip) or 'nothing'}")
+        for voice in found["voices"]:
+            common.out.print(f"{escape(voice['speaker']):<{_NAME_WIDTH}} {_voice(voice)}")
+        for event in found["events"]:
+            over = "" if event["over_speech"] is None else f", {event['over_speech']:+.0f} dB over speech"
+            when = f"{event['start']:.1f}–{event['end']:.1f}"
+            common.out.print(
+                f"{escape(event['label']):<{_NAME_WIDTH}} {when}  {event['level']:.0f} dBFS{over}",
+                soft_wrap=True,
+            )
+    for dropped in row.get("abstentions") or ():
+        common.out.print(
+            f"[dim]not believed ({dropped['reason']}) {dropped['start']:.1f}–{dropped['end']:.1f}[/] "
+            f"{escape(dropped['text'])}"
+        )
+
+
+def _voice(voice: dict[str, Any]) -> str:
+    texts = [f"{voice['level']:.0f} dBFS"]
+    if voice["pitch"] is not None:
+        texts.insert(0, f"{voice['pitch']:.0f} Hz")
+    if voice["rate"] is not None:
+        texts.append(f"{voice['rate']:.1f} words/s")
+    if voice["pauses"]:
+        texts.append(f"{len(voice['pauses'])} pauses, the longest {max(voice['pauses']):.1f} s")
+    return ", ".join(texts)
 
 
 def _lanes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,9 @@ def ls(
     config: ConfigOption = None,
     preset: PresetOption = None,
     as_json: JsonOption = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Templates as a page of documentation, with all phrasings.")
+    ] = False,
 ) -> None:
     """List sources, backends, stages, templates or presets.
 
@@ -36,7 +40,12 @@ def ls(
     paqa ls backends
 
     paqa ls templates --json
+
+    paqa ls templates --markdown > docs/templates.md
     """
+    if markdown:
+        sys.stdout.write(_page(kind, config))
+        return
     rows = _rows(kind, plugin or [], config, preset)
     if as_json:
         print_json(rows)
@@ -47,6 +56,15 @@ def ls(
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     out.print(table)
+
+
+def _page(kind: str, config: Path | None) -> str:
+    if kind != "templates":
+        raise ConfigError(f"--markdown is for templates, not for {kind}", mend="paqa ls templates --markdown")
+    from paqa_builder.qa import load_templates
+    from paqa_builder.qa.catalogue import page
+
+    return page(load_templates(configure(config=config).templates))
 
 
 def _rows(kind: str, plugins: list[Path], config: Path | None, preset: str | None) -> list[dict[str, Any]]:

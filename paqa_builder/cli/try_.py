@@ -126,6 +126,17 @@ def _rows(stage: str, result: Any, name: str, folder: Path | None) -> list[dict[
                 }
             )
         return rows
+    if stage == "measure":
+        voiced = sorted(hertz for hertz in result.pitch if hertz)
+        found: list[tuple[str, float | None, str]] = [
+            ("loudness", result.loudness, "LUFS"),
+            ("quality", result.quality, "of 5"),
+            ("pitch", voiced[len(voiced) // 2] if voiced else None, "Hz"),
+            ("voiced", result.step * len(voiced), "s"),
+        ]
+        return [
+            {"what": what, "value": round(v, 3), "unit": unit} for what, v, unit in found if v is not None
+        ]
     if stage == "transcribe":
         return [
             {

@@ -1,0 +1,150 @@
+"""Looks at a data set once with every check, and once more, blind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from paqa_builder.blind.item import BlindItem
+from paqa_builder.check.copies import Copies, Leaks, Near, Overlap
+from paqa_builder.check.findings import Finding, Grade, Report, Tally
+from paqa_builder.check.item import Item
+from paqa_builder.check.read import Data, open_data
+from paqa_builder.check.texts import Form, Spread, Traces
+from paqa_builder.errors import ConfigError
+
+LEAST = 50
+"""With fewer questions the blind solver has nothing to learn from."""
+_MARGIN, _LARGE = 0.02, 0.05
+
+
+def lint(
+    path: Path, against: Sequence[Path] = (), audio_root: Path | None = None, *, blind: bool = True
+) -> Report:
+    """Checks a data set.
+
+    Args:
+        against: Data that it must not overlap with.
+        audio_root: Folder to which its audio paths refer.
+        blind: Whether to try to answer the questions from their text.
+
+    Raises:
+        ConfigError: A file cannot be read, holds no question, or is in no known format.
+    """
+    data = open_data(path)
+    others = [open_data(other) for other in against]
+    if audio_root is not None and not audio_root.is_dir():
+        raise ConfigError(f"{audio_root}: no such folder", mend="check --audio-root")
+    total = sum(1 for _ in data.items())
+    if not total:
+        first = next(data.rows(), None)
+        why = f": {first.where}: {first.why}" if first and not isinstance(first, Item) else ""
+        raise ConfigError(f"{path}: holds no question{why}", mend="see docs/check.md for the formats")
+    form, spread, traces = Form(), Spread(), Traces()
+    copies, near, leaks = Copies(), Near(total), Leaks(_sha256(data))
+    overlap, audio = Overlap(others), Audio(data, audio_root)
+    for row in data.rows():
+        form.see(row)
+        if isinstance(row, Item):
+            for check in (spread, traces, copies, near, leaks, overlap, audio):
+                check.see(row)
+    findings = [
+        *form.findings(), *spread.findings(), *([_blind(data)] if blind else []), *copies.findings(),
+        *near.findings(), *traces.findings(), *audio.findings(), *leaks.findings(), *overlap.findings(),
+    ]  # fmt: skip
+    return Report(str(path), data.format, total, tuple(findings))
+
+
+def _blind(data: Data) -> Finding:
+    """Answers the questions without their audio."""
+    from paqa_builder.blind.score import score
+    from paqa_builder.blind.solver import held_out
+
+    def items() -> Iterator[BlindItem]:
+        for n, item in enumerate(data.items()):
+            if item.answer is not None and len(item.choices) > 1:
+                yield BlindItem(str(n), item.question, item.choices, item.answer, item.clip, item.template)
+
+    clips = Counter(item.clip for item in items())
+    if clips.total() < LEAST or len(clips) < 2:
+        return Finding("blind score", "skipped", f"fewer than {LEAST} questions, or but one clip")
+    result = score(held_out(items))
+    grade: Grade = "ok"
+    if result.beats(_MARGIN):
+        grade = "error" if result.beats(_LARGE) else "warning"
+    return Finding("blind score", grade, str(result), figures=result.to_json())
+
+
+class Audio:
+    """Audio that questions refer to and that is not there."""
+
+    def __init__(self, data: Data, root: Path | None) -> None:
+        self.data, self.root = data, root
+        self.dead = Tally()
+        self.looked = 0
+        self._known: dict[str, bool] = {}
+
+    def see(self, item: Item) -> None:
+        """Looks at one question."""
+        if self.root is None or item.audio is None:
+            return
+        self.looked += 1
+        if item.audio not in self._known:
+            self._known[item.audio] = self._alive(item.audio)
+        if not self._known[item.audio]:
+            self.dead.add(item.id)
+
+    def _alive(self, name: str) -> bool:
+        assert self.root is not None
+        path = Path(name)
+        candidates = (
+            (self.root / path.name,) if path.is_absolute() else (self.root / path, self.root / path.name)
+        )
+        return any(p.is_file() and p.stat().st_size for p in candidates)
+
+    def findings(self) -> Iterator[Finding]:
+        """What was seen."""
+        if self.data.format == "shards" or self.data.path.suffix == ".parquet":
+            yield _null_audio(self.data)
+        elif self.looked:
+            yield self.dead.finding(
+                "audio", "error", f"{self.dead.count} of {self.looked} refer to audio that is not there"
+            )
+        else:
+            yield Finding("audio", "skipped", "not looked for: --audio-root DIR")
+
+
+def _parquet_files(data: Data) -> list[Path]:
+    if not data.path.is_dir():
+        return [data.path]
+    return sorted((data.path / "data").glob("*.parquet")) or sorted(data.path.glob("*.parquet"))
+
+
+def _null_audio(data: Data) -> Finding:
+    """Counts rows without audio, from the files' statistics: the audio itself is not read."""
+    import pyarrow.parquet as pq
+
+    empty = rows = 0
+    for path in _parquet_files(data):
+        about = pq.ParquetFile(path).metadata
+        for n in range(about.num_row_groups):
+            group = about.row_group(n)
+            columns = {group.column(m).path_in_schema: group.column(m) for m in range(group.num_columns)}
+            column = columns.get("audio.bytes")
+            if column is not None:
+                rows += group.num_rows
+                empty += (column.statistics.null_count or 0) if column.statistics else 0
+    if not rows:
+        return Finding("audio", "skipped", "the data has no column audio")
+    return Finding("audio", "error" if empty else "ok", f"{empty} of {rows} rows have no audio", empty)
+
+
+def _sha256(data: Data) -> dict[str, str]:
+    """The checksum of every clip's audio, where shards have scenes beside them."""
+    if data.format != "shards" or not data.path.is_dir():
+        return {}
+    from paqa_builder import reader
+
+    rows = reader.rows(data.path, "scenes", ["clip_id", "sha256"])
+    return {row["clip_id"]: row["sha256"] for row in rows if row["sha256"]}

@@ -1,0 +1,206 @@
+"""Proving a finished data set: every question again, from the shards' own scenes and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from paqa_builder import lock
+from paqa_builder.errors import PaqaError
+from paqa_builder.executors import Crash
+from paqa_builder.executors.processes import Processes
+from paqa_builder.store import file_sha256
+
+_GROUPS = 8  # row groups (of 100 rows) in one task
+_SAME = ("source", "split", "license", "attribution", "source_url")
+CONTRIBUTIONS = ("weak", "strong", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """A question that cannot be proved, and why."""
+
+    id: str
+    clip: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of proving a data set.
+
+    Attributes:
+        questions: How many were proved or refuted.
+        refuted: Those that could not be proved, in the order of the shards.
+        damaged: What is wrong with the files or with what the lock says of the build.
+    """
+
+    questions: int
+    refuted: tuple[Refuted, ...]
+    damaged: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        return not self.refuted and not self.damaged
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    folder: Path
+    file: str
+    groups: tuple[int, ...]
+    options: str
+    templates: tuple[Path, ...]
+
+
+def prove(folder: Path, templates: Sequence[Path] = (), jobs: int = 1) -> Proof:
+    """Proves every question of a data set again.
+
+    Args:
+        folder: A finished build's shards.
+        templates: Folders with the build's further templates.
+        jobs: Worker processes. They change nothing but the time.
+
+    Raises:
+        PaqaError: No build has finished there, or it does not say with which options.
+    """
+    from paqa_builder.qa import QaOptions
+
+    made = lock.read(folder)
+    if made is None:
+        raise PaqaError(
+            f"{folder}: no finished build in there (no {lock.LOCK})", mend=f"paqa build … --out '{folder}'"
+        )
+    asked = made.build.get("questions")
+    if not isinstance(asked, dict) or not isinstance(asked.get("options"), dict):
+        raise PaqaError(f"{folder / lock.LOCK}: does not say how questions were asked", mend="build again")
+    options = QaOptions(**asked["options"]).model_dump_json()
+    damaged = [*_files(folder, made), *_templates(asked.get("templates"), templates)]
+    tasks = list(_tasks(folder, made, options, tuple(templates)))
+    refuted: list[Refuted] = []
+    ids: Counter[str] = Counter()
+    for found, seen in _run(tasks, jobs):
+        refuted += found
+        ids.update(seen)
+    damaged += [f"{n} questions are called {name}" for name, n in ids.items() if n > 1]
+    return Proof(sum(ids.values()), tuple(refuted), tuple(damaged))
+
+
+def _files(folder: Path, made: lock.Lock) -> Iterator[str]:
+    for file in made.files:
+        path = folder / file.path
+        if not path.is_file():
+            yield f"{file.path} is missing"
+        elif path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
+            yield f"{file.path} is not what the build wrote: its SHA-256 differs from {lock.LOCK}"
+    known = {file.path for file in made.files}
+    for path in sorted(folder.glob("*/*.parquet")):
+        if path.relative_to(folder).as_posix() not in known:
+            yield f"{path.relative_to(folder).as_posix()} is not in {lock.LOCK}"
+
+
+def _templates(recorded: Mapping[str, str] | None, folders: Sequence[Path]) -> Iterator[str]:
+    from paqa_builder.build import template_hash
+    from paqa_builder.qa import load_templates
+
+    here = {template.name: template_hash(template) for template in load_templates(list(folders))}
+    for name, value in (recorded or {}).items():
+        if name not in here:
+            yield f"template {name} is not known here: name its folder with --templates"
+        elif here[name] != value:
+            yield f"template {name} is not the one that the build used"
+
+
+def _tasks(folder: Path, made: lock.Lock, options: str, templates: tuple[Path, ...]) -> Iterator[_Task]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for file in made.files:
+        path = folder / file.path
+        if not file.path.startswith("data/") or not path.is_file():
+            continue
+        try:
+            groups = pq.ParquetFile(path).num_row_groups
+        except (pa.ArrowException, OSError) as error:
+            raise PaqaError(f"{path}: cannot be read ({error})", mend="run the build again") from error
+        for at in range(0, groups, _GROUPS):
+            yield _Task(folder, file.path, tuple(range(at, min(at + _GROUPS, groups))), options, templates)
+
+
+def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[list[Refuted], list[str]]]:
+    if jobs == 1 or len(tasks) < 2:
+        yield from map(_prove, tasks)
+        return
+    done: dict[_Task, tuple[list[Refuted], list[str]]] = {}
+    for task, result in Processes(min(jobs, len(tasks))).run(_prove, tasks):
+        if isinstance(result, Crash):
+            raise PaqaError(
+                f"{task.folder / task.file}: a worker died while proving its questions", mend="try --jobs 1"
+            )
+        done[task] = result
+    yield from (done[task] for task in tasks)  # in the order of the shards
+
+
+def _prove(task: _Task) -> tuple[list[Refuted], list[str]]:
+    """The refuted questions of some row groups, and the ids of all."""
+    import pyarrow.parquet as pq
+
+    refuted, ids = [], []
+    file = pq.ParquetFile(task.folder / task.file)
+    for group in task.groups:
+        rows = file.read_row_group(group).to_pylist()
+        scenes = _scenes(task.folder, Path(task.file).name.partition("-")[0], {r["clip_id"] for r in rows})
+        for row in rows:
+            ids.append(row["id"])
+            problems = _problems(row, scenes.get(row["clip_id"]), task)
+            if problems:
+                refuted.append(Refuted(row["id"], row["clip_id"], tuple(problems)))
+    return refuted, ids
+
+
+def _scenes(folder: Path, split: str, clips: set[str]) -> dict[str, dict[str, Any]]:
+    import pyarrow.dataset as ds
+
+    files = sorted(str(path) for path in (folder / "scenes").glob(f"{split}-*.parquet"))
+    if not files:
+        return {}
+    data = ds.dataset(files, format="parquet")
+    wanted = [name for name in data.schema.names if name != "audio"]
+    table = data.to_table(columns=wanted, filter=ds.field("clip_id").isin(sorted(clips)))
+    return {row["clip_id"]: row for row in table.to_pylist()}
+
+
+def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task) -> list[str]:
+    from paqa_builder.bench.finished import question_of_row, scene_of_row
+    from paqa_builder.qa import verify
+
+    if scene_row is None:
+        return [f"there is no scene of clip {row['clip_id']!r} in the split"]
+    found = [
+        f"{name} is {row[name]!r}, the scene's is {scene_row[name]!r}"
+        for name in _SAME
+        if row[name] != scene_row[name]
+    ]
+    audio = (row["audio"] or {}).get("bytes") or b""
+    if hashlib.sha256(audio).hexdigest() != scene_row["sha256"]:
+        found.append("the audio is not the clip that the scene describes")
+    if row.get("audio_contribution") not in CONTRIBUTIONS:
+        found.append(f"audio_contribution is {row['audio_contribution']!r}")
+    options, templates = _tools(task.options, task.templates)
+    try:
+        question, scene = question_of_row(row), scene_of_row(scene_row)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        return [*found, f"a field is missing or malformed ({error})"]
+    return [*found, *verify(question, scene, options, templates)]
+
+
+@cache
+def _tools(options: str, templates: tuple[Path, ...]) -> tuple[Any, Any]:
+    from paqa_builder.qa import QaOptions, load_templates
+
+    return QaOptions.model_validate_json(options), load_templates(list(templates))

@@ -1,0 +1,77 @@
+"""``paqa check``: a linter for multiple-choice audio questions, ours or anybody's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from paqa_builder.cli import common
+from paqa_builder.cli.common import JsonOption
+from paqa_builder.errors import ExitCode
+
+if TYPE_CHECKING:
+    from paqa_builder.check.findings import Report
+
+_STYLE = {"ok": "green", "warning": "yellow", "error": "bold red", "skipped": "dim"}
+
+
+def check(
+    data: Annotated[
+        Path, typer.Argument(help="Shards, Parquet, JSON or JSON lines (also .gz).", metavar="DATA")
+    ],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="Data that must not overlap with it, such as MMAU; may be repeated."),
+    ] = None,
+    audio_root: Annotated[
+        Path | None, typer.Option("--audio-root", help="Folder to which the data's audio paths refer.")
+    ] = None,
+    blind: Annotated[
+        bool, typer.Option("--blind/--no-blind", help="Try to answer the questions without audio.")
+    ] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any warning or error.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find what is wrong with multiple-choice audio questions, ours or anybody's.
+
+    Balance of answers, duplicates, leaks between splits, traces, audio that is not there, and how many
+    answers can be had without listening. Formats: our shards, PAQA, MMAU, MMAR, AVQA, and any JSON lines
+    with question, choices and answer.
+
+    [dim]Examples:[/]
+
+    paqa check shards --against mmau-test-mini.json --strict
+
+    paqa check train_qa.json --audio-root AVQA/audio
+    """
+    from paqa_builder.check.lint import lint
+
+    report = lint(data, against or (), audio_root, blind=blind)
+    if as_json:
+        common.print_json(report.to_json())
+    else:
+        show(report)
+    if strict and not report.clean:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def show(report: Report) -> None:
+    """Prints a report as a table that fits 80 columns."""
+    title = f"{report.path}: {report.questions} questions ({report.format})"
+    common.out.print(f"[bold]{escape(title)}[/]", soft_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("check", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for finding in report.findings:
+        text = escape(finding.message)
+        if finding.examples and finding.grade in ("warning", "error"):
+            text += f"\n[dim]{escape(', '.join(finding.examples))}[/]"
+        table.add_row(finding.check, f"[{_STYLE[finding.grade]}]{finding.grade}[/]", text)
+    common.out.print(table)
+    graded = [finding.grade for finding in report.findings]
+    common.out.print(f"{graded.count('error')} errors, {graded.count('warning')} warnings")
