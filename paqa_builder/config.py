@@ -56,6 +56,10 @@ class Config(BaseSettings):
     plugins: list[Path] = Field(default_factory=list, description="Python files with sources or backends.")
     templates: list[Path] = Field(default_factory=list, description="Folders with question templates.")
     questions: dict[str, Any] = Field(default_factory=dict, description="How questions are chosen.")
+    gate: dict[str, Any] = Field(default_factory=dict, description="What a blind reader may know.")
+    llm: dict[str, Any] = Field(
+        default_factory=dict, description="A language model that may help; off by default."
+    )
     seed: int = Field(0, description="Seed of every choice that is made by hash.")
     limit: int | None = Field(None, ge=1, description="Only the first N clips of the source.")
     jobs: int | None = Field(None, ge=1, description="Worker processes; all cores, or GPUs, by default.")

@@ -27,7 +27,9 @@ CORE = {
     "pydantic": "pydantic", "yaml": "PyYAML", "jinja2": "Jinja2", "huggingface_hub": "huggingface-hub",
 }  # fmt: skip
 OPTIONAL = {
+    "speechmos": "for speech quality (option dnsmos of measure's backend signal)",
     "datasets": "to load shards with load_dataset",
+    "openai": "for --llm",
     "torchcodec": "for datasets to decode audio columns",
 }
 MIN_FREE_BYTES = 2 << 30

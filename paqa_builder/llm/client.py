@@ -1,0 +1,151 @@
+"""The endpoint: one request at a time, through the ``openai`` package, which is imported only here.
+
+Timeouts, backoff, ``Retry-After`` and retries of 408, 409, 429 and 5xx are that package's.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+from paqa_builder.errors import NotReadyError
+from paqa_builder.llm.cache import Reply, Request
+from paqa_builder.llm.options import LlmOptions
+
+INSTALL = "pip install 'paqa-builder[llm]'"
+
+
+class RequestError(Exception):
+    """One request came to nothing, after all its tries. ``hopeless`` if any other would, too."""
+
+    def __init__(self, message: str, *, hopeless: bool = False) -> None:
+        super().__init__(message)
+        self.hopeless = hopeless
+
+
+class Client:
+    """An OpenAI-compatible endpoint. Safe for threads.
+
+    Raises:
+        NotReadyError: The package ``openai`` is not installed.
+    """
+
+    def __init__(self, options: LlmOptions) -> None:
+        try:
+            import openai
+        except ImportError as error:
+            raise NotReadyError("--llm needs the package openai, not installed here", mend=INSTALL) from error
+        self._errors = openai
+        self._options = options
+        self._pace = _Pace(options.per_minute)
+        self._openai = openai.OpenAI(
+            base_url=options.url,
+            # A server of one's own wants no key, but the package insists on one.
+            api_key=os.environ.get(options.key_variable) or "none",
+            timeout=options.timeout,
+            max_retries=options.retries,
+        )
+
+    def model(self) -> str:
+        """The model to use: the configured one, or the only one that there is.
+
+        Raises:
+            NotReadyError: The endpoint cannot be reached, or it has several models or says of none.
+        """
+        if self._options.model:
+            return self._options.model
+        names = self._models()
+        if not names or len(names) > 1:
+            found = ", ".join(names or ()) or "it names none"
+            raise NotReadyError(
+                f"{self._options.url} has more than one model or none: {found}", mend="--llm-model NAME"
+            )
+        return names[0]
+
+    def check(self) -> None:
+        """Makes sure that somebody is there, before anything depends on it.
+
+        Raises:
+            NotReadyError: Nobody is, or the key is refused.
+        """
+        self._models()
+
+    def complete(self, request: Request) -> Reply:
+        """Sends one request and waits for its reply.
+
+        Raises:
+            RequestError: No usable reply came, however often it was tried.
+        """
+        self._pace.wait()
+        roles: Any = [{"role": role, "content": text} for role, text in request.messages]
+        try:
+            made = self._openai.chat.completions.create(
+                model=request.model,
+                messages=roles,
+                temperature=request.temperature,
+                max_tokens=request.max_tokens,
+            )
+            choice = made.choices[0]
+            text, usage = choice.message.content or "", made.usage
+            finish = str(choice.finish_reason)
+        except self._errors.APIStatusError as error:
+            hopeless = error.status_code in (401, 403, 404)
+            raise RequestError(
+                f"status {error.status_code}: {_first_line(error)}", hopeless=hopeless
+            ) from error
+        except self._errors.APIError as error:
+            raise RequestError(_first_line(error)) from error
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            # A reply that is not what the protocol says, from a server that only resembles one.
+            raise RequestError(f"a malformed reply ({type(error).__name__})") from error
+        read = usage.prompt_tokens if usage else sum(len(t) for _, t in request.messages) // 4
+        return Reply(text, finish, read, usage.completion_tokens if usage else len(text) // 4)
+
+    def _models(self) -> list[str] | None:
+        """Names of the models; None where the endpoint does not list them."""
+        try:
+            return [model.id for model in self._openai.models.list().data or ()]
+        except self._errors.APIStatusError as error:
+            if error.status_code in (401, 403):
+                raise NotReadyError(
+                    f"{self._options.url} refuses the key (status {error.status_code})",
+                    mend=f"export {self._options.key_variable}=…",
+                ) from error
+            if error.status_code >= 500:
+                raise self.unreachable(f"status {error.status_code}") from error
+            return None
+        except self._errors.APIError as error:
+            raise self.unreachable(_first_line(error)) from error
+        except (TypeError, ValueError, AttributeError):
+            return None
+
+    def unreachable(self, why: str) -> NotReadyError:
+        """The error for an endpoint that does not work from the start."""
+        return NotReadyError(
+            f"the language model at {self._options.url} cannot be used: {why}",
+            mend="start its server, or correct --llm URL (it ends in /v1 as a rule) or --llm-model NAME; "
+            "without --llm the build needs neither",
+        )
+
+
+class _Pace:
+    """Keeps requests apart, so that no more than so many start within a minute."""
+
+    def __init__(self, per_minute: float | None) -> None:
+        self._gap = 60.0 / per_minute if per_minute else 0.0
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next)
+            self._next = start + self._gap
+        if start > now:
+            time.sleep(start - now)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).split("\n")[0][:200]
