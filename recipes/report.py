@@ -1,0 +1,147 @@
+"""Results for people: a table in Markdown, and plots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+TABLE = "results.md"
+_MATERIAL = {
+    "real": "scenes mixed from real recordings; no clip, source or speaker of the test is in training",
+    "synthetic": "scenes mixed from the demo's synthetic voices and sounds (`PAQA_TESTDATA` is not set)",
+    None: "the data of the configuration",
+}
+_PLAIN = {
+    "before": "untrained",
+    "stage1": "stage I",
+    "stage1_pauses": "stage I, with pauses",
+    "stage1_silent": "stage I, silent audio",
+    "stage1_shuffled": "stage I, another clip's audio",
+    "stage2": "stage II",
+    "stage2_no_pauses": "stage II, no pauses",
+    "stage2_silent": "stage II, silent audio",
+    "blind": "blind (text alone)",
+}
+
+
+def line(name: str, figures: Mapping[str, Any]) -> str:
+    """One system in a line."""
+    low, high = figures["interval"]
+    return (
+        f"{title(name)}: {figures['accuracy']:.3f} [{low:.3f}, {high:.3f}] of {figures['n']}, "
+        f"format {figures['format']:.3f}, {figures['seconds']:.0f} s"
+    )
+
+
+def title(name: str) -> str:
+    """A system's name for people."""
+    return _PLAIN.get(name, name.replace("_", " "))
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """All systems: accuracy with 95 % interval, sampled accuracy, format, what was heard, and by skill."""
+    skills = sorted({skill for one in results.values() for skill in one["by_skill"]})
+    heads = [
+        "system",
+        "accuracy (95 %)",
+        "sampled",
+        "format",
+        "event mAP",
+        "speakers",
+        "pauses",
+        "s",
+        *skills,
+    ]
+    rows = [heads, ["---"] * len(heads)]
+    for name, one in results.items():
+        low, high = one["interval"]
+        heard = one.get("perception") or {}
+        rows.append(
+            [
+                title(name),
+                f"{_share(one['accuracy'])} [{_share(low)}, {_share(high)}]",
+                _share((one.get("sampled") or {}).get("accuracy")),
+                _share(one["format"]) if name != "blind" else "",
+                _share(heard.get("event_map")),
+                _share(heard.get("speakers")),
+                "" if one.get("pauses") is None else f"{one['pauses']:.2f}",
+                f"{one['seconds']:.0f}",
+                *(_share((one["by_skill"].get(skill) or {}).get("accuracy")) for skill in skills),
+            ]
+        )
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def write(folder: Path, results: Mapping[str, Any], material: str | None) -> None:
+    """Writes table and plots into a run's folder."""
+    parts = [f"# Results\n\nHeld out: {_MATERIAL[material]}.", table(results)]
+    comparisons = folder / "comparisons.json"
+    if comparisons.is_file():
+        found = json.loads(comparisons.read_text(encoding="utf-8"))
+        lines = [
+            f"- {name}: {one['mean']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}], p = {one['p']:.3g}"
+            for name, one in found.items()
+        ]
+        parts.append("Differences, by clip (bootstrap interval, sign-flip test):\n\n" + "\n".join(lines))
+    if spent := costs(folder):
+        parts.append("\n".join(f"- {name}: {text}" for name, text in spent.items()))
+    (folder / TABLE).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    plot(results, folder / "accuracy.png")
+
+
+def costs(folder: Path) -> dict[str, str]:
+    """What each stage's training took, from the last line of its log: wall time and peak memory."""
+    found = {}
+    for stage in ("stage1", "stage2"):
+        file = folder / f"{stage}.log.jsonl"
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        ends = [end for end in map(json.loads, lines) if "minutes" in end]
+        if ends:
+            end = ends[-1]
+            found[title(stage)] = (
+                f"{end['step']} steps in {end['minutes']:.1f} minutes, {end['memory_gb']:.1f} GB of memory"
+                + (f", {end['gpu_memory_gb']:.1f} GB of the GPU's" if "gpu_memory_gb" in end else "")
+            )
+    return found
+
+
+def text(folder: Path) -> str:
+    """The table as it was written."""
+    return (folder / TABLE).read_text(encoding="utf-8")
+
+
+def plot(results: Mapping[str, Any], out: Path) -> None:
+    """Accuracy of each system with its interval, and by skill."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = list(results)
+    skills = sorted({skill for one in results.values() for skill in one["by_skill"]})
+    trained = [name for name in ("blind", "stage1", "stage2") if name in results]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 0.35 * max(len(names), len(skills)) + 2))
+    for place, name in enumerate(reversed(names)):
+        share, (low, high) = results[name]["accuracy"], results[name]["interval"]
+        left.barh(place, share, xerr=[[share - low], [high - share]], color="tab:blue", alpha=0.8)
+    left.set_yticks(range(len(names)), [title(name) for name in reversed(names)])
+    for number, name in enumerate(trained):
+        shares = [(results[name]["by_skill"].get(skill) or {}).get("accuracy", 0.0) for skill in skills]
+        height = 0.8 / len(trained)
+        places = [place + (number - (len(trained) - 1) / 2) * height for place in range(len(skills))]
+        right.barh(places, shares, height, label=title(name))
+    right.set_yticks(range(len(skills)), skills)
+    if trained:
+        right.legend()
+    for axes in (left, right):
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("accuracy")
+    figure.tight_layout()
+    figure.savefig(out, dpi=110)
+    pyplot.close(figure)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

@@ -1,0 +1,37 @@
+"""Whether the answer is the one that the reasoning comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recipes.rewards import reading
+from recipes.rows import Row
+
+
+def agreement(
+    completions: Sequence[str], rows: Sequence[Row], tokens: Sequence[int] | None = None
+) -> list[float]:
+    """1 where the conclusion names the answer and no other choice, 0 where it names others.
+
+    The conclusion is the last sentence of REASONING and that of SUMMARY, or that of REFLECT where there
+    is one. A conclusion that names no choice (whether somebody speaks, say, where the choices are Yes
+    and No) gives 0.5. An answer that is none of the choices gives 0.
+    """
+    return [_agrees(completion, row) for completion, row in zip(completions, rows, strict=True)]
+
+
+def _agrees(completion: str, row: Row) -> float:
+    said = reading.answer(completion)
+    chosen = next((choice for choice in row.choices if said and reading.same(said, choice)), None)
+    if chosen is None:
+        return 0.0
+    ends = [reading.leaf(completion, "REFLECT")]
+    if ends[0] is None:
+        ends = [reading.leaf(completion, "REASONING"), reading.leaf(completion, "SUMMARY")]
+    texts = [reading.sentences(text)[-1] for text in ends if text]
+    if not texts:
+        return 0.0
+    named = set().union(*(reading.mentions(text, row.choices) for text in texts))
+    if not named:
+        return 0.5
+    return float(named == {chosen})

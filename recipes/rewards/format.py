@@ -1,0 +1,15 @@
+"""Whether a completion is a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paqa_builder.qa import grammar
+from recipes.rows import Row
+
+
+def format_(
+    completions: Sequence[str], rows: Sequence[Row], tokens: Sequence[int] | None = None
+) -> list[float]:
+    """1 where a completion follows the grammar to the letter; empty elements do not."""
+    return [float(not grammar.validate(completion)) for completion in completions]

@@ -1,0 +1,266 @@
+"""Stage I: supervised fine-tuning on perception traces, with pauses in them.
+
+    python -m recipes.stage1 --config laptop --set data.path=shards
+
+leaves ``runs/SIZE/stage1``: model and processor, with the row of PAUSE.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, IterableDataset
+from transformers import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from paqa_builder.errors import ConfigError
+from recipes import audio, config, prompts, rows, run
+from recipes.collate import ROWS, Collator
+from recipes.families import Family, family
+from recipes.insertion import Inserter
+from recipes.pause import add_pause_token
+
+NAME = "stage1"
+
+
+class Trainer(run.Reloading, SFTTrainer):
+    """SFT that puts pauses into its batches and learns from the loss where they belong.
+
+    Args:
+        inserter: None for no pauses.
+    """
+
+    def __init__(self, *args: Any, inserter: Inserter | None = None, **options: Any) -> None:
+        self.inserter = inserter
+        super().__init__(*args, **options)
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """As in SFT, on a batch with pauses."""
+        if self.inserter is None or not model.training:
+            inputs.pop(ROWS, None)
+            return super().compute_loss(model, inputs, *args, **options)
+        inputs = self.inserter.insert(inputs, self.state.global_step)
+        row_ids = inputs.pop(ROWS)
+        with _outputs(model) as seen:
+            loss = super().compute_loss(model, inputs, *args, **options)
+        self.inserter.likelihood.note(row_ids, inputs["labels"], seen[-1].log_probs)
+        return loss
+
+
+@contextmanager
+def _outputs(model: Any) -> Iterator[list[Any]]:
+    """What a model returns within the block: the trainer keeps the log-likelihoods to itself."""
+    seen: list[Any] = []
+    handle = model.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def train(settings: config.Config, *, resume: bool = False) -> Path:
+    """Runs stage I.
+
+    Args:
+        resume: Go on from the last checkpoint; from the beginning where there is none.
+
+    Returns:
+        The folder of the trained model.
+
+    Raises:
+        PaqaError: Data, model or machine are not as they must be; says what to change.
+    """
+    stage = settings.stage1
+    folder = run.start(settings, NAME)
+    work, out = folder / f"{NAME}.work", folder / NAME
+    kind = family(settings.model.family)
+    data, rows_read = _data(settings)
+    model, processor = kind.load(settings.model)
+    pause_id = add_pause_token(model, processor, settings.pause.token)
+    features = audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
+    tower = prepare(model, kind, settings)
+    inserter = None
+    if stage.pauses.enabled:
+        pad_id = processor.tokenizer.pad_token_id
+        inserter = Inserter(stage.pauses, settings.pause.n, pause_id, pad_id, settings.run.seed)
+    checkpoint = run.last_checkpoint(work) if resume else None
+    if checkpoint is not None and inserter is not None:
+        inserter.likelihood.load(_likelihood_file(checkpoint))
+    collator = Collator(
+        kind, processor, rows_read, style=settings.data.trace, max_seconds=settings.data.max_seconds
+    )
+    trainer = Trainer(
+        model=model,
+        args=SFTConfig(
+            **run.arguments(settings, stage, work),
+            dataset_kwargs={"skip_prepare_dataset": True},
+            max_length=None,
+            dataloader_num_workers=stage.workers,
+        ),
+        train_dataset=data,
+        processing_class=processor,
+        data_collator=collator,
+        peft_config=lora(model, kind, settings, pause_id),
+        inserter=inserter,
+    )
+    trainer.remove_callback(PrinterCallback)
+    some = _test_rows(settings) if stage.sample_steps and rows_read is not None else []
+    trainer.add_callback(
+        run.Progress(
+            folder / f"{NAME}.log.jsonl",
+            max_minutes=stage.max_minutes,
+            sample=lambda: complete(trainer.model, kind, processor, some, settings, pause_id),
+            sample_steps=stage.sample_steps if some else 0,
+            state=lambda path: inserter.likelihood.save(_likelihood_file(path)) if inserter else None,
+        )
+    )
+    with run.memory_advice(NAME, stage):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if tower is not None:
+        tower.save()
+        tower.remove()
+    save(trainer, kind, processor, out)
+    known = features.hits + features.misses
+    print(f"{out}: mel features made for {features.misses} of {known} clips heard", file=sys.stderr)
+    return out
+
+
+def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows.Row] | None]:
+    """The data set for the trainer, which knows numbers of rows, and the rows; None where they stream."""
+    if not settings.data.streaming:
+        found = run.rows_with_traces(
+            rows.read(settings.data, settings.data.train_split), str(settings.data.path)
+        )
+        return Dataset.from_dict({"index": list(range(len(found)))}), found
+    if settings.stage1.max_steps <= 0:
+        raise ConfigError("a stream has no end", mend="--set stage1.max_steps=N")
+
+    def generate() -> Iterator[dict[str, Any]]:
+        epoch = 0
+        while True:
+            stream = rows.stream(
+                settings.data, settings.data.train_split, seed=settings.run.seed, epoch=epoch
+            )
+            yield from ({"row": row} for row in stream if row.trace)
+            epoch += 1
+
+    return IterableDataset.from_generator(generate), None
+
+
+def prepare(model: Any, kind: Family, settings: config.Config) -> Any:
+    """Freezes what does not learn, and makes a frozen tower remember its output where that is wanted.
+
+    Returns:
+        The tower's cache, or None.
+    """
+    if not settings.model.freeze_tower:
+        if settings.model.cache_tower:
+            raise ConfigError("model.cache_tower needs a frozen tower", mend="--set model.freeze_tower=true")
+        return None
+    tower = kind.tower(model)
+    tower.requires_grad_(False)
+    if not settings.model.cache_tower:
+        return None
+    from recipes.mini.tower import TowerCache, fingerprint
+
+    return TowerCache(tower, settings.run.out / "cache" / fingerprint(tower))
+
+
+def lora(model: Any, kind: Family, settings: config.Config, pause_id: int) -> Any:
+    """The adapter's configuration: linear layers of the language model, and the row of PAUSE.
+
+    Returns:
+        A ``LoraConfig``, or None where everything learns.
+    """
+    wanted = settings.model.lora
+    if wanted is None:
+        return None
+    from peft import LoraConfig
+
+    decoder = kind.language_model(model)
+    prefix = next(name for name, module in model.named_modules() if module is decoder)
+    return LoraConfig(
+        r=wanted.r,
+        lora_alpha=wanted.alpha,
+        lora_dropout=wanted.dropout,
+        target_modules=rf"{re.escape(prefix)}\..*\.({'|'.join(map(re.escape, wanted.targets))})",
+        trainable_token_indices={"embed_tokens": [pause_id]},
+        task_type="CAUSAL_LM",
+    )
+
+
+def save(trainer: Any, kind: Family, processor: Any, out: Path) -> None:
+    """Writes model and processor; adapters are merged, so that the next stage finds a plain model."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+        if trainer.args.should_save:
+            model.save_pretrained(out)
+    else:
+        trainer.save_model(str(out))  # gathers what FSDP and ZeRO have scattered
+    if trainer.args.should_save:
+        processor.save_pretrained(out)
+
+
+def complete(
+    model: Any, kind: Family, processor: Any, some: list[rows.Row], settings: config.Config, pause_id: int
+) -> list[dict[str, str]]:
+    """Greedy answers without pauses, for a look at how training goes."""
+    rate = kind.rate(processor)
+    texts = [kind.text(processor, prompts.prompt(row)) for row in some]
+    clips = [audio.samples(row, rate, settings.data.max_seconds) for row in some]
+    core = kind.core(model)
+    training = core.training
+    core.eval()
+    try:
+        with torch.no_grad():
+            batch = kind.process(processor, texts, clips).to(core.device)
+            out = core.generate(
+                **batch,
+                max_new_tokens=settings.evaluate.max_new_tokens,
+                do_sample=False,
+                suppress_tokens=[pause_id],
+                eos_token_id=kind.end_ids(model, processor),
+                pad_token_id=processor.tokenizer.pad_token_id,
+            )
+    finally:
+        core.train(training)
+    said = processor.tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+    return [
+        {"id": row.id, "question": row.question, "answer": row.answer, "completion": text.strip()}
+        for row, text in zip(some, said, strict=True)
+    ]
+
+
+def _test_rows(settings: config.Config) -> list[rows.Row]:
+    try:
+        return rows.read(settings.data, settings.data.test_split)[:2]
+    except ConfigError:  # a data set without such a split still trains
+        return rows.read(settings.data, settings.data.train_split)[:2]
+
+
+def _likelihood_file(checkpoint: Path) -> Path:
+    import os
+
+    return checkpoint / f"likelihood-{os.environ.get('RANK', '0')}.npz"
+
+
+def main(settings: config.Config, flags: argparse.Namespace) -> None:
+    """Estimates or trains."""
+    if flags.estimate:
+        from recipes.estimate import report
+
+        print(report(settings, NAME))
+    else:
+        train(settings, resume=flags.resume)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run.command(main, __doc__))

@@ -1,0 +1,193 @@
+"""Stage II: GRPO (Shao et al. 2024) with PAUSE, on what stage I left.
+
+    python -m recipes.stage2 --config laptop --set data.path=shards
+
+leaves ``runs/SIZE/stage2``: model and processor. The prompt holds the clip and the question, never the
+transcript or a label; what the policy claims to have heard is compared with the shard's records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from trl import GRPOConfig
+
+from paqa_builder.errors import ConfigError
+from recipes import audio, config, rewards, rows, run, stage1, vllm_rollout
+from recipes.families import Family, family
+from recipes.grpo import AudioGRPOTrainer
+from recipes.grpo_data import dataset
+from recipes.pause import PauseConfig, add_pause_token
+
+NAME = "stage2"
+_SAMPLES = 2
+
+
+def train(settings: config.Config, *, resume: bool = False) -> Path:
+    """Runs stage II.
+
+    Args:
+        resume: Go on from the last checkpoint; from the beginning where there is none.
+
+    Returns:
+        The folder of the trained model.
+
+    Raises:
+        PaqaError: Data, model or machine are not as they must be; says what to change.
+    """
+    stage = settings.stage2
+    chosen = rewards.select(settings.rewards, stage.max_completion)
+    _check_groups(settings)
+    if stage.rollout == "vllm":
+        vllm_rollout.check(pauses(settings) if stage.pause else None)
+    folder = run.start(settings, NAME)
+    work, out = folder / f"{NAME}.work", folder / NAME
+    kind = family(settings.model.family)
+    data = _data(settings, kind)
+    model, processor, pause_id = load(settings, kind, work)
+    audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
+    tower = stage1.prepare(model, kind, settings)
+    checkpoint = run.last_checkpoint(work) if resume else None
+    engine: dict[str, Any] = {}
+    if stage.rollout == "vllm":
+        engine = {"use_vllm": True, "vllm_mode": "colocate"}
+    trainer = AudioGRPOTrainer(
+        model,
+        kind,
+        chosen,
+        settings.rewards,
+        GRPOConfig(
+            **run.arguments(settings, stage, work),
+            num_generations=stage.generations,
+            max_completion_length=stage.max_completion,
+            temperature=stage.temperature,
+            top_p=stage.top_p,
+            beta=stage.beta,
+            num_iterations=stage.iterations,
+            loss_type=stage.loss,
+            **engine,
+        ),
+        processing_class=processor,
+        pause=pauses(settings) if stage.pause else None,
+        max_seconds=settings.data.max_seconds,
+        train_dataset=data,
+        peft_config=stage1.lora(model, kind, settings, pause_id),
+        **_roller(settings, kind),
+    )
+    trainer.add_callback(
+        run.Progress(
+            folder / f"{NAME}.log.jsonl",
+            max_minutes=stage.max_minutes,
+            sample=partial(_samples, trainer),
+            sample_steps=stage.sample_steps,
+        )
+    )
+    with run.memory_advice(NAME, stage):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if tower is not None:
+        tower.save()
+        tower.remove()
+    stage1.save(trainer, kind, processor, out)
+    return out
+
+
+def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, int]:
+    """The model to start from, its processor, and the id of the pause token.
+
+    That is stage I's of the same run, or ``stage2.start``. One that never saw the pause token gets it,
+    and is saved with it, because TRL reads the reference model from disk.
+
+    Raises:
+        ConfigError: Stage I was not run.
+    """
+    stage = settings.stage2
+    start = stage.start or str(settings.run.folder / stage1.NAME)
+    if stage.start is None and not Path(start).is_dir():
+        raise ConfigError(
+            f"{start}: stage II starts from stage I, which was not run",
+            mend="python -m recipes.stage1 with the same configuration, or --set stage2.start=MODEL",
+        )
+    model, processor = kind.load(settings.model.model_copy(update={"path": start}))
+    known = settings.pause.token in processor.tokenizer.get_vocab()
+    pause_id = add_pause_token(model, processor, settings.pause.token)
+    if not known and stage.beta:
+        for part in (model, processor):
+            part.save_pretrained(work / "start")
+        model, processor = kind.load(settings.model.model_copy(update={"path": str(work / "start")}))
+    return model, processor, pause_id
+
+
+def pauses(settings: config.Config) -> PauseConfig:
+    """The configuration's section as the rollout takes it."""
+    names = {one.name for one in fields(PauseConfig)}
+    return PauseConfig(**{key: value for key, value in settings.pause.model_dump().items() if key in names})
+
+
+def _data(settings: config.Config, kind: Family) -> Any:
+    data = settings.data
+    if not data.streaming:
+        return dataset(rows.read(data, data.train_split), kind)
+    if settings.stage2.max_steps <= 0:
+        raise ConfigError("a stream has no end", mend="--set stage2.max_steps=N")
+
+    def forever() -> Iterator[rows.Row]:
+        epoch = 0
+        while True:
+            yield from rows.stream(data, data.train_split, seed=settings.run.seed, epoch=epoch)
+            epoch += 1
+
+    return dataset(forever, kind)
+
+
+def _check_groups(settings: config.Config) -> None:
+    stage = settings.stage2
+    at_once = stage.batch * stage.accumulate
+    if at_once % stage.generations:
+        raise ConfigError(
+            f"stage2: batch x accumulate is {at_once}, no multiple of generations, {stage.generations}",
+            mend=f"--set stage2.batch={-(-stage.batch // stage.generations) * stage.generations}",
+        )
+
+
+def _roller(settings: config.Config, kind: Family) -> dict[str, Any]:
+    if settings.stage2.rollout != "vllm":
+        return {"block": settings.stage2.rollout == "block"}
+    return {"roll": vllm_rollout.Roller(kind, settings.data.max_seconds)}
+
+
+def _samples(trainer: AudioGRPOTrainer) -> list[dict[str, Any]]:
+    """A few completions of the last batch, with their rewards."""
+    found = []
+    for one in trainer.samples[:: max(1, len(trainer.samples) // _SAMPLES)][:_SAMPLES]:
+        row: rows.Row = one["row"]
+        paid = {name: round(float(value), 3) for name, value in one.items() if name not in ("row", "text")}
+        found.append(
+            {
+                "id": row.id,
+                "question": row.question,
+                "answer": row.answer,
+                "completion": one["text"],
+                "rewards": paid,
+            }
+        )
+    return found
+
+
+def main(settings: config.Config, flags: argparse.Namespace) -> None:
+    """Estimates or trains."""
+    if flags.estimate:
+        from recipes.estimate import report
+
+        print(report(settings, NAME))
+    else:
+        print(train(settings, resume=flags.resume), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run.command(main, __doc__))

@@ -1,0 +1,252 @@
+"""Stage I on tiny models: it learns, it can be killed, and it leaves a model with PAUSE."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from recipe_data import shards  # noqa: F401
+
+from paqa_builder.errors import ConfigError, NotReadyError
+from recipes import config, prompts, rows, run, stage1
+from recipes.families import FAMILIES, family
+
+FAST = ["run.report_to=none", "data.trace=terse", "stage1.learning_rate=5e-3", "stage1.warmup_steps=2"]
+
+
+@pytest.fixture(scope="module")
+def models(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """A folder with a tiny model of every family."""
+    folder = tmp_path_factory.mktemp("models")
+    found = rows.read(config.Data(path=str(shards)), "train")
+    lines = [prompts.prompt(row) + prompts.target(row, "terse") for row in found]
+    for name in FAMILIES:
+        for part in family(name).tiny(lines=lines):
+            part.save_pretrained(folder / name)
+    return folder
+
+
+def changes(shards: Path, models: Path, out: Path, name: str = "qwen2_audio", *more: str) -> list[str]:  # noqa: F811
+    return [
+        *FAST, f"data.path={shards}", f"model.family={name}", f"model.path={models / name}", f"run.out={out}",
+        "run.size=tiny", *more,
+    ]  # fmt: skip
+
+
+def losses(out: Path) -> dict[int, float]:
+    entries = [json.loads(line) for line in (out / "tiny/stage1.log.jsonl").read_text().splitlines()]
+    return {entry["step"]: entry["loss"] for entry in entries if "loss" in entry}
+
+
+@pytest.mark.parametrize("name", list(FAMILIES))
+@pytest.mark.parametrize("lora", [False, True])
+def test_every_family_learns_with_its_tower_frozen_and_gains_the_row_of_pause(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+    name: str,
+    lora: bool,
+) -> None:
+    more = ["stage1.max_steps=8", "stage1.log_steps=2", "stage1.batch=4"]
+    settings = config.load(
+        None, changes(shards, models, tmp_path, name, *more, *(["model.lora.r=4"] if lora else []))
+    )
+    out = stage1.train(settings)
+    curve = losses(tmp_path)
+    assert list(curve) == [2, 4, 6, 8]
+    assert curve[8] < curve[2]
+    kind = family(name)
+    before, _ = kind.load(settings.model)
+    after, processor = kind.load(settings.model.model_copy(update={"path": str(out)}))
+    pause = processor.tokenizer.convert_tokens_to_ids("<PAUSE>")
+    table = after.get_input_embeddings().weight
+    assert processor.tokenizer.convert_ids_to_tokens(pause) == "<PAUSE>"
+    old = before.get_input_embeddings().weight
+    assert pause < len(table)
+    assert len(table) >= len(old)
+    assert not torch.allclose(table[pause], old.mean(0), atol=1e-6)  # it was trained, not only added
+    for one, two in zip(kind.tower(before).parameters(), kind.tower(after).parameters(), strict=True):
+        assert torch.equal(one, two)
+    changed = [
+        not torch.equal(one, two)
+        for one, two in zip(
+            kind.language_model(before).layers.parameters(),
+            kind.language_model(after).layers.parameters(),
+            strict=True,
+        )
+    ]
+    assert any(changed)
+    if lora:
+        assert torch.equal(table[: len(old) - 1], old[:-1])  # the words stay as they were
+
+
+def test_killed_and_resumed_it_goes_on_as_if_nothing_had_been(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+) -> None:
+    more = ["stage1.max_steps=40", "stage1.log_steps=1", "stage1.batch=4", "stage1.save_steps=5"]
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    stage1.train(config.load(None, changes(shards, models, straight, "qwen2_audio", *more)))
+    flags = changes(shards, models, broken, "qwen2_audio", *more)
+    command = [sys.executable, "-m", "recipes.stage1", "--config", os.devnull]
+    process = subprocess.Popen(
+        [*command, *(part for change in flags for part in ("--set", change))], stderr=subprocess.DEVNULL
+    )
+    work = broken / "tiny/stage1.work"
+    end = time.monotonic() + 120
+    while not (work / "checkpoint-10" / run.MARK).exists():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (broken / "tiny/stage1").exists()
+    half = work / "checkpoint-39"  # cut off while it was written
+    shutil.copytree(work / "checkpoint-10", half)
+    (half / run.MARK).unlink()
+    (half / "model.safetensors").write_bytes(b"")
+    stage1.train(config.load(None, flags), resume=True)
+    whole, mended = losses(straight), losses(broken)
+    assert list(mended) == list(whole) == list(range(1, 41))
+    assert mended == pytest.approx(whole, abs=1e-6)
+    states = [
+        family("qwen2_audio").load(config.Model(path=str(folder / "tiny/stage1")))[0].state_dict()
+        for folder in (straight, broken)
+    ]
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+    assert len(list(work.glob("checkpoint-*"))) == 2  # pruned
+    assert not half.exists()
+
+
+def test_adapters_resume_too(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
+    more = ["stage1.max_steps=8", "stage1.log_steps=1", "stage1.save_steps=4", "model.lora.r=4"]
+    flags = changes(shards, models, tmp_path, "qwen2_audio", *more)
+    out = stage1.train(config.load(None, flags))
+    whole, weights = losses(tmp_path), (out / "model.safetensors").read_bytes()
+    shutil.rmtree(tmp_path / "tiny/stage1.work/checkpoint-8")
+    stage1.train(config.load(None, flags), resume=True)
+    assert losses(tmp_path) == pytest.approx(whole, abs=1e-6)
+    assert (out / "model.safetensors").read_bytes() == weights
+
+
+def test_a_stream_trains_too(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
+    more = ["data.streaming=true", "stage1.batch=4", "stage1.log_steps=2"]
+    flags = changes(shards, models, tmp_path, "qwen2_audio", *more)
+    with pytest.raises(ConfigError, match="max_steps"):
+        stage1.train(config.load(None, flags))
+    stage1.train(config.load(None, [*flags, "stage1.max_steps=6"]))  # more than the twelve rows have
+    curve = losses(tmp_path)
+    assert list(curve) == [2, 4, 6]
+    assert curve[6] < curve[2]
+
+
+def test_the_run_says_what_it_was(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
+    more = ["stage1.max_steps=2", "stage1.sample_steps=2", "evaluate.max_new_tokens=8", "stage1.log_steps=1"]
+    settings = config.load(
+        None, changes(shards, models, tmp_path, "qwen2_audio", *more, "run.report_to=tensorboard")
+    )
+    stage1.train(settings)
+    folder = tmp_path / "tiny"
+    about = json.loads((folder / "stage1.run.json").read_text())
+    assert config.Config(**about["config"]) == settings == config.load(folder / "config.yaml")
+    assert about["versions"]["trl"]
+    assert about["git"] is None or about["git"]["commit"]
+    samples = [json.loads(line) for line in (folder / "stage1.log.samples.jsonl").read_text().splitlines()]
+    assert len(samples) == 2
+    test_ids = {row.id for row in rows.read(settings.data, "test")}
+    assert all(one["step"] == 2 and one["id"] in test_ids for one in samples)
+    assert list(folder.glob("tensorboard/stage1/events*"))
+
+
+def test_time_that_is_up_ends_training_with_a_model(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+) -> None:
+    more = ["stage1.max_steps=100000", "stage1.max_minutes=0.01", "stage1.log_steps=1"]
+    out = stage1.train(config.load(None, changes(shards, models, tmp_path, "qwen2_audio", *more)))
+    assert (out / "model.safetensors").is_file()
+    assert 0 < max(losses(tmp_path)) < 200
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_model_reads_the_pauses_that_were_asked_for(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    enabled: bool,
+) -> None:
+    read: list[torch.Tensor] = []
+
+    class Spy(stage1.Trainer):
+        def compute_loss(self, model, inputs, *args, **options):  # type: ignore[no-untyped-def]
+            def note(module, positional, named):  # type: ignore[no-untyped-def]
+                read.append(named["input_ids"])
+
+            handle = model.register_forward_pre_hook(note, with_kwargs=True)
+            loss = super().compute_loss(model, inputs, *args, **options)
+            handle.remove()
+            return loss
+
+    monkeypatch.setattr(stage1, "Trainer", Spy)
+    more = [
+        "stage1.max_steps=3",
+        f"stage1.pauses.enabled={enabled}",
+        "stage1.pauses.bursts=[2, 2]",
+        "pause.n=3",
+    ]
+    settings = config.load(None, changes(shards, models, tmp_path, "qwen2_audio", *more))
+    out = stage1.train(settings)
+    pause = family("qwen2_audio").load_processor(str(out)).tokenizer.convert_tokens_to_ids("<PAUSE>")
+    assert [((ids == pause).sum(1) == (6 if enabled else 0)).all() for ids in read] == [True] * 3
+
+
+def test_what_cannot_be_trained_is_said(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
+    flags = changes(shards, models, tmp_path)
+    if not torch.cuda.is_available():
+        with pytest.raises(NotReadyError, match="GPU"):
+            stage1.train(config.load(None, [*flags, "model.device=cuda"]))
+    if find_spec("trackio") is None:
+        with pytest.raises(NotReadyError, match="pip install trackio"):
+            stage1.train(config.load(None, [*flags, "run.report_to=trackio"]))
+    with pytest.raises(ConfigError, match="freeze_tower"):
+        stage1.train(
+            config.load(
+                None, [*flags, "model.freeze_tower=false", "model.cache_tower=true", "stage1.max_steps=1"]
+            )
+        )
+    file = tmp_path / "avqa.json"
+    item = {"video_name": "v", "question_text": "?", "multi_choice": ["a", "b"], "answer": 0}
+    file.write_text(json.dumps([{"id": n, **item, "video_name": f"v{n}"} for n in range(20)]))
+    with pytest.raises(ConfigError, match="no question has a trace"):
+        stage1.train(config.load(None, [*flags, f"data.path={file}"]))
+
+
+def test_memory_that_runs_out_becomes_advice() -> None:
+    settings = config.Stage1(batch=8, accumulate=2)
+    advice = r"stage1\.batch=4 --set stage1\.accumulate=4"
+    with pytest.raises(NotReadyError, match=advice), run.memory_advice("stage1", settings):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    single = run.memory_advice("stage1", config.Stage1(batch=1))
+    with pytest.raises(NotReadyError, match="gradient_checkpointing"), single:
+        raise MemoryError
+
+
+def test_the_command_line_reports_and_exits_as_the_package_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "recipes.stage1", "--config", os.devnull, "--set", f"run.out={tmp_path}"]
+    found = subprocess.run([*command, "--set", f"data.path={tmp_path}"], capture_output=True, text=True)
+    assert found.returncode == 2
+    assert "no shards" in found.stderr
+    assert "paqa build" in found.stderr
+    assert "Traceback" not in found.stderr
