@@ -184,6 +184,11 @@ def _in(name: str, group: Set[str]) -> bool:
     return name in group or bool(ancestors(name) & group)
 
 
+def look_alikes() -> dict[str, tuple[frozenset[str], ...]]:
+    """The groups of ``data/confusable.yaml``, by what their sounds have in common."""
+    return dict(_groups())
+
+
 @cache
 def _groups() -> dict[str, tuple[frozenset[str], ...]]:
     import yaml

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from paqa_builder.audio import Audio, resample
-from paqa_builder.backends import Backend, Heard, Separator, Span, Speech
+from paqa_builder.backends import Backend, Heard, Measured, Separator, Span, Speech
 from paqa_builder.backends.fake import SOUNDS, VOICES
 
 FADE = 0.01
@@ -136,7 +136,14 @@ def _check_result(backend: Backend, result: Any, heard: Audio) -> None:
     if isinstance(backend, Separator):
         _check_stems(result, heard)
         return
+    if isinstance(result, Measured):
+        _check_measured(result, heard)
+        return
     if isinstance(result, Speech):
+        for dropped in result.dropped:
+            place = f"dropped {dropped.text!r} at {dropped.start}..{dropped.end}"
+            assert 0 <= dropped.start < dropped.end <= heard.duration + 1e-6, f"outside the clip: {place}"
+            assert dropped.reason, f"no reason: {place}"
         assert 0 <= result.language_confidence <= 1, f"language confidence {result.language_confidence}"
         assert bool(result.words) or result.language is None, "a language, but no words"
         rows = [(word.start, word.end, word.confidence, word.text) for word in result.words]
@@ -164,8 +171,22 @@ def _check_stems(result: tuple[Audio, Audio], heard: Audio) -> None:
         assert np.isfinite(stem.samples).all(), "a stem holds NaN or infinite samples"
 
 
+def _check_measured(result: Measured, heard: Audio) -> None:
+    assert result.step > 0, f"frames of {result.step} s"
+    length = result.step * len(result.pitch)
+    assert length <= heard.duration + result.step, f"{length} s of pitch in a clip of {heard.duration} s"
+    for value in (result.loudness, result.quality, *result.pitch):
+        assert value is None or (type(value) is float and np.isfinite(value)), f"no finite float: {value!r}"
+    assert min(result.pitch, default=0.0) >= 0, "a pitch below 0 Hz"
+    assert result.quality is None or 1 <= result.quality <= 5, f"quality {result.quality} outside 1 to 5"
+
+
 def _check_silence(result: Any) -> None:
-    if isinstance(result, Speech):
+    if isinstance(result, Measured):
+        assert result.loudness is None, f"silence has a loudness: {result.loudness}"
+        assert result.quality is None, f"silence has a quality: {result.quality}"
+        assert not any(result.pitch), "a pitch in silence"
+    elif isinstance(result, Speech):
         assert not result.words, f"words in silence: {result.words}"
     elif isinstance(result, tuple):
         assert all(stem.silent for stem in result), "stems of silence are not silent"

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from paqa_builder import audio
-from paqa_builder.qa.question import Question, cite
+from paqa_builder.qa.question import Difficulty, Question, cite
 from paqa_builder.records import (
     Clip,
     Failure,
@@ -81,6 +81,7 @@ def questions_of(scene: Scene, count: int = 3) -> list[Question]:
             template=f"t{n}",
             evidence=(cite(scene.tags[0]), cite(scene.turns[0])),
             provenance=("diarize:fake@1", "tag:fake@1"),
+            difficulty=Difficulty("easy", 0.25, None, None, 1, 2, 0.0),
         )
         for n in range(count)
     ]

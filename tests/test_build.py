@@ -20,6 +20,7 @@ from conftest import CONVERSATIONS, folder_bytes, write_audio
 from paqa_builder import build as building
 from paqa_builder import plan as planning
 from paqa_builder.build import BuildReport
+from paqa_builder.cli.build import stage_line
 from paqa_builder.config import Config, load
 from paqa_builder.errors import ConfigError, NotReadyError, SourceError
 from paqa_builder.testing import tone_scene
@@ -80,12 +81,16 @@ def test_jobs_parts_and_executor_do_not_change_a_byte(fake_config: MakeConfig, t
 @pytest.mark.parametrize(
     ("change", "redone"),
     [
-        ({"tag": {"backend": "fake", "options": {"threshold": 0.02}}}, {"tag"}),
+        ({"tag": {"backend": "fake", "options": {"threshold": 0.02}}}, {"tag", "measure"}),
         (
             {"separate": {"backend": "fake", "options": {"threshold": 0.02}}},
-            {"separate", "diarize", "tag", "transcribe"},
+            {"separate", "diarize", "tag", "transcribe", "measure"},
         ),
-        ({"diarize": {"backend": "fake", "listen": {"speech_share": 0.9}}}, {"diarize", "transcribe"}),
+        ({"measure": {"backend": "fake", "listen": {"min_tag": 0.5}}}, {"measure"}),
+        (
+            {"diarize": {"backend": "fake", "listen": {"speech_share": 0.9}}},
+            {"diarize", "transcribe", "measure"},
+        ),
     ],
 )
 def test_a_changed_option_redoes_its_stage_and_what_depends_on_it(
@@ -96,7 +101,7 @@ def test_a_changed_option_redoes_its_stage_and_what_depends_on_it(
         "stages": {**{s: {"backend": "fake"} for s in ("separate", "diarize", "tag", "transcribe")}, **change}
     }
     report = building.build(fake_config(**stages))
-    assert {name for name, clips in worked(report).items() if clips} - {"questions"} == redone
+    assert {name for name, clips in worked(report).items() if clips} - {"questions", "gate"} == redone
 
 
 def test_a_corpus_that_grew_costs_only_what_is_new(fake_config: MakeConfig, corpus: Path) -> None:
@@ -123,7 +128,7 @@ def test_a_smaller_limit_reuses_everything(fake_config: MakeConfig) -> None:
 def test_another_seed_changes_questions_and_no_scene(fake_config: MakeConfig, tmp_path: Path) -> None:
     one = building.build(fake_config()).config
     report = building.build(fake_config(seed=1))
-    assert not any(clips for name, clips in worked(report).items() if name != "questions")
+    assert not any(clips for name, clips in worked(report).items() if name not in ("questions", "gate"))
     assert {q["id"] for q in questions(one)} & {q["id"] for q in questions(report.config)}
 
 
@@ -199,12 +204,91 @@ def test_failed_clips_are_tried_again_on_request(fake_config: MakeConfig, tmp_pa
     assert worked(report)["separate"] == 0
 
 
+ANNOTATED = """
+from paqa_builder.records import Truth, Turn
+from paqa_builder.sources.folder import Folder
+
+class Annotated(Folder):
+    def clips(self):
+        from dataclasses import replace
+        for clip in super().clips():
+            end = float(open({file!r}).read()) if clip.id == "dialogue" else 3.0
+            yield replace(clip, truth=Truth(turns=(Turn(0.5, end, "Ann", 1.0, self.origin),)))
+"""
+
+
+def test_a_changed_annotation_remakes_what_was_measured_and_no_more(
+    fake_config: MakeConfig, tmp_path: Path
+) -> None:
+    """Measures are of the corpus's own turns, where it has them; everything else is of the audio."""
+    plugin, annotation = tmp_path / "annotated.py", tmp_path / "end.txt"
+    plugin.write_text(ANNOTATED.format(file=str(annotation)))
+    config = fake_config(plugins=[plugin], source="annotated", limit=4, part_size=4)
+    measured = []
+    for end in (3.0, 2.0, 3.0):
+        annotation.write_text(str(end))
+        report = building.build(config)
+        heard = {stage.name: stage.audio_seconds for stage in report.stages}
+        (voice,) = scenes(config)["dialogue"]["measures"]["voices"]
+        measured.append((voice["speaker"], round(voice["seconds"], 1), heard["measure"], heard["separate"]))
+    assert measured == [("Ann", 2.5, 40.0, 40.0), ("Ann", 1.5, 10.0, 0.0), ("Ann", 2.5, 0.0, 0.0)]
+
+
+def test_measuring_needs_no_other_stage(fake_config: MakeConfig) -> None:
+    off = {s: {"backend": "none"} for s in ("separate", "diarize", "tag", "transcribe")}
+    config = fake_config(stages={**off, "measure": {"backend": "fake"}})
+    assert not building.build(config).failures
+    row = scenes(config)["dialogue"]
+    assert row["measures"]["loudness"] < 0
+    assert (row["measures"]["snr"], row["measures"]["voices"]) == (None, [])
+    assert scenes(config)["silence"]["measures"]["loudness"] is None
+
+
+HALVING = """
+from paqa_builder.backends.fake import FakeTagger
+from paqa_builder.device import Batches
+
+class HalvingTagger(FakeTagger):
+    '''Its memory holds two windows, whatever it is told.'''
+    def load(self):
+        self.batches = Batches("tagger", 10.0, 80.0, "cuda:0")
+        self.batches._device = "cpu"
+    def run(self, heard):
+        def model(windows):
+            if len(windows) > 2:
+                raise RuntimeError("CUDA out of memory")
+            return windows
+        self.batches.run(model, [0] * 8)
+        return super().run(heard)
+"""
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_what_did_not_fit_into_memory_is_in_the_report(
+    fake_config: MakeConfig, tmp_path: Path, executor: str
+) -> None:
+    plugin = tmp_path / f"halving_{executor}.py"
+    plugin.write_text(HALVING.replace("Halving", f"Halving{executor.title()}"))
+    tagger = f"halving_{executor}_tagger"
+    config = fake_config(
+        plugins=[plugin], stages={"tag": {"backend": tagger}}, executor=executor, jobs=1, part_size=99
+    )
+    report = building.build(config)
+    (tag,) = (stage for stage in report.stages if stage.name == "tag")
+    assert [(h.before, h.after) for h in tag.halvings] == [(80.0, 40.0), (40.0, 20.0)]
+    assert "out of memory 2 times: down to 20 s" in stage_line(tag)
+    figures = json.loads((config.work_folder / building.REPORT).read_text())
+    (kept,) = (stage["halvings"] for stage in figures["stages"] if stage["name"] == "tag")
+    assert kept[1] == {"what": "tagger", "before": 40.0, "after": 20.0}
+    assert not [stage for stage in report.stages if stage.name != "tag" and stage.halvings]
+
+
 def test_planning_touches_nothing(fake_config: MakeConfig) -> None:
     config = fake_config()
     made = planning.make(config, save=False)
     assert not config.work_folder.exists()
     assert not config.out.exists()
-    assert [len(made.missing(stage)) for stage in made.stages] == [3] * 5
+    assert [len(made.missing(stage)) for stage in made.stages] == [3] * 6
 
 
 def test_a_stage_can_be_left_out(fake_config: MakeConfig) -> None:
@@ -267,7 +351,9 @@ def command(config: Config, **popen: object) -> subprocess.Popen:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("stage", ["read", "separate", "diarize", "tag", "transcribe", "questions"])
+@pytest.mark.parametrize(
+    "stage", ["read", "separate", "diarize", "tag", "transcribe", "measure", "questions"]
+)
 def test_kill_nine_in_any_stage_and_again_gives_the_same_bytes(
     fake_config: MakeConfig, tmp_path: Path, stage: str
 ) -> None:

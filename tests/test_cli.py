@@ -137,6 +137,11 @@ def test_inspect_shows_a_timeline(paqa: Callable[..., Result], built: Path) -> N
     row = json.loads(paqa("inspect", "dialogue", "--shards", built, "--json").stdout)
     assert row["clip_id"] == "dialogue"
     assert "none heard" in paqa("inspect", "silence", "--shards", built).stdout
+    assert "200 Hz" in shown
+    assert "600 Hz" in shown
+    assert "LUFS" in shown
+    assert "dBFS" in shown
+    assert "nothing" in paqa("inspect", "silence", "--shards", built).stdout
 
 
 def test_explain_shows_the_proof(paqa: Callable[..., Result], built: Path) -> None:
@@ -172,6 +177,8 @@ def test_try_runs_one_backend(paqa: Callable[..., Result], corpus: Path, tmp_pat
     assert (
         json.loads(paqa("try", "fake", file, "--stage", "tag", "-O", "threshold=0.9", "--json").stdout) == []
     )
+    measured = json.loads(paqa("try", "fake", file, "--stage", "measure", "--json").stdout)
+    assert [row["what"] for row in measured] == ["loudness", "pitch", "voiced"]
     assert paqa("try", "fake", file).exit_code == 2  # of which stage?
     assert paqa("try", "fake", file, "--stage", "separate", "--stems", tmp_path).exit_code == 0
     assert (tmp_path / "dialogue.speech.flac").is_file()

@@ -12,11 +12,13 @@ from typing import Any
 from paqa_builder import reader, store
 from paqa_builder.bench.reference import Reference
 from paqa_builder.errors import ConfigError
-from paqa_builder.qa.question import Evidence, Question
+from paqa_builder.qa.question import Difficulty, Evidence, Question, Rewritten, Slip
 from paqa_builder.records import (
+    Abstention,
     AudioInfo,
     Clip,
     Failure,
+    Measures,
     Origin,
     Scene,
     Stem,
@@ -25,6 +27,7 @@ from paqa_builder.records import (
     Turn,
     Utterance,
     Word,
+    from_json,
 )
 
 LOCK = "paqa.lock.json"
@@ -124,7 +127,9 @@ def question_of_row(row: Mapping[str, Any]) -> Question:
     return Question(
         row["id"], row["question"], tuple(row["choices"]), row["answer"], row["answer_index"], row["skill"],
         row["level"], row["trace"], tuple(Evidence(**item) for item in row["evidence"]), row["clip_id"],
-        row["template"], tuple(map(_provenance, row["provenance"])),
+        row["template"], tuple(map(_provenance, row["provenance"])), Difficulty(**row["difficulty"]),
+        Slip(**row["reflection"]) if row["reflection"] else None,
+        Rewritten(**row["rewritten"]) if row.get("rewritten") else None,
     )  # fmt: skip
 
 
@@ -157,15 +162,29 @@ def scene_of_row(row: Mapping[str, Any]) -> Scene:
         audio = AudioInfo(row["duration"], row["sample_rate"], row["channels"], row["sha256"])
     failures = tuple(Failure(**item) for item in row.get("failures") or ())
     stems = layer("stems", Stem)
+    measured = row.get("measures")
     return Scene(
-        clip, audio, stems, layer("turns", Turn), layer("tags", Tag), layer("utterances", Utterance), failures
+        clip,
+        audio,
+        stems,
+        layer("turns", Turn),
+        layer("tags", Tag),
+        layer("utterances", Utterance),
+        measures=from_json(Measures, {**measured, "origin": _origin(measured)}) if measured else None,
+        abstentions=layer("abstentions", Abstention) or (),
+        failures=failures,
     )
+
+
+def _origin(row: Mapping[str, Any]) -> dict[str, str]:
+    stage, _, made = row["origin"].partition(":")
+    backend, _, revision = made.partition("@")
+    return {"stage": stage, "backend": backend, "revision": revision}
 
 
 def _record(cls: type, item: Mapping[str, Any]) -> Any:
     values = dict(item)
-    stage, _, made = values["origin"].partition(":")
-    values["origin"] = Origin(stage, *made.partition("@")[::2])
+    values["origin"] = Origin(**_origin(values))
     if cls is Utterance:
         values["words"] = tuple(Word(**word) for word in values["words"] or ())
     if cls is Stem:  # the shards do not say where it lies

@@ -24,7 +24,7 @@ from paqa_builder.bench.truth_reading import (
     read,
     speakers_in,
 )
-from paqa_builder.qa import wording
+from paqa_builder.qa import nothing, wording
 from paqa_builder.qa.facts import Fact, Form, Kind, kind
 from paqa_builder.qa.facts.bases import Subject
 from paqa_builder.qa.question import Question
@@ -130,7 +130,7 @@ def _false_premise(question: Question, of: Kind, reading: TruthReading) -> str:
     """What the question takes for granted and truth denies; empty if nothing."""
     asks_absence = of.name == "sound_absent"
     named = list(mentioned(question.question)) if reading.knows("tags") else []
-    if of.form is Form.SOUND and not asks_absence:
+    if of.form is Form.SOUND and not asks_absence and question.answer != nothing.NOTHING:
         named.append(wording.label_of_choice(question.answer))
     for label in named:
         if reading.sounds.absent(label):
@@ -161,7 +161,8 @@ def _answered(question: Question, of: Kind, template: Template, reading: TruthRe
 
 
 def _verdict(question: Question, of: Kind, reading: TruthReading, fact: Fact) -> tuple[Verdict, str]:
-    holds = {choice: of.judge(reading, fact.about, choice).true for choice in question.choices}
+    verdicts = nothing.judge_all(reading, of, fact, question.choices)
+    holds = {choice: v.true for choice, v in zip(question.choices, verdicts, strict=True)}
     others = [choice for choice in question.choices if choice != question.answer and holds[choice]]
     if holds[question.answer] is False:
         return WRONG, f"{question.answer!r} is false" + (f", {others[0]!r} is true" if others else "")
@@ -200,4 +201,4 @@ def _quotes(question: Question, of: Kind, reading: TruthReading) -> dict[str, li
     """The quotes that must be true for the question to be: those in it, and the answer if it is one."""
     texts = [quote for quote in reading.quotes if wording.quote(quote) in question.question]
     texts += [question.answer] if of.form is Form.QUOTE else []
-    return {text: reading.found[text] for text in texts}
+    return {text: reading.located[text] for text in texts}

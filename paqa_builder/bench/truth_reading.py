@@ -63,7 +63,7 @@ class TruthReading(Reading):
     """Ground truth as facts see it, with phrases cut where a question's quotes are."""
 
     quotes: tuple[str, ...] = ()
-    found: dict[str, list[Found]] = field(default_factory=dict)
+    located: dict[str, list[Found]] = field(default_factory=dict)
 
     @cached_property
     def maybe_speech(self) -> Speech | None:
@@ -76,7 +76,7 @@ class TruthReading(Reading):
         phrases = [
             _phrase(quote, found, numbers.get(found.utterance.speaker or ""))
             for quote in self.quotes
-            for found in self.found[quote]
+            for found in self.located[quote]
             if found.share <= MISHEARD
         ]
         phrases.sort(key=lambda phrase: (phrase.start, phrase.end))

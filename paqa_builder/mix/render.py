@@ -8,7 +8,7 @@ silence and no pause is stiller than another.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -77,13 +77,22 @@ def render(plan: Plan, roots: Mapping[str, Path]) -> Rendered:
     for sound in plan.sounds:
         layers[sound.id] = _sound(sound, plan, roots, reference, count)
     layers[ROOM_TONE] = room_tone(plan.noise, count) * _amplitude(plan.floor)
-    peak = float(np.abs(_sum(layers.values(), count)).max())
-    gain = min(1.0, CEILING / peak)
+    gain = gain_for(layers.values(), count)
     stems = {name: np.round(layer * gain * FULL).astype(np.int16) for name, layer in layers.items()}
     mixture = np.sum([stem.astype(np.int32) for stem in stems.values()], axis=0)
     # The ceiling leaves 3,500 steps of room; rounding takes half a step a stem.
     assert np.abs(mixture).max() <= FULL
     return Rendered(rate, mixture.astype(np.int16), stems, round(gain, 5), _measured(plan, stems, gain))
+
+
+def gain_for(layers: Collection[np.ndarray], count: int) -> float:
+    """What a scene is made quieter by: its sum keeps below :data:`CEILING`, every layer within 16 bits.
+
+    A layer may be louder than the sum, where another one happens to cancel its peak.
+    """
+    peak = float(np.abs(_sum(layers, count)).max())
+    loudest = max(float(np.abs(layer).max()) for layer in layers)
+    return min(1.0, CEILING / peak, 1.0 / loudest)
 
 
 def spoken_spans(plan: Plan) -> list[tuple[float, float]]:

@@ -335,3 +335,14 @@ def test_the_source_reads_older_scenes_of_the_same_layout(testdata: Path) -> Non
         )
         assert heard == [(t.start, t.end, t.speaker) for t in clip.truth.turns or ()]
         assert len(clip.truth.tags or ()) == sum(len(e["active_segments"]) for e in row["events"])
+
+
+def test_layer_that_another_cancels_stays_within_16_bits() -> None:
+    loud, against = np.zeros(8), np.zeros(8)
+    loud[3], against[3] = 2.0, -0.9
+    gain = render.gain_for([loud, against], 8)
+    assert np.abs(loud * gain).max() <= 1.0
+    assert gain == pytest.approx(0.5)
+    # Where no layer is louder than the whole, the whole decides.
+    assert render.gain_for([loud, -0.1 * against], 8) == pytest.approx(render.CEILING / 2.09)
+    assert render.gain_for([0.1 * loud], 8) == 1.0
