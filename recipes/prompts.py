@@ -46,9 +46,9 @@ def target(row: Row, style: Literal["full", "terse"] = "full") -> str:
 def terse(row: Row) -> str:
     """The trace in a word or two an element.
 
-    ENV names the sounds in the order in which they begin, SPEAKER counts the voices, ASR holds the
-    words without who and when, DESCRIPTION tells what sets in after what (:func:`timeline`), REASONING
-    holds the choices against ENV, one by one. A trace that is not in the grammar is left as it is.
+    PLANNING says what is asked for, by its template's name, ENV names the sounds in the order in which
+    they begin, SPEAKER counts the voices, ASR holds the words without who and when, DESCRIPTION tells
+    what sets in after what (:func:`timeline`). A trace that is not in the grammar is left as it is.
     """
     try:
         full = grammar.parse(row.trace)
@@ -60,24 +60,15 @@ def terse(row: Row) -> str:
     speech = _NUMBERS[min(voices, len(_NUMBERS) - 1)]
     short = dataclasses.replace(
         full,
-        planning=row.skill or "listen",
+        planning=(row.template or row.skill or "listen").replace("_", " "),
         env=", ".join(sounds) or NOTHING,
         speaker=f"{speech}, together" if together else speech,
         asr=" / ".join(words) or NOTHING,
         description=", ".join(timeline(full.env, full.speaker)) or NOTHING,
-        reasoning=_checked(row, sounds, full.answer),
+        reasoning=full.answer,
         summary="so",
     )
     return re.sub(r"\n(?=<)", "", grammar.write(short))
-
-
-def _checked(row: Row, sounds: list[str], answer: str) -> str:
-    """Of each choice whether ENV has it, where choices are sounds; then the answer."""
-    heard = {sound.casefold() for sound in sounds}
-    if not any(choice.casefold() in heard for choice in row.choices):
-        return answer
-    found = [f"{choice}: {'yes' if choice.casefold() in heard else 'no'}" for choice in row.choices]
-    return "; ".join([*found, answer])
 
 
 def sounds_of(env: str) -> list[str]:

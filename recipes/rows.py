@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _WANTED = ("id", "clip_id", "question", "choices", "answer", "trace", "skill", "level")
 _CONTRIBUTION = "audio_contribution"
+_OPTIONAL = (_CONTRIBUTION, "template")
 _FOLDER = "data"
 _groups: Recent[Any] = Recent(512 << 20)
 
@@ -58,6 +59,7 @@ class Row:
         trace: What stage I learns from; empty where the data has none.
         contribution: ``strong`` or ``weak``: whether the question needs the audio; None if unknown.
         scene: The clip's row of ``scenes``, without word times; None where there is none.
+        template: The name of what asked; empty where the data does not say.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Row:
     level: str = ""
     contribution: str | None = None
     scene: dict[str, Any] | None = None
+    template: str = ""
 
 
 def read(data: Data, split: str) -> list[Row]:
@@ -176,7 +179,7 @@ def _of_shards(folder: Path, split: str) -> Iterator[Row]:
     for file in chosen:
         parquet = pq.ParquetFile(file)
         _check_columns(parquet.schema_arrow.names, str(file))
-        columns = [name for name in (*_WANTED, _CONTRIBUTION) if name in parquet.schema_arrow.names]
+        columns = [name for name in (*_WANTED, *_OPTIONAL) if name in parquet.schema_arrow.names]
         for group in range(parquet.num_row_groups):
             for place, fields in enumerate(parquet.read_row_group(group, columns=columns).to_pylist()):
                 yield _row(fields, AudioRef(str(file), group, place), scenes.get(fields["clip_id"]))
@@ -193,7 +196,8 @@ def _check_columns(there: list[str], where: str) -> None:
 
 def _row(fields: dict[str, Any], audio: bytes | AudioRef, scene: dict[str, Any] | None) -> Row:
     known = {name: fields[name] for name in _WANTED} | {"choices": tuple(fields["choices"])}
-    return Row(**known, audio=audio, contribution=fields.get(_CONTRIBUTION), scene=scene)
+    contribution, template = fields.get(_CONTRIBUTION), fields.get("template") or ""
+    return Row(**known, audio=audio, contribution=contribution, scene=scene, template=template)
 
 
 def _scene(row: dict[str, Any]) -> dict[str, Any]:

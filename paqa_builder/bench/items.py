@@ -200,5 +200,6 @@ def _why_not_asked(question: Question, of: Kind, reading: TruthReading) -> str:
 def _quotes(question: Question, of: Kind, reading: TruthReading) -> dict[str, list[Found]]:
     """The quotes that must be true for the question to be: those in it, and the answer if it is one."""
     texts = [quote for quote in reading.quotes if wording.quote(quote) in question.question]
-    texts += [question.answer] if of.form is Form.QUOTE else []
+    quoted = of.form is Form.QUOTE and question.answer != nothing.NOTHING
+    texts += [question.answer] if quoted else []
     return {text: reading.located[text] for text in texts}

@@ -100,6 +100,12 @@ class Sounds:
         """Sounds of which it is known when they are heard."""
         return tuple(sound for sound in self.heard if sound.spans)
 
+    @cached_property
+    def all_timed(self) -> bool:
+        """True if each sound is known in time, and no other is likely: "the last one" is known."""
+        faint = not self.complete and any(sound.confidence >= FAINT for sound in self.doubtful)
+        return len(self.timed) == len(self.heard) and not faint
+
     def find(self, label: str) -> Sound | None:
         """The sound that ``label`` (or a label that prints like it) names."""
         return next((sound for sound in self.heard if same_label(sound.label, label)), None)

@@ -27,16 +27,26 @@ _PLAIN = frozenset(
         "where", "with", "without", "yeah", "your",
     }
 )  # fmt: skip
+# One transcriber writes "seven" and another "7".
+_NUMBERS = frozenset(
+    {
+        "four", "five", "seven", "eight", "nine", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
+        "sixteen", "seventeen", "eighteen", "nineteen", "zero", "three", "twenty", "thirty", "forty",
+        "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "million", "billion",
+        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+    }
+)  # fmt: skip
+_SILENT = HANGING | _PLAIN | _NUMBERS
 MIN_LETTERS = 4
 
 
 def telling(text: str) -> tuple[str, ...]:
-    """The words of a text that say something, each once: no short ones, none of the commonest."""
+    """The words of a text that say something, each once: no short ones, no numbers, none of the commonest."""
     return tuple(
         dict.fromkeys(
             word
             for word in tokens(text)
-            if len(word) >= MIN_LETTERS and word.isalpha() and word not in HANGING and word not in _PLAIN
+            if len(word) >= MIN_LETTERS and word.isalpha() and word not in _SILENT
         )
     )
 

@@ -32,7 +32,7 @@ class Sizes:
     seconds: int = 5
     hidden: int = 192
     layers: int = 4
-    heads: int = 4
+    heads: int = 8
     feed_forward: int = 512
     vocabulary: int = 800
 
@@ -80,7 +80,7 @@ def build(
             "hidden_size": sizes.hidden,
             "num_hidden_layers": sizes.layers,
             "num_attention_heads": sizes.heads,
-            "num_key_value_heads": max(1, sizes.heads // 2),
+            "num_key_value_heads": sizes.heads,
             "intermediate_size": sizes.feed_forward,
             "vocab_size": len(tokenizer),
             "max_position_embeddings": 2048,

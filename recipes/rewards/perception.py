@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from recipes import scoring
 from recipes.rewards import reading
-from recipes.rewards.records import Known, alike, known, label, name
+from recipes.rewards.records import Known, alike, kind_of, known, label, name
 from recipes.rows import Row
 
 _WEIGHTS = {"env": 0.4, "speaker": 0.2, "asr": 0.25, "backing": 0.15}
@@ -101,14 +101,15 @@ def backing(completion: str, row: Row, facts: Known) -> float:
     names = {*env, *map(str.casefold, row.choices), *map(name, facts.sounds or ())}
     names = {text for text in names if text in env or label(text) != text}
     claims: list[bool] = []
-    for sentence in reading.sentences(reasoning):
+    for sentence in reading.sentences(reasoning.replace(", but ", "; ")):
         negated = bool(_NEGATED.search(sentence))
         quoted = reading.quotes(sentence)
         plain = re.sub(r"[“\"].*?[”\"]", " ", sentence)
-        claims += [
-            any(alike(label(text), other) for other in heard) != negated
-            for text in reading.mentions(plain, names)
-        ]
+        for text in map(label, reading.mentions(plain, names)):
+            if negated:  # wrong only of the sound itself: rain may be heard where thunder is not
+                claims.append(not any(kind_of(other, text) for other in heard))
+            else:
+                claims.append(any(alike(text, other) for other in heard))
         claims += [(f" {' '.join(reading.words(quote))} " in asr) != negated for quote in quoted]
         if not negated:
             claims += [reading.ORDINALS.index(who.casefold()) < count for who in _SPEAKER.findall(sentence)]

@@ -81,6 +81,12 @@ def alike(one: str, other: str) -> bool:
 
 
 @cache
+def kind_of(one: str, other: str) -> bool:
+    """Whether one label is the other, or a kind of it."""
+    return name(one) == name(other) or other in ontology.ancestors(one)
+
+
+@cache
 def _labels() -> dict[str, str]:
     return {name(label): label for label in ontology.labels()}
 

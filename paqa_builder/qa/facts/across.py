@@ -15,6 +15,7 @@ from paqa_builder.qa.facts.together import SoundDuring
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.sounds import Sound
 from paqa_builder.qa.spans import total
+from paqa_builder.qa.voices import Speaker
 
 
 @register
@@ -33,7 +34,7 @@ class SoundAfterSpeech(SoundKind):
 
     def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
         margin = reading.thresholds.order
-        if not sound.spans:
+        if not sound.spans or not reading.voices.speech:
             return Verdict(None)
         if earliest(sound) - reading.maybe_spoken[-1][1] >= margin:
             return Verdict(True, f"{starts(sound)}, after that.", sound.timing_evidence)
@@ -101,7 +102,10 @@ class SoundDuringOverlap(SoundDuring):
         voices = reading.voices
         if voices.sure and total(voices.together) >= reading.thresholds.together:
             step = f"Two voices are heard at once {wording.stretches(voices.together)}."
-            yield Subject("", {}, voices.together, (step,), voices.evidence)
+            yield Subject("", {}, None, (step,), voices.evidence)
+
+    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+        return super().holds(reading, reading.voices.together, sound)
 
 
 @register
@@ -111,8 +115,15 @@ class SoundDuringLongest(SoundDuring):
     name = "sound_during_longest"
 
     def subjects(self, reading: Reading) -> Iterable[Subject]:
-        for speaker in reading.voices.speakers if numbered(reading) else ():
-            verdict = SpeakerLongest().holds(reading, None, speaker)
-            if verdict.true:
-                steps = (verdict.because, speaks(speaker))
-                yield Subject("", {}, speaker.spans, steps, reading.voices.evidence)
+        longest = self._longest(reading)
+        if longest is not None:
+            verdict = SpeakerLongest().holds(reading, None, longest)
+            yield Subject("", {}, None, (verdict.because, speaks(longest)), reading.voices.evidence)
+
+    def _longest(self, reading: Reading) -> Speaker | None:
+        speakers = reading.voices.speakers if numbered(reading) else ()
+        return next((s for s in speakers if SpeakerLongest().holds(reading, None, s).true), None)
+
+    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+        longest = self._longest(reading)
+        return Verdict(None) if longest is None else super().holds(reading, longest.spans, sound)

@@ -137,14 +137,18 @@ class SpeakerDuringLoudest(SpeakerKind):
     needs = ("tags", "turns", "measures")
 
     def subjects(self, reading: Reading) -> Iterable[Subject]:
-        if len(reading.sounds.timed) == len(reading.sounds.heard):
-            for sound in reading.sounds.timed:
-                verdict = SoundLevel().holds(reading, "loudest", sound)
-                if verdict.true:
-                    yield Subject("", {}, sound.label, (verdict.because, heard(sound)), verdict.evidence)
+        sound = self._loudest(reading)
+        if sound is not None:
+            verdict = SoundLevel().holds(reading, "loudest", sound)
+            yield Subject("", {}, None, (verdict.because, heard(sound)), verdict.evidence)
+
+    def _loudest(self, reading: Reading) -> Sound | None:
+        sounds = reading.sounds.timed if reading.sounds.all_timed else ()
+        return next((s for s in sounds if SoundLevel().holds(reading, "loudest", s).true), None)
 
     def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
-        return SpeakerDuringSound().holds(reading, about, speaker)
+        sound = self._loudest(reading)
+        return Verdict(None) if sound is None else SpeakerDuringSound().holds(reading, sound.label, speaker)
 
 
 @register

@@ -18,7 +18,7 @@ from paqa_builder.qa.facts.listed import ListedKind
 from paqa_builder.qa.facts.speakers import speaks
 from paqa_builder.qa.facts.together import within
 from paqa_builder.qa.reading import Reading
-from paqa_builder.qa.sounds import Sound
+from paqa_builder.qa.sounds import FAINT, Sound
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,19 @@ def _overlapping(label: str) -> frozenset[str]:
 def judged(reading: Reading, choice: str, sounds: Iterable[Sound]) -> Verdict:
     """Whether one of some sounds is of a family; only true, or unknown."""
     for sound in sounds:
-        if family_of(sound.label) == choice and not _person_beside_speech(reading, choice):
+        known = family_of(sound.label) == choice and not _disputed(reading, sound, choice)
+        if known and not _person_beside_speech(reading, choice):
             because = f"{heard(sound)} Its source is {in_sentence(choice)}."
             return Verdict(True, because, sound.timing_evidence)
     return Verdict(None)
+
+
+def _disputed(reading: Reading, sound: Sound, choice: str) -> bool:
+    """True if a tagger heard, nearly as well, what would make the source one of another family."""
+    labels = {tag.label for tag in reading.scene.tags or () if tag.score >= FAINT}
+    return not reading.sounds.truth and any(
+        ontology.confusable(label, sound.label) and family_of(label) not in (choice, None) for label in labels
+    )
 
 
 def nowhere(reading: Reading, choice: str) -> Verdict:
@@ -152,7 +161,7 @@ class FirstSourceFamily(FamilyKind):
     def subjects(self, reading: Reading) -> Iterable[Subject]:
         for which in ("first", "last"):
             sound = self._sound(reading, which)
-            if sound is not None and len(reading.sounds.timed) == len(reading.sounds.heard):
+            if sound is not None and reading.sounds.all_timed:
                 yield Subject(which, {"which": which}, which, (), sound.timing_evidence)
 
     def _sound(self, reading: Reading, which: str) -> Sound | None:
