@@ -1,9 +1,9 @@
 """Reflection, made honestly: a percept goes wrong, an answer follows from it, the evidence mends both.
 
 A :class:`~paqa_builder.qa.question.Slip` says which record is misheard. The first half of the trace
-is written from the scene as the slip leaves it, so that CAPTION, REASONING and RESPONSE agree with one another and are wrong
-together; REFLECT goes back to the record and puts it right. What was slipped is published with the
-question, so nobody takes the first half for evidence.
+is written from the scene as the slip leaves it, so that CAPTION, REASONING and RESPONSE agree with one
+another and are wrong together; REFLECT goes back to the record and puts it right. What was slipped is
+published with the question, so nobody takes the first half for evidence.
 """
 
 from __future__ import annotations

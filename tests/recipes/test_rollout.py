@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -280,7 +279,8 @@ from test_rollout import PauseConfig, SHORT, Sampling, make
 from recipes import rollout
 torch.set_num_threads(1)
 rank = int(os.environ["RANK"])
-torch.distributed.init_process_group("gloo")
+store = "file://" + os.environ["MEET"]
+torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
 model, inputs, special = make("qwen2_audio")
 calls = []
 model.register_forward_pre_hook(lambda *_: calls.append(1))
@@ -293,14 +293,13 @@ counts = [torch.zeros(1, dtype=torch.long) for _ in range(2)]
 torch.distributed.all_gather(counts, torch.tensor([forwards]))
 assert counts[0] == counts[1], counts
 assert (len(calls) - forwards < forwards) == (rank == 0)
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
 """
 
 
 def test_ranks_make_as_many_forwards_as_each_other(tmp_path: Path) -> None:
     """As parameters that are scattered over ranks need it; the one that is done first keeps company."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     folder = Path(__file__).parent
     ranks = [
         subprocess.Popen(
@@ -308,9 +307,8 @@ def test_ranks_make_as_many_forwards_as_each_other(tmp_path: Path) -> None:
             env=os.environ
             | {
                 "RANK": str(rank),
-                "WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": str(port),
+                "MEET": str(tmp_path / "meet"),
+                "GLOO_SOCKET_IFNAME": "lo",
                 "PYTHONPATH": f"{folder}{os.pathsep}{folder.parents[1]}",
                 "OMP_NUM_THREADS": "1",
             },
@@ -319,6 +317,5 @@ def test_ranks_make_as_many_forwards_as_each_other(tmp_path: Path) -> None:
         )
         for rank in range(2)
     ]
-    for rank in ranks:
-        _, told = rank.communicate(timeout=300)
-        assert rank.returncode == 0, told
+    told = [rank.communicate(timeout=300)[1] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0], "\n".join(told)
