@@ -1,4 +1,4 @@
-"""paqa build --plugin examples/new_corpus.py --source urbansound8k --root UrbanSound8K"""
+"""paqa build --plugin examples/new_corpus.py --source my_urbansound8k --root UrbanSound8K"""
 
 import csv
 
@@ -9,8 +9,8 @@ CLASSES = "Air conditioning|Vehicle horn, car horn, honking|Children playing|Bar
 CLASSES += "|Idling|Gunshot, gunfire|Jackhammer|Siren|Music"
 
 
-class UrbanSound8k(Source):
-    name = "urbansound8k"
+class MyUrbanSound8k(Source):
+    name = "my_urbansound8k"
 
     def clips(self):
         for row in csv.DictReader((self.root / "metadata" / "UrbanSound8K.csv").open()):

@@ -27,7 +27,7 @@ def test_an_example_is_at_most_25_lines(name: str) -> None:
 @pytest.fixture
 def corpus() -> type:
     (entry,) = registry.load_plugin(EXAMPLES / "new_corpus.py")
-    assert (entry.kind, entry.name) == ("source", "urbansound8k")
+    assert (entry.kind, entry.name) == ("source", "my_urbansound8k")
     return registry.get("source", entry.name)
 
 
@@ -42,7 +42,7 @@ class TestNewCorpus:
         bark, children = corpus(tmp_path).clips()
         assert bark.path == str(tmp_path / "audio" / "fold5" / "100032-3-0-0.wav")
         assert [tag.label for tag in bark.truth.tags] == ["Bark"]
-        assert bark.truth.tags[0].origin.backend == "urbansound8k"
+        assert bark.truth.tags[0].origin.backend == "my_urbansound8k"
         assert (bark.split, children.split) == ("train", "test")
 
     @pytest.mark.testdata

@@ -50,7 +50,7 @@ def test_seeds_that_only_full_has_are_not_compared() -> None:
 
 
 def test_variants_that_differ_in_stage_2_share_stage_1() -> None:
-    plain = config.load("laptop")
+    plain = config.change(config.load("laptop"), ["data.reflect=true"])
     of = {
         name: ablate._digest(config.change(plain, variant.changes), stage1_only=True)
         for name, variant in ablate.VARIANTS.items()
