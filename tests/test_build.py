@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from conftest import CONVERSATIONS, folder_bytes, write_audio
+from audio_made import CONVERSATIONS, folder_bytes, write_audio
 
 from paqa_builder import build as building
 from paqa_builder import plan as planning

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import typer
-from conftest import CONVERSATIONS, folder_bytes
+from audio_made import CONVERSATIONS, folder_bytes
 from typer.testing import CliRunner, Result
 
 from paqa_builder import build as building

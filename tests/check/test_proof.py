@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import CONVERSATIONS, write_audio
+from audio_made import CONVERSATIONS, write_audio
 from typer.testing import CliRunner
 
 from paqa_builder import build as building

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from conftest import folder_bytes
+from audio_made import folder_bytes
 from pools_for_tests import SPEC, events_manifest, speech_manifest
 from typer.testing import CliRunner
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import folder_bytes
+from audio_made import folder_bytes
 from pools_for_tests import LABELS, SPEC, events_manifest, speech_manifest
 
 from paqa_builder import ontology

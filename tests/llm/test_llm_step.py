@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import folder_bytes
+from audio_made import folder_bytes
 from server import Server, Trouble, fair, serving
 
 from paqa_builder import build as building
