@@ -101,7 +101,8 @@ def read(question: Question, form: Form, scene: Scene, reference: Reference) -> 
     # A sound that AudioSet has no class for may be what a tagger called by another name.
     complete = truth.tags_complete and all(true_of(tag.label) for tag in truth.tags or ())
     quotes = dict.fromkeys(_QUOTE.findall(question.question))
-    if form is Form.QUOTE:
+    if form in (Form.QUOTE, Form.WORD):
+        # A single word counts as said only where it is found in a phrase.
         quotes |= dict.fromkeys(question.choices)
     clip = replace(scene.clip, truth=replace(truth, tags=tags, tags_complete=complete))
     return TruthReading(

@@ -122,9 +122,7 @@ def test_a_sound_under_another_right_name_is_right() -> None:
         found = against(scene, TALK.model_copy(update={"tags": tags}))
         (present,) = (item for item in found["event_present"] if item.question.answer == "Dog")
         assert present.verdict == "right"
-        # Of words made of the corpus's own the truth cannot always say that they are not there.
-        verdicts = {item.verdict for t, group in found.items() for item in group if t != "word_said"}
-        assert verdicts == {"right"}, name
+        assert {item.verdict for group in found.values() for item in group} == {"right"}, name
 
 
 def test_misheard_words_are_forgiven_one_in_three_and_said_so() -> None:
@@ -144,6 +142,15 @@ def test_misheard_words_are_forgiven_one_in_three_and_said_so() -> None:
     assert half.verdict in ("undecided", "wrong")
     invented = said("good evening ladies and gentlemen welcome")
     assert (invented.verdict, "nobody says" in invented.reason) == ("wrong", True)
+
+
+def test_a_single_word_is_looked_for_in_what_is_said() -> None:
+    scene = scene_of(TALK, "talk")
+    (item,) = against(scene, TALK)["word_said"]
+    assert item.verdict == "right"
+    utterances = [(a, b, who, "seven lamps were lit at noon") for a, b, who, _ in TALK.utterances or ()]
+    (item,) = against(scene, TALK.model_copy(update={"utterances": utterances}))["word_said"]
+    assert item.verdict == "wrong"
 
 
 def test_words_of_another_speaker_are_wrong() -> None:
