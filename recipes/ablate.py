@@ -60,7 +60,7 @@ VARIANTS: dict[str, Variant] = {
         ("pause.filler=.",), BOTH, "a word in the pauses' place: whether it is PAUSE or time that helps"
     ),
     "no consistency reward": Variant(("rewards.perception=0",), BOTH, "nothing is paid for what was heard"),
-    "no reflection": Variant(("data.reflect=false",), BOTH, "traces end on RESPONSE"),
+    "no reflection": Variant(("data.reflect=false",), BOTH, "no trace that reflects"),
     "stage I only": Variant((), ("stage1",), "no reinforcement learning"),
     "stage II only": Variant((), ("stage2",), "no traces to learn from"),
     LONGER: Variant((), ("stage1",), "as long as both stages together, all of it stage I"),

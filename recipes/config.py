@@ -43,7 +43,7 @@ class Data(Section):
     trace: Literal["full", "terse"] = Field(
         default="full", description="The rows' traces, or short ones of them."
     )
-    reflect: bool = Field(default=True, description="False: traces end on RESPONSE, as reconsidered.")
+    reflect: bool = Field(default=True, description="False: rows whose trace reflects are not learned from.")
     streaming: bool = Field(default=False, description="Read shards while training; needs stage1.max_steps.")
     shuffle_buffer: int = Field(default=1000, ge=1, description="Rows among which streaming shuffles.")
     limit: int | None = Field(default=None, ge=1, description="Only the first N rows of each split.")
@@ -154,6 +154,13 @@ class Stage1(Optimiser):
     """Supervised fine-tuning on traces."""
 
     pauses: Insertion = Insertion()
+    optimiser: Literal["adamw", "muon"] = Field(
+        default="adamw", description="muon: for the decoder's matrices; where they start from random numbers."
+    )
+    matrix_learning_rate: float = Field(default=0.02, gt=0, description="Muon's.")
+    audio_dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the tower's output that a training step does not see."
+    )
     workers: int = Field(default=0, ge=0, description="Processes that make batches.")
 
 

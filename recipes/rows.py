@@ -131,11 +131,14 @@ def stream(data: Data, split: str, *, seed: int = 0, epoch: int = 0) -> Iterator
 
 
 def without_reflection(row: Row) -> Row:
-    """The row with a trace that ends on RESPONSE, which is the final answer; others are left as they are."""
-    if grammar.validate(row.trace) or (trace := grammar.parse(row.trace)).reflect is None:
+    """The row without its trace, where that one reflects; others are left as they are.
+
+    What comes before a REFLECT was corrupted on purpose, the CAPTION included: cut short, such a trace
+    would teach what is not heard.
+    """
+    if grammar.validate(row.trace) or grammar.parse(row.trace).reflect is None:
         return row
-    plain = replace(trace, response=trace.answer, reflect=None, final_answer=None)
-    return replace(row, trace=grammar.write(plain))
+    return replace(row, trace="")
 
 
 def _is_json(data: Data) -> bool:
