@@ -15,7 +15,7 @@ import numpy as np
 
 from recipes import audio, prompts, rollout
 from recipes.families import Family
-from recipes.pause import PauseConfig, forced_id
+from recipes.pause import PauseConfig, forced_id, never_emitted
 from recipes.rows import Row
 
 Hearing = Literal["real", "silent", "shuffled"]
@@ -59,9 +59,7 @@ class Examinee:
         self._rate = self.family.rate(self.processor)
         tokenizer = self.processor.tokenizer
         known = {} if self.pause is None else {"forced": forced_id(self.pause, self.processor)}
-        banned = [self.family.placeholder_id(self.model)]
-        if self.pause is None and (token := PauseConfig().token) in tokenizer.get_vocab():
-            banned.append(tokenizer.convert_tokens_to_ids(token))
+        banned = [self.family.placeholder_id(self.model), *never_emitted(self.pause, self.processor)]
         self._special = rollout.Special(
             pad=tokenizer.pad_token_id,
             eos=tuple(self.family.end_ids(self.model, self.processor)),
