@@ -17,11 +17,12 @@ from typing import Any
 
 import torch
 from datasets import Dataset, IterableDataset
+from torch.nn.functional import dropout
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, prompts, rows, run
+from recipes import audio, config, muon, prompts, rows, run
 from recipes.collate import ROWS, Collator
 from recipes.families import Family, family
 from recipes.insertion import Inserter
@@ -93,6 +94,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     checkpoint = run.last_checkpoint(work) if resume else None
     if checkpoint is not None and inserter is not None:
         inserter.likelihood.load(_likelihood_file(checkpoint))
+    deafener = deafen(kind.tower(model), stage.audio_dropout)
     collator = Collator(
         kind, processor, rows_read, style=settings.data.trace, max_seconds=settings.data.max_seconds
     )
@@ -108,6 +110,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         processing_class=processor,
         data_collator=collator,
         peft_config=lora(model, kind, settings, pause_id),
+        optimizers=(optimiser(model, kind, settings), None),
         inserter=inserter,
     )
     trainer.remove_callback(PrinterCallback)
@@ -123,6 +126,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     )
     with run.memory_advice(NAME, stage):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    deafener.remove()
     if tower is not None:
         tower.save()
         tower.remove()
@@ -171,6 +175,43 @@ def prepare(model: Any, kind: Family, settings: config.Config) -> Any:
     from recipes.mini.tower import TowerCache, fingerprint
 
     return TowerCache(tower, settings.run.out / "cache" / fingerprint(tower))
+
+
+def optimiser(model: Any, kind: Family, settings: config.Config) -> Any:
+    """Muon where the configuration wants it; None leaves the trainer its AdamW.
+
+    Raises:
+        ConfigError: Muon together with LoRA, whose matrices it is not for.
+    """
+    if settings.stage1.optimiser == "adamw":
+        return None
+    if settings.model.lora is not None:
+        raise ConfigError(
+            "stage1.optimiser=muon trains whole matrices, and model.lora is set",
+            mend="--set stage1.optimiser=adamw, or --set model.lora=null",
+        )
+    return muon.of(
+        model,
+        kind.language_model(model),
+        matrix_learning_rate=settings.stage1.matrix_learning_rate,
+        learning_rate=settings.stage1.learning_rate,
+        weight_decay=settings.stage1.weight_decay,
+    )
+
+
+def deafen(tower: Any, share: float) -> Any:
+    """Drops a share of what a tower puts out, in training only, so that clips are not learned by heart.
+
+    Returns:
+        A handle whose ``remove`` ends it.
+    """
+
+    def drop(module: Any, inputs: Any, output: Any) -> Any:
+        if module.training and share:
+            output.last_hidden_state = dropout(output.last_hidden_state, share)
+        return output
+
+    return tower.register_forward_hook(drop)
 
 
 def lora(model: Any, kind: Family, settings: config.Config, pause_id: int) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 POSITIONS_PER_SECOND = 50
 _HEAD = 64
 """Width of one attention head in every Whisper model."""
+_LAYER = re.compile(r"encoder\.blocks\.(\d+)\.")
 _NAMES = [
     (r"encoder\.(conv[12])\.(weight|bias)", r"\1.\2"),
     (r"encoder\.positional_embedding", "embed_positions.weight"),
@@ -50,12 +51,15 @@ def embedded_whisper() -> dict[str, Any]:
     return {name: array for name, array in found.items() if name.startswith("encoder.")}
 
 
-def tower(whisper: dict[str, Any], seconds: int) -> tuple[dict[str, torch.Tensor], dict[str, int]]:
+def tower(
+    whisper: dict[str, Any], seconds: int, layers: int | None = None
+) -> tuple[dict[str, torch.Tensor], dict[str, int]]:
     """Weights and sizes of a tower that hears ``seconds``.
 
     Args:
         whisper: Arrays of an encoder under openai-whisper's names.
         seconds: Length of the tower's window, at most 30.
+        layers: Only the first so many; all by default.
 
     Returns:
         A state dict for ``Qwen2AudioEncoder`` (float32), and the fields of its configuration.
@@ -68,6 +72,9 @@ def tower(whisper: dict[str, Any], seconds: int) -> tuple[dict[str, torch.Tensor
 
     state: dict[str, torch.Tensor] = {}
     for name, array in whisper.items():
+        place = _LAYER.match(name)
+        if place is not None and layers is not None and int(place[1]) >= layers:
+            continue
         for pattern, target in _NAMES:
             if re.fullmatch(pattern, name):
                 state[re.sub(pattern, target, name)] = torch.from_numpy(np.array(array, dtype=np.float32))
@@ -79,10 +86,10 @@ def tower(whisper: dict[str, Any], seconds: int) -> tuple[dict[str, torch.Tensor
     if not 0 < wanted <= longest:
         raise ConfigError(f"a window of {seconds} s: Whisper hears 1 to {longest // POSITIONS_PER_SECOND} s")
     state["embed_positions.weight"] = state["embed_positions.weight"][:wanted].clone()
-    layers = {int(name.split(".")[1]) for name in state if name.startswith("layers.")}
+    number = len({name.split(".")[1] for name in state if name.startswith("layers.")})
     return state, {
         "d_model": width,
-        "encoder_layers": len(layers),
+        "encoder_layers": number,
         "encoder_attention_heads": width // _HEAD,
         "encoder_ffn_dim": state["layers.0.fc1.weight"].shape[0],
         "num_mel_bins": state["conv1.weight"].shape[1],

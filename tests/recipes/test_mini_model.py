@@ -61,6 +61,14 @@ def test_shorter_window_takes_the_first_positions(whisper: Any) -> None:
     torch.testing.assert_close(state["embed_positions.weight"], expected)
 
 
+def test_a_tower_may_have_the_first_layers_only() -> None:
+    made = pytest.importorskip("whisper.model").AudioEncoder(MELS, SECONDS * 50, WIDTH, 1, 3)
+    state, sizes = weights.tower(arrays(made), SECONDS, layers=2)
+    assert sizes["encoder_layers"] == 2
+    assert {name.split(".")[1] for name in state if name.startswith("layers.")} == {"0", "1"}
+    torch.testing.assert_close(state["layers.1.fc1.weight"], made.blocks[1].mlp[0].weight.detach())
+
+
 def test_longer_window_and_foreign_weights_are_refused(whisper: Any) -> None:
     with pytest.raises(ConfigError, match="Whisper hears 1 to 2 s"):
         weights.tower(arrays(whisper), 3)

@@ -128,8 +128,14 @@ def test_killed_and_resumed_it_goes_on_as_if_nothing_had_been(
     assert not half.exists()
 
 
-def test_adapters_resume_too(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
-    more = ["stage1.max_steps=8", "stage1.log_steps=1", "stage1.save_steps=4", "model.lora.r=4"]
+@pytest.mark.parametrize("how", [["model.lora.r=4"], ["stage1.optimiser=muon", "stage1.audio_dropout=0.3"]])
+def test_adapters_and_muon_resume_too(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+    how: list[str],
+) -> None:
+    more = ["stage1.max_steps=8", "stage1.log_steps=1", "stage1.save_steps=4", *how]
     flags = changes(shards, models, tmp_path, "qwen2_audio", *more)
     out = stage1.train(config.load(None, flags))
     whole, weights = losses(tmp_path), (out / "model.safetensors").read_bytes()
@@ -231,6 +237,43 @@ def test_what_cannot_be_trained_is_said(shards: Path, models: Path, tmp_path: Pa
     file.write_text(json.dumps([{"id": n, **item, "video_name": f"v{n}"} for n in range(20)]))
     with pytest.raises(ConfigError, match="no question has a trace"):
         stage1.train(config.load(None, [*flags, f"data.path={file}"]))
+
+
+def test_muon_moves_the_matrices_of_the_layers_and_adamw_all_else(models: Path) -> None:
+    settings = config.load(None, [f"model.path={models / 'qwen2_audio'}", "stage1.optimiser=muon"])
+    kind = family("qwen2_audio")
+    model, _ = kind.load(settings.model)
+    kind.tower(model).requires_grad_(False)
+    made = stage1.optimiser(model, kind, settings)
+    matrices, others = made.parts[0].param_groups[0]["params"], made.parts[1].param_groups[0]["params"]
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    assert all(".layers." in names[id(weight)] and weight.ndim == 2 for weight in matrices)
+    learned = {id(weight) for weight in model.parameters() if weight.requires_grad}
+    assert {id(weight) for weight in [*matrices, *others]} == learned
+    before = [weight.detach().clone() for weight in (matrices[0], others[0])]
+    made.param_groups[0]["lr"] = 0.0  # as a scheduler does
+    for weight in (matrices[0], others[0]):
+        weight.grad = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    made.step()
+    assert torch.equal(matrices[0], before[0])
+    assert not torch.equal(others[0], before[1])
+    with pytest.raises(ConfigError, match="trains whole matrices"):
+        stage1.optimiser(model, kind, config.change(settings, ["model.lora.r=4"]))
+
+
+def test_a_share_of_what_is_heard_is_dropped_in_training_only(models: Path) -> None:
+    kind = family("qwen2_audio")
+    model, _ = kind.load(config.Model(path=str(models / "qwen2_audio")))
+    tower = kind.tower(model)
+    mel = torch.randn(1, tower.config.num_mel_bins, 2 * tower.config.max_source_positions)
+    handle = stage1.deafen(tower, 0.5)
+    with torch.no_grad():
+        plain = tower.eval()(mel).last_hidden_state
+        assert (plain != 0).all()
+        heard = tower.train()(mel).last_hidden_state
+        assert 0.3 < (heard == 0).float().mean() < 0.7
+        handle.remove()
+        torch.testing.assert_close(tower(mel).last_hidden_state, plain)
 
 
 def test_memory_that_runs_out_becomes_advice() -> None:
