@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from paqa_builder import ontology
 from paqa_builder.qa.corpus import Corpus
-from paqa_builder.qa.draw import digest, shuffled
+from paqa_builder.qa.draw import shuffled
 from paqa_builder.qa.facts import Fact, Form, Kind, Verdict
 from paqa_builder.qa.nothing import NOTHING, of_others
 from paqa_builder.qa.reading import Reading
@@ -18,8 +19,7 @@ from paqa_builder.qa.wording import choice_of_label, label_of_choice, tokens
 
 # How many of the corpus's candidates to judge before giving up on a question.
 _PATIENCE = 200
-# Wrong quotes differ from the answer by at most this many words, where the scene has such.
-_LENGTH = 2
+_SENTENCES = (Form.QUOTE, Form.TRANSLATION)
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,12 @@ def choose(
     """
     found: dict[str, Verdict] = {}
 
-    def offer(candidate: str, truth: bool) -> bool:
+    def offer(candidate: str, truth: bool, any_length: bool = False) -> bool:
         if in_question(kind.form, candidate, text):
             return False
         if any(too_close(kind.form, candidate, other) for other in found):
+            return False
+        if kind.form in _SENTENCES and not any_length and _stands_out(candidate, found, wanted):
             return False
         verdict = kind.judge(reading, fact.about, candidate)
         if verdict.true is truth:
@@ -79,7 +81,17 @@ def choose(
         offer(candidate, False)
     drawn = islice(_pool(reading, kind, fact, corpus, *key), _PATIENCE)
     pool = (candidate for candidate in drawn if not _kin(kind.form, candidate, found))
-    if fact.answer is None:
+    if kind.form in _SENTENCES:
+        # A small corpus may not have sentences of the same length.
+        for any_length in (False, True):
+            more = True
+            while more and len(found) < wanted:
+                like = _length_wanted(found or [fact.answer or ""])
+                drawn = islice(_sentences(reading, kind, fact, corpus, like, *key), _PATIENCE)
+                more = any(offer(candidate, False, any_length) for candidate in drawn)
+        if len(found) < wanted:
+            return None
+    elif fact.answer is None:
         if len(found) < 2 or not any(offer(candidate, True) for candidate in pool):
             return None
     else:
@@ -101,7 +113,7 @@ def too_close(form: Form, one: str, other: str) -> bool:
     """True if two choices are the same to the eye, or one is a kind of the other."""
     if tokens(one) == tokens(other) or (form is Form.WORD and alike(one, other)):
         return True
-    if form is Form.TRANSLATION and near(tokens(one), tokens(other)) >= NEAR:
+    if form in _SENTENCES and max(_shared(one, other), _shared(other, one)) >= NEAR:
         return True
     return form is Form.SOUND and ontology.related(label_of_choice(one), label_of_choice(other))
 
@@ -126,24 +138,44 @@ def in_question(form: Form, choice: str, question: str) -> bool:
 def _own(kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterable[str]:
     if kind.form is Form.LISTED:
         return corpus.draw_answers(kind.name, fact.group, fact.own, "own", *key)
-    if kind.form is Form.NUMBER:
+    if kind.form in (Form.NUMBER, Form.SPEAKER):
         return shuffled(corpus.common_answers(kind.name, fact.group, fact.own), "own", *key)
-    if kind.form is not Form.QUOTE or fact.answer is None:
-        return shuffled(fact.own, "own", *key)
-    length = len(tokens(fact.answer))
-    near = [text for text in fact.own if abs(len(tokens(text)) - length) <= _LENGTH]
-    return sorted(near, key=lambda text: (abs(len(tokens(text)) - length) > 1, digest("own", *key, text)))
+    return shuffled(fact.own, "own", *key)
 
 
 def _pool(reading: Reading, kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
     if kind.form is Form.SOUND:
         return map(choice_of_label, corpus.draw_labels(kind.name, "pool", *key))
-    if kind.form is Form.QUOTE and fact.answer is not None:
-        length = len(tokens(fact.answer))
-        return corpus.draw_phrases(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)
     if kind.form is Form.WORD:
         return corpus.draw_words(f"{reading.scene.clip.split}{fact.pool}", "pool", *key)
-    if kind.form is Form.TRANSLATION and fact.answer is not None:
-        length = len(tokens(fact.answer))
-        return corpus.draw_translations(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)
     return iter(())
+
+
+def _sentences(
+    reading: Reading, kind: Kind, fact: Fact, corpus: Corpus, length: int, *key: object
+) -> Iterator[str]:
+    draw = corpus.draw_phrases if kind.form is Form.QUOTE else corpus.draw_translations
+    return draw(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)
+
+
+def _length_wanted(found: Iterable[str]) -> int:
+    """The number of words that the next quote is to have: the rarer one among those that are there."""
+    lengths = Counter(len(tokens(text)) for text in found)
+    return min(lengths, key=lambda length: (lengths[length], length))
+
+
+def _stands_out(candidate: str, found: Iterable[str], wanted: int) -> bool:
+    """True if some quote would be alone in its length, once ``wanted`` of them are found.
+
+    Wrong quotes are chosen to be as long as the right one; so whichever is alone in its length would be
+    known to be wrong. All are equally long, then, or half of them are a word longer than the others.
+    """
+    lengths = Counter(len(tokens(text)) for text in (*found, candidate))
+    if len(lengths) == 1:
+        return False
+    apart = max(lengths) - min(lengths)
+    return len(lengths) > 2 or apart > 1 or wanted % 2 > 0 or max(lengths.values()) > wanted // 2
+
+
+def _shared(one: str, other: str) -> float:
+    return near(tokens(one), tokens(other))

@@ -44,13 +44,15 @@ class SoundAbsent(Kind):
 
     def find(self, reading: Reading) -> Iterator[Fact]:
         sounds = reading.sounds
-        if len(sounds.heard) >= 2 and sounds.looked:
+        # What could never be missing is never the answer, and so no choice either.
+        there = [sound for sound in sounds.heard if sounds.deniable(sound.label)]
+        if len(there) >= 2 and sounds.looked:
             yield Fact(
                 key="absent",
                 slots={},
                 answer=None,
-                own=tuple(wording.choice_of_label(sound.label) for sound in sounds.heard),
-                evidence=tuple(e for sound in sounds.heard for e in sound.presence_evidence),
+                own=tuple(wording.choice_of_label(sound.label) for sound in there),
+                evidence=tuple(e for sound in there for e in sound.presence_evidence),
             )
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:

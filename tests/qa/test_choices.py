@@ -1,0 +1,55 @@
+"""Choices: nothing about their form says which one is right."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from scenes_made import many
+
+from paqa_builder.qa import Corpus, QaOptions, generate, load_templates
+from paqa_builder.qa.choices import too_close
+from paqa_builder.qa.examples import scene_of
+from paqa_builder.qa.facts import Form, kind
+from paqa_builder.qa.nothing import NOTHING
+from paqa_builder.qa.reading import Reading
+from paqa_builder.qa.templates import MiniScene
+from paqa_builder.qa.wording import tokens
+
+TEMPLATES = load_templates()
+SCENES = many(250)
+QUOTES = {t.name for t in TEMPLATES if kind(t.fact).form is Form.QUOTE}
+OPTIONS = QaOptions(per_clip=100, unanswerable=0.0, include=tuple(sorted(QUOTES)))
+
+
+def test_no_quote_is_alone_in_its_length() -> None:
+    """Were wrong quotes only about as long as the answer, the odd one would be known to be wrong."""
+    corpus, patterns = Corpus.of(SCENES), Counter[str]()
+    short = long = 0
+    for question in (q for s in SCENES for q in generate(s, corpus, TEMPLATES, OPTIONS)):
+        lengths = [len(tokens(choice)) for choice in question.choices]
+        mine = lengths[question.answer_index]
+        patterns[" ".join(map(str, sorted(Counter(lengths).values())))] += 1
+        short += mine == min(lengths) < max(lengths)
+        long += mine == max(lengths) > min(lengths)
+    assert patterns["4"] + patterns["2 2"] > 0.97 * patterns.total(), patterns
+    assert patterns["2 2"] > 100
+    # Of two lengths either is as often that of the answer: within three standard deviations.
+    assert abs(short - long) < 3 * (short + long) ** 0.5
+
+
+def test_wrong_quotes_do_not_resemble_one_another() -> None:
+    assert too_close(Form.QUOTE, "we left the house at noon", "we left the old house at noon")
+    assert not too_close(Form.QUOTE, "we left the house at noon", "nobody told me about that")
+
+
+def test_what_could_never_be_missing_is_no_choice_among_what_is_heard() -> None:
+    scene = scene_of(
+        MiniScene(
+            turns=[(0.5, 4.0, "S1"), (5.0, 9.0, "S2")],
+            tags=[(1.0, 2.0, "Sneeze", 0.9), (3.0, 4.0, "Dog", 0.95), (6.0, 8.0, "Church bell", 0.95)],
+        ),
+        "sneeze",
+    )
+    (fact,) = kind("sound_absent").facts(Reading(scene, QaOptions().thresholds))
+    assert set(fact.own) == {"Dog", "Church bell"}
+    assert NOTHING not in fact.own
