@@ -1,7 +1,8 @@
 """Asking questions about a plan's scenes, part by part, with the same resume as the stages.
 
-Distractors come from the whole corpus, so there are two passes: one gathers the corpus's pools,
-one asks. The pools are part of the key: the same scenes give the same questions.
+Distractors come from the whole corpus, so there are three passes: one gathers the corpus's pools, one
+rehearses with a sample of the clips (:mod:`paqa_builder.qa.rehearsal`), one asks. The pools are part of
+the key: the same scenes give the same questions.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from paqa_builder.perceive import Listener, StageReport
 from paqa_builder.plan import Plan
 from paqa_builder.qa import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.qa.question import Question
+from paqa_builder.qa.rehearsal import rehearse
 from paqa_builder.records import Scene, to_json
 from paqa_builder.work import Done
 
@@ -62,10 +64,12 @@ def options_of(config: Config) -> QaOptions:
 def run(plan: Plan, executor: Executor, listener: Listener) -> tuple[Path, StageReport]:
     """Writes the questions of every part that lacks them; returns their folder."""
     began = time.monotonic()
-    corpus = Corpus.of(scenes.of_plan(plan), options_of(plan.config)).to_json()
-    folder = plan.work / f"{STAGE}-{_key(plan, corpus)}"
+    options, templates = options_of(plan.config), load_templates(plan.config.templates)
+    corpus = Corpus.of(scenes.of_plan(plan), options)
+    folder = plan.work / f"{STAGE}-{_key(plan, corpus.to_json())}"
     if not (folder / "corpus.json").is_file():
-        text = json.dumps(corpus, ensure_ascii=False, sort_keys=True, indent=1)
+        corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)
+        text = json.dumps(corpus.to_json(), ensure_ascii=False, sort_keys=True, indent=1)
         store.write_atomic(folder / "corpus.json", text.encode())
     total = len(plan.clips)
     tasks = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -22,7 +22,7 @@ from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.speech import pool_of
 from paqa_builder.qa.spread import DRAWS, ENOUGH, Spread, fair_weights, group_name, levels_of
 from paqa_builder.qa.telling import telling
-from paqa_builder.qa.wording import label_of_choice, meant
+from paqa_builder.qa.wording import choice_of_label, label_of_choice, meant
 from paqa_builder.records import Scene
 
 # What one clip adds to the labels' counts; divides by any small number of sounds.
@@ -104,7 +104,7 @@ class Corpus(Spread):
         return cls(right, wrong, clips, _sorted(labels), pools.frozen(phrases), pools.frozen(translations))
 
     def merge(self, other: Corpus) -> Corpus:
-        """The corpus of both sets of clips together."""
+        """The corpus of both sets of clips together; what was learned from either alone is forgotten."""
         return Corpus(
             _sums(self.answers, other.answers),
             _sums(self.refuted, other.refuted),
@@ -123,6 +123,8 @@ class Corpus(Spread):
             "refuted": {name: dict(counts) for name, counts in self.refuted.items()},
             "phrases": pools.plain(self.phrases),
             "translations": pools.plain(self.translations),
+            "kept": {name: dict(shares) for name, shares in self.kept.items()},
+            "drawn": {name: dict(factors) for name, factors in self.drawn.items()},
         }
 
     @classmethod
@@ -135,7 +137,21 @@ class Corpus(Spread):
             dict(data["labels"]),
             pools.read(data["phrases"]),
             pools.read(data["translations"]),
+            kept={name: dict(shares) for name, shares in data["kept"].items()},
+            drawn={name: dict(factors) for name, factors in data["drawn"].items()},
         )
+
+    def on(self, template: str) -> Corpus:
+        """The same corpus, with the shares and factors that were learned for one template's questions."""
+        if template not in self._views:
+            view = replace(self, template=template)
+            view.__dict__["_words"] = self._words  # costly, and the same for all
+            self._views[template] = view
+        return self._views[template]
+
+    @cached_property
+    def _views(self) -> dict[str, Corpus]:
+        return {}
 
     @cached_property
     def _fair(self) -> dict[str, tuple[list[str], list[int]]]:
@@ -152,6 +168,9 @@ class Corpus(Spread):
                 counts = {label_of_choice(label): max(1, n) for label, n in lacking.items()}
             names = sorted(counts)
             weights = fair_weights(names, [counts[name] for name in names])
+            learned = self.drawn.get(self.template, {})
+            factors = (learned.get(choice_of_label(name), 1.0) for name in names)
+            weights = [max(1, round(w * factor)) for w, factor in zip(weights, factors, strict=True)]
             self._fair[kind] = names, list(itertools.accumulate(weights))
         return self._fair[kind]
 

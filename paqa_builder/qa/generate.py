@@ -47,14 +47,23 @@ def generate(
     if scene.audio is None:
         return []
     reading = Reading(scene, options.thresholds)
+    # Traces are long: only those that stay are written.
+    chosen = [
+        _question(reading, item, options, seed) for item in drafts(reading, corpus, templates, options, seed)
+    ]
+    return sorted(chosen, key=lambda q: (q.template, q.id))
+
+
+def drafts(
+    reading: Reading, corpus: Corpus, templates: Iterable[Template], options: QaOptions, seed: int
+) -> list[Draft]:
+    """The questions that :func:`generate` asks, before their traces are written."""
     found = [
         draft
         for template in select(templates, options)
-        for draft in _drafts(reading, corpus, template, options, seed)
+        for draft in _drafts(reading, corpus.on(template.name), template, options, seed)
     ]
-    # Traces are long: only those that stay are written.
-    chosen = [_question(reading, draft, options, seed) for draft in _deal(found, options.per_clip, seed)]
-    return sorted(chosen, key=lambda q: (q.template, q.id))
+    return _deal(found, options.per_clip, seed)
 
 
 def select(templates: Iterable[Template], options: QaOptions) -> list[Template]:
@@ -105,7 +114,7 @@ def provenance_of(evidence: Iterable[Evidence]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class Draft:
     """A question before its trace is written."""
 
     id: str
@@ -117,7 +126,7 @@ class _Draft:
 
 def _drafts(
     reading: Reading, corpus: Corpus, template: Template, options: QaOptions, seed: int
-) -> Iterator[_Draft]:
+) -> Iterator[Draft]:
     of = kind(template.fact)
     key = (seed, *reading.clip_key, template.name)
     if draw.unit("share", *key) >= options.share.get(template.name, 1.0):
@@ -126,13 +135,14 @@ def _drafts(
     made = 0
     seen: set[str] = set()
     for fact in sorted(facts, key=lambda fact: draw.digest("fact", *key, fact.key)):
-        if options.balance and fact.answer is not None and of.form.closed:
-            share = corpus.share_kept(of.name, fact.group, fact.answer)
+        if options.balance and fact.answer is not None:
+            closed = of.form.closed
+            share = corpus.share_asked(of.name, fact.group, fact.answer, closed)
             if draw.unit("balance", *key, fact.key) >= share:
                 continue
-            # Rare numbers are never wrong choices, so they may not be right ones either.
-            numbers = of.form is Form.NUMBER
-            if numbers and not corpus.common_answers(of.name, fact.group, [fact.answer]):
+            # Rare answers are never wrong choices, so they may not be right ones either.
+            rare = closed and of.form is not Form.YES_NO
+            if rare and not corpus.common_answers(of.name, fact.group, [fact.answer]):
                 continue
         text = render(draw.pick(template.phrasings, "phrasing", *key, made), fact.slots)
         # The same words about another fact ("what does the second speaker say?") are no new question.
@@ -144,14 +154,14 @@ def _drafts(
             continue
         if nothing:
             fact = without_answer(fact)
-        yield _Draft(question_id(reading, template, made), template, fact, choices, text)
+        yield Draft(question_id(reading, template, made), template, fact, choices, text)
         made += 1
         if made == options.per_template:
             return
         seen.update(template.questions(fact))
 
 
-def _question(reading: Reading, draft: _Draft, options: QaOptions, seed: int) -> Question:
+def _question(reading: Reading, draft: Draft, options: QaOptions, seed: int) -> Question:
     name, template, fact, choices = draft.id, draft.template, draft.fact, draft.choices
     evidence = evidence_of(fact, choices)
     trace, slip = trace_of(reading, template, fact, choices, name), None
@@ -176,7 +186,7 @@ def _question(reading: Reading, draft: _Draft, options: QaOptions, seed: int) ->
     )
 
 
-def _deal(drafts: list[_Draft], limit: int, seed: int) -> list[_Draft]:
+def _deal(drafts: list[Draft], limit: int, seed: int) -> list[Draft]:
     """Takes ``limit`` questions in rounds of one a skill, best rank (a hash) first."""
     ranked = sorted(drafts, key=lambda draft: draw.digest("deal", seed, draft.id))
     by_skill: dict[str, int] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from paqa_builder.qa.wording import tokens
 
 # Words that a phrase does not end on. English only: elsewhere there are none.
@@ -51,6 +53,7 @@ def telling(text: str) -> tuple[str, ...]:
     )
 
 
+@lru_cache(maxsize=1 << 15)
 def alike(one: str, other: str) -> bool:
     """True if two words are forms of one, or could be mistaken for each other by a transcriber.
 

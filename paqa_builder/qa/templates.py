@@ -139,6 +139,8 @@ def render(text: str, slots: Any) -> str:
     Raises:
         ConfigError: The text does something that the sandbox or the slots do not allow.
     """
+    if "{" not in text:
+        return text
     try:
         return _compiled(text).render(**slots)
     except TemplateError as error:

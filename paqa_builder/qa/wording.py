@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from paqa_builder import ontology
@@ -191,6 +191,7 @@ def meant(text: str) -> str:
     return capital(" ".join(text.split()).strip(' .…"“”„'))
 
 
+@lru_cache(maxsize=1 << 15)
 def tokens(text: str) -> tuple[str, ...]:
     """What of a text is compared: lower-case words without punctuation."""
     return tuple(re.findall(r"[\w]+(?:['’][\w]+)*", text.lower().replace("’", "'")))

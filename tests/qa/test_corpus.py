@@ -14,6 +14,7 @@ from paqa_builder.qa.corpus import COMMON, ENOUGH
 from paqa_builder.qa.draw import below, pick
 from paqa_builder.qa.examples import scene_of
 from paqa_builder.qa.pools import PHRASES_PER_LENGTH
+from paqa_builder.qa.spread import levels_of
 from paqa_builder.qa.templates import MiniScene
 from paqa_builder.qa.wording import tokens
 
@@ -104,8 +105,44 @@ def test_frequent_answers_are_thinned_to_the_rarest() -> None:
     assert corpus.share_kept("voices_overlap", "", "No") == 1.0
     assert corpus.share_kept("k", "of 3", "a") == 38 / 60
     assert corpus.share_kept("k", "of 3", "c") == 1.0
+    # "c" is so rare that it is neither asked for nor offered; of two, the rarer one is what there is.
+    assert corpus.common_answers("k", "of 3", ["a", "b", "c"]) == ["a", "b"]
+    assert Corpus(answers={"k": {"a": 98, "b": 2}}).share_kept("k", "", "a") == 2 / 98
+
+
+def test_small_corpora_are_balanced_too() -> None:
     few = Corpus(answers={"voices_overlap": {"Yes": ENOUGH - 2, "No": 1}})
-    assert few.share_kept("voices_overlap", "", "Yes") == 1.0
+    assert few.share_kept("voices_overlap", "", "Yes") == 3 / (ENOUGH - 2)
+    assert few.share_kept("voices_overlap", "", "No") == 1.0
+    # One clip that says yes does not prove that all do; five that do are asked about twice.
+    assert Corpus(answers={"k": {"Yes": 1}}).share_kept("k", "", "Yes") == 1.0
+    assert Corpus(answers={"k": {"Yes": 5}}).share_kept("k", "", "Yes") == 2 / 5
+
+
+def test_one_dominant_answer_of_three_is_thinned() -> None:
+    corpus = Corpus(answers={"k/of 3": {"third": 96, "second": 3, "first": 2}})
+    assert corpus.common_answers("k", "of 3", ["first", "second", "third"]) == ["third"]
+    assert corpus.share_kept("k", "of 3", "third") == 0.0
+
+
+def test_groups_have_as_many_levels_as_colons() -> None:
+    assert levels_of("") == ("",)
+    assert levels_of("sound:Dog") == ("sound:Dog", "sound")
+    assert levels_of("time of 2:3:7") == ("time of 2:3:7", "time of 2:3", "time of 2")
+
+
+def test_learned_shares_and_factors_outrank_counts() -> None:
+    corpus = Corpus(
+        answers={"k": {"a": 50, "b": 50, "c": 50}},
+        kept={"t": {"a": 0.25}, "t/sound": {"b": 0.5}},
+        drawn={"t": {"c": 0.0}},
+    )
+    assert corpus.on("t").share_asked("k", "", "a", closed=True) == 0.25
+    assert corpus.on("t").share_asked("k", "sound:Dog", "b", closed=True) == 0.5
+    assert corpus.on("t").share_asked("k", "", "b", closed=True) == 1.0
+    assert corpus.on("other").share_asked("k", "", "a", closed=True) == 1.0
+    assert corpus.on("t").common_answers("k", "", ["a", "b", "c"]) == ["a", "b"]
+    assert set(corpus.on("t").draw_answers("k", "", ["a", "b", "c"], "key")) == {"a", "b"}
 
 
 def test_only_what_could_be_an_answer_counts() -> None:

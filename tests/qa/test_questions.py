@@ -165,8 +165,10 @@ def test_an_answer_that_never_changes_is_not_asked_for() -> None:
     scenes_ = [scene_of(talk, f"talk{n}") for n in range(30)]
     asked = {q.template for s in scenes_ for q in ask(s, QaOptions(), Corpus.of(scenes_))}
     assert "speaker_count" not in asked
+    # Five clips do not prove that it never changes.
     few = Corpus.of(scenes_[:5])
-    assert "speaker_count" in {q.template for q in ask(scenes_[0], QaOptions(), few)}
+    times = sum(q.template == "speaker_count" for s in scenes_[:5] for q in ask(s, QaOptions(), few))
+    assert 0 < times < 5
 
 
 def test_the_same_input_gives_the_same_questions_in_any_order_of_templates() -> None:

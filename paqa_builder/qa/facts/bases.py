@@ -110,13 +110,19 @@ class SpeakerKind(Kind):
                         about=subject.about,
                         steps=subject.steps,
                         evidence=(*subject.evidence, *verdict.evidence),
-                        group=f"{subject.group} of {len(speakers)}".strip(),
+                        group=_among(subject.group, len(speakers)),
                     )
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
         number = wording.speaker_of_choice(choice)
         speaker = next((s for s in reading.voices.speakers if s.number == number), None)
         return Verdict(None) if speaker is None else self.holds(reading, about, speaker)
+
+
+def _among(group: str, speakers: int) -> str:
+    """``"time:3"`` becomes ``"time of 2:3"``: whoever the speakers are, their number counts first."""
+    wide, colon, fine = group.partition(":")
+    return f"{wide} of {speakers}".strip() + colon + fine
 
 
 def numbered(reading: Reading, at_least: int = 2) -> bool:

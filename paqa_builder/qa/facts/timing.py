@@ -93,9 +93,12 @@ class SpeakerAtTime(SpeakerKind):
         for which, moment in moments:
             slots = {"which": which, "seconds": wording.count(round(moment), "second")}
             step = f"Half of the clip is over at {wording.at(moment)}."
+            # Early on it is often the first speaker: answers balance for each time, or for times about it.
+            second = round(moment)
+            group = which if which == "half" else f"{which}:{second.bit_length()}:{second}"
             yield Subject(
-                f"{which} {moment:g}", slots, moment, (step,) if which == "half" else (), group=which
-            )  # fmt: skip
+                f"{which} {moment:g}", slots, moment, (step,) if which == "half" else (), group=group
+            )
 
     def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
         margin = reading.thresholds.order
