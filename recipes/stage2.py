@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from transformers import PrinterCallback
 from trl import GRPOConfig
 
 from paqa_builder.errors import ConfigError
@@ -80,6 +81,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         peft_config=stage1.lora(model, kind, settings, pause_id),
         **_roller(settings, kind),
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.add_callback(
         run.Progress(
             folder / f"{NAME}.log.jsonl",

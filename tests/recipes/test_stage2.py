@@ -81,9 +81,11 @@ def test_samples_show_what_was_said_and_what_it_was_worth(
     models: Path,
     after_stage1: Path,
     tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copytree(after_stage1, tmp_path, dirs_exist_ok=True)
     stage2.train(settings(shards, models, tmp_path, "stage2.sample_steps=1"))
+    assert "{'loss'" not in capsys.readouterr().out  # Progress tells it in a line
     told = [
         json.loads(line) for line in (tmp_path / "tiny/stage2.log.samples.jsonl").read_text().splitlines()
     ]
