@@ -113,8 +113,8 @@ def too_close(form: Form, one: str, other: str) -> bool:
     """True if two choices are the same to the eye, or one is a kind of the other."""
     if tokens(one) == tokens(other) or (form is Form.WORD and alike(one, other)):
         return True
-    if form in _SENTENCES and max(_shared(one, other), _shared(other, one)) >= NEAR:
-        return True
+    if form in _SENTENCES and NOTHING not in (one, other):
+        return max(_shared(one, other), _shared(other, one)) >= NEAR
     return form is Form.SOUND and ontology.related(label_of_choice(one), label_of_choice(other))
 
 

@@ -20,6 +20,7 @@ _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eigh
 # Short -ing words are things ("a ping"), longer ones are goings-on ("typing") and take no article.
 _MASS = re.compile(r"(?:music|sounds|\w{3,}ing)$")
 _THINGS = frozenset({"string"})
+_NO_ARTICLE = frozenset({"teeth", "feet", "people", "children", "men", "women", "voices"})
 
 YES, NO = "Yes", "No"
 
@@ -44,6 +45,12 @@ def _is_mass(name: str) -> bool:
     return bool(_MASS.search(last)) and last not in _THINGS
 
 
+@cache
+def _uncounted() -> frozenset[str]:
+    """Single words of AudioSet that have no article: rain, wind, water."""
+    return frozenset(name for name, phrase in _names().values() if name == phrase and " " not in name)
+
+
 def article(name: str) -> str:
     """``"a"`` or ``"an"``."""
     return "an" if name[0].lower() in "aeio" or name.startswith(("um", "un")) else "a"
@@ -61,7 +68,9 @@ def sound_of(label: str) -> str:
     if label in _names():
         return f"the sound of {_names()[label][1]}"
     name = name_of(label)
-    plain = _is_mass(name) or not name or (name.endswith("s") and not name.endswith("ss"))
+    last = name.split()[-1] if name else ""
+    many = last in _NO_ARTICLE or (last.endswith("s") and not last.endswith("ss"))
+    plain = not name or many or _is_mass(name) or last in _uncounted()
     return f"the sound of {name if plain else f'{article(name)} {name}'}"
 
 

@@ -5,8 +5,8 @@ which sounds happen when (every active stretch of each), and what is said, where
 scene with any speech that nobody transcribed has no utterances at all (None, unknown) rather than
 some of them. A scene without sounds has the empty tuple: there truly are none.
 
-The manifest may also be of older scenes in the same layout: labels are then the corpus's own,
-the split ``dev`` means validation, and licences are joined here.
+The manifest may also be of older scenes in the same layout: labels of ESC-50 and FSD50K are then put into
+AudioSet's words (others stay as they are), the split ``dev`` means validation, and licences are joined here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar
 
+from paqa_builder.bench.vocabulary import audioset_name
 from paqa_builder.errors import SourceError
 from paqa_builder.mix.licenses import combined
 from paqa_builder.mix.truth import turns
@@ -35,14 +36,14 @@ def _reading(where: str) -> Iterator[None]:
 
 
 def _label(event: Mapping[str, Any]) -> str:
-    return event.get("audioset") or event["label"]
+    return event.get("audioset") or audioset_name(event["label"]) or event["label"]
 
 
 class Mix(Source):
     """A folder that ``paqa mix`` made."""
 
     name: ClassVar[str] = "mix"
-    revision: ClassVar[str] = "1"
+    revision: ClassVar[str] = "2"
 
     @cached_property
     def vocabulary(self) -> frozenset[str] | None:

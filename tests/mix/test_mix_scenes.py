@@ -205,6 +205,19 @@ def test_the_source_gives_the_truth(made: tuple[Path, list[dict]]) -> None:
         assert from_json(Clip, to_json(clip)) == clip
 
 
+def test_labels_of_older_scenes_are_put_into_audiosets_words(
+    made: tuple[Path, list[dict]], tmp_path: Path
+) -> None:
+    row = next(row for row in made[1] if row["events"])
+    events = [
+        {**row["events"][0], "audioset": None, "label": label}
+        for label in ("door_wood_knock", "rain", "gnomes at work")
+    ]
+    (tmp_path / "manifest.jsonl").write_text(json.dumps({**row, "events": events}) + "\n", encoding="utf-8")
+    (clip,) = Mix(tmp_path).clips()
+    assert {tag.label for tag in clip.truth.tags or ()} == {"Knock", "Rain", "gnomes at work"}
+
+
 @pytest.mark.parametrize(
     ("line", "names"),
     [

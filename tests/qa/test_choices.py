@@ -40,6 +40,7 @@ def test_no_quote_is_alone_in_its_length() -> None:
 def test_wrong_quotes_do_not_resemble_one_another() -> None:
     assert too_close(Form.QUOTE, "we left the house at noon", "we left the old house at noon")
     assert not too_close(Form.QUOTE, "we left the house at noon", "nobody told me about that")
+    assert not too_close(Form.QUOTE, NOTHING, "these take the shape of a long round arch")
 
 
 def test_what_could_never_be_missing_is_no_choice_among_what_is_heard() -> None:

@@ -89,3 +89,11 @@ def test_intervals_agree_with_counting(one: list[tuple[int, int]], other: list[t
     assert total(both(a, b)) == len(cells_a & cells_b)
     assert total(outside(a, 0, 50)) == 50 - len(cells_a)
     assert total(grow(a, 1)) == len({t for c in cells_a for t in (c - 1, c, c + 1) if t >= 0})
+
+
+def test_a_corpus_s_own_words_have_articles_where_english_has_them() -> None:
+    for label, phrase in {
+        "rain": "rain", "pouring_water": "pouring water", "brushing_teeth": "brushing teeth", "cow": "a cow",
+        "wind": "wind", "door_knock": "a door knock", "people_talking": "people talking",
+    }.items():  # fmt: skip
+        assert wording.sound_of(label) == f"the sound of {phrase}"
