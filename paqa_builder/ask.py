@@ -23,6 +23,7 @@ from paqa_builder.perceive import Listener, StageReport
 from paqa_builder.plan import Plan
 from paqa_builder.qa import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.qa.question import Question
+from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.rehearsal import rehearse
 from paqa_builder.records import Scene, to_json
 from paqa_builder.work import Done
@@ -98,8 +99,9 @@ def ask(task: Task) -> Done:
     rows = []
     for scene in scenes.of_part(task.plan, task.part):
         kept, refused = [], []
+        reading = Reading(scene, options.thresholds)
         for question in generate(scene, corpus, templates, options, seed):
-            problems = verify(question, scene, options, templates)
+            problems = verify(question, scene, options, templates, reading)
             if problems:
                 refused.append({"question": to_json(question), "problems": problems})
             else:

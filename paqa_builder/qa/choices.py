@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +10,7 @@ from paqa_builder import ontology
 from paqa_builder.qa.corpus import Corpus
 from paqa_builder.qa.draw import shuffled
 from paqa_builder.qa.facts import Fact, Form, Kind, Verdict
+from paqa_builder.qa.lengths import Lengths
 from paqa_builder.qa.nothing import NOTHING, of_others
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.speech import NEAR, near
@@ -62,7 +62,7 @@ def choose(
             return False
         if any(too_close(kind.form, candidate, other) for other in found):
             return False
-        if kind.form in _SENTENCES and not any_length and _stands_out(candidate, found, wanted):
+        if lengths is not None and not any_length and not lengths.fit(candidate, found):
             return False
         verdict = kind.judge(reading, fact.about, candidate)
         if verdict.true is truth:
@@ -71,6 +71,7 @@ def choose(
 
     if nothing is not None:
         wanted -= 1
+    lengths = Lengths.drawn(wanted, *key) if kind.form in _SENTENCES else None
     if fact.answer is not None and not nothing and not offer(fact.answer, True):
         return None
     rest = wanted - 1 if fact.answer is None else wanted
@@ -81,12 +82,12 @@ def choose(
         offer(candidate, False)
     drawn = islice(_pool(reading, kind, fact, corpus, *key), _PATIENCE)
     pool = (candidate for candidate in drawn if not _kin(kind.form, candidate, found))
-    if kind.form in _SENTENCES:
+    if lengths is not None:
         # A small corpus may not have sentences of the same length.
         for any_length in (False, True):
             more = True
             while more and len(found) < wanted:
-                like = _length_wanted(found or [fact.answer or ""])
+                like = lengths.missing([*found] or [fact.answer or ""])
                 drawn = islice(_sentences(reading, kind, fact, corpus, like, *key), _PATIENCE)
                 more = any(offer(candidate, False, any_length) for candidate in drawn)
         if len(found) < wanted:
@@ -156,25 +157,6 @@ def _sentences(
 ) -> Iterator[str]:
     draw = corpus.draw_phrases if kind.form is Form.QUOTE else corpus.draw_translations
     return draw(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)
-
-
-def _length_wanted(found: Iterable[str]) -> int:
-    """The number of words that the next quote is to have: the rarer one among those that are there."""
-    lengths = Counter(len(tokens(text)) for text in found)
-    return min(lengths, key=lambda length: (lengths[length], length))
-
-
-def _stands_out(candidate: str, found: Iterable[str], wanted: int) -> bool:
-    """True if some quote would be alone in its length, once ``wanted`` of them are found.
-
-    Wrong quotes are chosen to be as long as the right one; so whichever is alone in its length would be
-    known to be wrong. All are equally long, then, or half of them are a word longer than the others.
-    """
-    lengths = Counter(len(tokens(text)) for text in (*found, candidate))
-    if len(lengths) == 1:
-        return False
-    apart = max(lengths) - min(lengths)
-    return len(lengths) > 2 or apart > 1 or wanted % 2 > 0 or max(lengths.values()) > wanted // 2
 
 
 def _shared(one: str, other: str) -> float:

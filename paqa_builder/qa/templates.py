@@ -7,7 +7,7 @@ Jinja is sandboxed and strict, so that a template can neither reach outside nor 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -126,7 +126,7 @@ class Template(_Strict):
 
     def asks(self, fact: Fact) -> bool:
         """True if the template asks about this fact of its kind."""
-        return not self.when or render(f"{{{{ 1 if ({self.when}) else '' }}}}", fact.slots) != ""
+        return not self.when or _holds(self.when, tuple(fact.slots[name] for name in _names_in(self.when)))
 
     def questions(self, fact: Fact) -> list[str]:
         """The question in every phrasing."""
@@ -145,6 +145,18 @@ def render(text: str, slots: Any) -> str:
         return _compiled(text).render(**slots)
     except TemplateError as error:
         raise ConfigError(f"template text {text!r}: {error}") from error
+
+
+@cache
+def _names_in(when: str) -> tuple[str, ...]:
+    return tuple(sorted(meta.find_undeclared_variables(_jinja.parse(f"{{{{ {when} }}}}"))))
+
+
+@lru_cache(maxsize=1 << 12)
+def _holds(when: str, values: tuple[Any, ...]) -> bool:
+    # The same few conditions come back for every fact of every clip.
+    slots = dict(zip(_names_in(when), values, strict=True))
+    return render(f"{{{{ 1 if ({when}) else '' }}}}", slots) != ""
 
 
 @cache

@@ -36,12 +36,15 @@ def verify(
     scene: Scene,
     options: QaOptions | None = None,
     templates: Sequence[Template] | None = None,
+    reading: Reading | None = None,
 ) -> list[str]:
     """Says what keeps a question from being proved; an empty list if it is.
 
     Args:
         options: Those of the build; they say how sure is sure.
         templates: Those of the build; the built-in ones by default.
+        reading: The scene, read under the options' thresholds, to share between its questions. It should not
+            be the one that they were made from: a proof has to find their facts by itself.
     """
     options = options or QaOptions()
     by_name = {t.name: t for t in (_builtin() if templates is None else templates)}
@@ -50,7 +53,7 @@ def verify(
         # The template's own texts are proved, then the model's are held against them.
         return [
             *rewriting.problems(question, template),
-            *verify(rewriting.restored(question), scene, options, [template]),
+            *verify(rewriting.restored(question), scene, options, [template], reading),
         ]
     problems = _form(question, scene)
     if template is None:
@@ -58,7 +61,7 @@ def verify(
     for name, wanted in (("skill", template.skill), ("level", template.level)):
         if getattr(question, name) != wanted:
             problems.append(f"{name} is {getattr(question, name)!r}, its template's is {wanted!r}")
-    reading = Reading(scene, options.thresholds)
+    reading = reading or Reading(scene, options.thresholds)
     facts = [f for f in asked(reading, template, options) if question.question in template.questions(f)]
     if not facts:
         return [*problems, "the scene has no fact that this asks about", *_evidence(question, scene)]

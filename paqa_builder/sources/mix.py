@@ -102,7 +102,7 @@ class Mix(Source):
             Tag(
                 float(start),
                 float(end),
-                event.get("audioset") or event["label"],
+                _label(event),
                 1.0,
                 "clip",
                 True,

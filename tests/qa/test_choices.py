@@ -10,6 +10,7 @@ from paqa_builder.qa import Corpus, QaOptions, generate, load_templates
 from paqa_builder.qa.choices import too_close
 from paqa_builder.qa.examples import scene_of
 from paqa_builder.qa.facts import Form, kind
+from paqa_builder.qa.lengths import Lengths
 from paqa_builder.qa.nothing import NOTHING
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.templates import MiniScene
@@ -35,6 +36,32 @@ def test_no_quote_is_alone_in_its_length() -> None:
     assert patterns["2 2"] > 100
     # Of two lengths either is as often that of the answer: within three standard deviations.
     assert abs(short - long) < 3 * (short + long) ** 0.5
+
+
+def test_where_three_quotes_stand_beside_none_of_these_any_may_be_alone_in_its_length() -> None:
+    larger = sum(Lengths.drawn(3, n).same == 2 for n in range(3_000))
+    assert abs(larger - 2_000) < 90
+    two_of_it, alone = Lengths(2, 1), Lengths(1, 2)
+    four, five = ["a b c d"], ["e f g h i"]
+    assert two_of_it.fit("k l m n", four + five)
+    assert not two_of_it.fit("k l m n o", four + five)
+    assert alone.fit("k l m n o", four + five)
+    assert not alone.fit("k l m n", four + five)
+    assert (two_of_it.missing(four + five), alone.missing(four + five)) == (4, 5)
+    assert not Lengths(2, 2).fit("a b", ["a b c d e f"])
+    assert not Lengths(2, 2).fit("k l m n o", ["a b c d"] * 3)
+
+
+def test_what_somebody_says_is_offered_beside_what_others_say() -> None:
+    """Else it were enough to know the words, not the voice."""
+    corpus, beside, total = Corpus.of(SCENES), 0, 0
+    options = QaOptions(per_clip=100, include=("said_by_speaker", "words_of_longest_talker"))
+    for scene in SCENES:
+        said = {p.text for p in Reading(scene, options.thresholds).speech.phrases if scene.utterances}
+        for question in generate(scene, corpus, TEMPLATES, options):
+            total += 1
+            beside += sum(choice in said for choice in question.choices) > (question.answer != NOTHING)
+    assert beside > 0.7 * total
 
 
 def test_wrong_quotes_do_not_resemble_one_another() -> None:
