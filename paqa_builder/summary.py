@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -94,6 +95,12 @@ class Summary:
             known = (row["audio_contribution"] for row in rows)
             self.contributions.update(value for value in known if value)
             self.example = self.example or rows[0]
+
+    @property
+    def entropy(self) -> float:
+        """Of the templates, in bits; ``2 ** entropy`` templates asked equally often are as varied."""
+        total = self.templates.total()
+        return sum(-n / total * math.log2(n / total) for n in self.templates.values() if n)
 
     def refuse(self, rows: Sequence[dict[str, Any]]) -> None:
         """Counts refused questions (:func:`paqa_builder.schema.quarantine_row`)."""

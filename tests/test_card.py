@@ -31,6 +31,15 @@ def written(out: Path) -> tuple[dict[str, Any], str]:
     return yaml.safe_load(yaml_text), text
 
 
+def test_the_variety_of_the_templates_is_told() -> None:
+    summary = Summary()
+    assert summary.entropy == 0
+    summary.templates.update({"a": 5})
+    assert summary.entropy == 0
+    summary.templates.update({"b": 5, "c": 5, "d": 5})
+    assert summary.entropy == pytest.approx(2)
+
+
 class TestFrontMatter:
     def test_only_splits_that_exist_are_declared(self) -> None:
         assert front(Summary())["configs"] == [

@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from paqa_builder.build import BuildReport
     from paqa_builder.llm.step import LlmReport
     from paqa_builder.perceive import StageReport
+    from paqa_builder.summary import Summary
     from paqa_builder.work import Done
 
 _SHOWN_FAILURES = 10
+# A blind score with a wider interval than this does not tell chance from the gate's margin of two points.
+_SURE = 0.04
 
 
 def build(
@@ -181,6 +184,7 @@ def _show(report: BuildReport) -> None:
     table.add_row("questions", f"{total} on {summary.asked_about} clips")
     for skill, count in summary.skills.most_common():
         table.add_row("", f"{count:>4}  {skill}")
+    table.add_row("variety", _variety(summary))
     table.add_row("refused", _counted(summary.refused, "by the {}") if summary.refused else "none")
     table.add_row("blind score", _blind(report))
     if report.llm and report.llm.model:
@@ -202,11 +206,18 @@ def _show(report: BuildReport) -> None:
         explain.show(summary.example, common.err)
 
 
+def _variety(summary: Summary) -> str:
+    alike = f"as varied as {2**summary.entropy:.0f} asked equally often"
+    return f"{len(summary.templates)} templates, entropy {summary.entropy:.2f} bits: {alike}"
+
+
 def _blind(report: BuildReport) -> str:
     gate = report.verdicts.report
     if gate.after is None:
         return "not judged: too few questions, or the gate is off"
     text = escape(f"{gate.after}; {gate.weak} weak")
+    if gate.after.high - gate.after.low > _SURE:
+        text += "; too few questions to be sure to a point or two"
     return text if gate.passed else f"[bold red]{text}: more than the gate allows[/]"
 
 
@@ -245,6 +256,8 @@ def _json(report: BuildReport) -> dict[str, Any]:
         "questions": dict(summary.questions),
         "skills": dict(summary.skills),
         "levels": dict(summary.levels),
+        "templates": dict(summary.templates),
+        "template_entropy": round(summary.entropy, 3),
         "quarantined": dict(report.quarantined),
         "gate": report.verdicts.report.to_json(),
         "llm": asdict(report.llm) if report.llm and report.llm.model else None,
