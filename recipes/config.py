@@ -35,7 +35,7 @@ class Data(Section):
         default="auto", description="By the path's look."
     )
     audio_root: Path | None = Field(default=None, description="Where the audio that a JSON file names lies.")
-    train_split: str = Field(default="train", description="Split for both stages.")
+    train_split: str = Field(default="train", description="Split to learn from.")
     test_split: str = Field(default="test", description="Split for evaluation.")
     contribution: Literal["strong", "weak"] | None = Field(
         default=None, description="Only questions with this audio_contribution; all where the data has none."
@@ -170,6 +170,9 @@ class Stage2(Optimiser):
     start: str | None = Field(
         default=None, description="Model to start from; None: stage I's of the same run."
     )
+    split: str | None = Field(
+        default=None, description="Split to practise on; None: data.train_split, which stage I has learned."
+    )
     learning_rate: float = Field(default=1e-5, gt=0)
     generations: int = Field(default=8, ge=2, description="Completions a prompt.")
     max_completion: int = Field(default=768, ge=8, description="Tokens, pauses included.")
@@ -178,6 +181,9 @@ class Stage2(Optimiser):
     beta: float = Field(default=0.0, ge=0, description="Weight of KL to the model of stage I.")
     iterations: int = Field(default=1, ge=1, description="Updates a batch of rollouts.")
     loss: str = Field(default="dapo", description="loss_type of TRL's GRPOConfig.")
+    scale_rewards: Literal["group", "batch", "none"] = Field(
+        default="group", description="Whose standard deviation of rewards divides advantages."
+    )
     pause: bool = Field(default=True, description="False: plain GRPO.")
     rollout: Literal["block", "sequential", "vllm"] = "block"
 

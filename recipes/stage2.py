@@ -72,6 +72,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
             beta=stage.beta,
             num_iterations=stage.iterations,
             loss_type=stage.loss,
+            scale_rewards=stage.scale_rewards,
             **engine,
         ),
         processing_class=processor,
@@ -132,16 +133,16 @@ def pauses(settings: config.Config) -> PauseConfig:
 
 
 def _data(settings: config.Config, kind: Family) -> Any:
-    data = settings.data
+    data, split = settings.data, settings.stage2.split or settings.data.train_split
     if not data.streaming:
-        return dataset(rows.read(data, data.train_split), kind)
+        return dataset(rows.read(data, split), kind)
     if settings.stage2.max_steps <= 0:
         raise ConfigError("a stream has no end", mend="--set stage2.max_steps=N")
 
     def forever() -> Iterator[rows.Row]:
         epoch = 0
         while True:
-            yield from rows.stream(data, data.train_split, seed=settings.run.seed, epoch=epoch)
+            yield from rows.stream(data, split, seed=settings.run.seed, epoch=epoch)
             epoch += 1
 
     return dataset(forever, kind)

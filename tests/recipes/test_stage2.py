@@ -138,6 +138,20 @@ def test_ablations_are_settings(
     assert (logs(tmp_path)[0].get("pause/tokens", 0) > 0) == there
 
 
+def test_it_practises_on_a_split_of_its_own(
+    shards: Path,  # noqa: F811
+    models: Path,
+    after_stage1: Path,
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(after_stage1, tmp_path, dirs_exist_ok=True)
+    more = ["stage2.split=test", "stage2.scale_rewards=batch", "stage2.sample_steps=1"]
+    stage2.train(settings(shards, models, tmp_path, *more))
+    lines = (tmp_path / "tiny/stage2.log.samples.jsonl").read_text().splitlines()
+    held_out = {row.id for row in rows.read(config.Data(path=str(shards)), "test")}
+    assert {json.loads(line)["id"] for line in lines} <= held_out
+
+
 def test_it_needs_stage_one(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
     with pytest.raises(ConfigError, match="stage I, which was not run") as caught:
         stage2.train(settings(shards, models, tmp_path))
