@@ -134,7 +134,7 @@ def plot(results: Mapping[str, Any], out: Path) -> None:
         right.barh(places, shares, height, label=title(name))
     right.set_yticks(range(len(skills)), skills)
     if trained:
-        right.legend()
+        right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(trained), frameon=False)
     for axes in (left, right):
         axes.set_xlim(0, 1)
         axes.set_xlabel("accuracy")

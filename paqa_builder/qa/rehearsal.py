@@ -154,6 +154,7 @@ def _drawn(
             new = {
                 text: round(min(_MOST, max(1 / _MOST, old.get(text, 1.0) * factor)), 4)
                 for text, factor in tally.factors(1.0 if tally.absent else -0.5).items()
+                if old.get(text) != 0
             }
         if form in _RULED_OUT:
             new |= dict.fromkeys(tally.never(), 0.0)
