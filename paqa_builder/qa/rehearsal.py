@@ -138,7 +138,9 @@ def _kept(
             text: old.get(text, corpus.share_kept(of.name, level, text) if of.form.closed else 1.0) * factor
             for text, factor in tally.factors(0.5 if of.form in _DRAWN else 1.0).items()
         }
-        most = max(new.values())
+        most = max(new.values(), default=0.0)
+        if not most:
+            continue  # by the wider group's counts nothing is asked; narrower ones decide
         found[place] = {text: round(max(1e-3, share / most), 4) for text, share in new.items()}
     return found
 

@@ -10,7 +10,9 @@ from scenes_made import many
 
 from paqa_builder.qa import Corpus, QaOptions, Question, generate, load_templates
 from paqa_builder.qa.examples import scene_of
-from paqa_builder.qa.rehearsal import Tally, rehearse
+from paqa_builder.qa.facts import kind
+from paqa_builder.qa.rehearsal import Tally, _kept, rehearse
+from paqa_builder.qa.spread import group_name
 from paqa_builder.qa.templates import MiniScene
 from paqa_builder.records import Scene
 
@@ -58,6 +60,17 @@ def test_it_is_the_same_each_time_and_survives_json() -> None:
     assert Corpus.from_json(json.loads(json.dumps(REHEARSED.to_json()))) == REHEARSED
     assert REHEARSED.kept
     assert REHEARSED.drawn
+
+
+def test_a_group_of_which_nothing_may_be_asked_stays_as_it_is() -> None:
+    """Each answer of the wider group could hardly be a wrong choice: all its shares are zero."""
+    template = next(one for one in TEMPLATES if one.name == "event_times")
+    name = kind(template.fact).name
+    place = group_name(name, "sound")
+    corpus = Corpus(clips=500, answers={place: {"One": 200, "Two": 200}}, refuted={place: {}})
+    assert not corpus.share_kept(name, "sound", "One")
+    tally = Tally(Counter(One=30, Two=30), Counter(One=30.0, Two=30.0))  # type: ignore[arg-type]
+    assert _kept(corpus, {("event_times", "sound"): tally}, {template.name: template}, 1.0) == {}
 
 
 def test_without_balance_nothing_is_rehearsed() -> None:
