@@ -24,7 +24,7 @@ import yaml
 
 from paqa_builder.errors import NotReadyError
 from paqa_builder.qa import grammar
-from recipes import config, evaluate, measuring, mini, rows, run, scoring
+from recipes import config, evaluate, measuring, mini, rows, run, scoring, trainable
 from recipes.rows import Row
 
 LONGER, RANDOM = "longer stage I", "random pauses"
@@ -174,7 +174,7 @@ def _one(settings: config.Config, name: str, seed: int, home: Path, test: Sequen
     last = folder / variant.stages[-1]
     paused = mine.stage2.pause and variant.stages[-1] == "stage2"
     one = evaluate.examinee(mine, last, pauses=paused)
-    tower = evaluate.stage1.prepare(one.model, one.family, mine)
+    tower = trainable.prepare(one.model, one.family, mine)
     figures, greedy, sampled = evaluate.ask(mine, one, test)
     if tower is not None:
         tower.save()

@@ -29,8 +29,8 @@ from recipes import (
     rows,
     run,
     scoring,
-    stage1,
     stage2,
+    trainable,
 )
 from recipes.answering import Answers, Examinee, Hearing, latency
 from recipes.families import family
@@ -142,7 +142,7 @@ def _of_stage(
     one = examinee(settings, path, pauses=False)
     paused = examinee(settings, path, pauses=True)
     paused.model = one.model
-    tower = stage1.prepare(one.model, one.family, settings)
+    tower = trainable.prepare(one.model, one.family, settings)
     try:
         for name, hearing, pauses in SYSTEMS[stage]:
             who = paused if pauses else one

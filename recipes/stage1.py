@@ -8,7 +8,6 @@ leaves ``runs/SIZE/stage1``: model and processor, with the row of PAUSE.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +16,11 @@ from typing import Any
 
 import torch
 from datasets import Dataset, IterableDataset
-from torch.nn.functional import dropout
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, muon, prompts, rows, run
+from recipes import audio, config, prompts, rows, run, trainable
 from recipes.collate import ROWS, Collator
 from recipes.families import Family, family
 from recipes.insertion import Inserter
@@ -86,7 +84,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     model, processor = kind.load(settings.model)
     pause_id = add_pause_token(model, processor, settings.pause.token)
     features = audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
-    tower = prepare(model, kind, settings)
+    tower = trainable.prepare(model, kind, settings)
     inserter = None
     if stage.pauses.enabled:
         pad_id = processor.tokenizer.pad_token_id
@@ -94,7 +92,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     checkpoint = run.last_checkpoint(work) if resume else None
     if checkpoint is not None and inserter is not None:
         inserter.likelihood.load(_likelihood_file(checkpoint))
-    deafener = deafen(kind.tower(model), stage.audio_dropout)
+    deafener = trainable.deafen(kind.tower(model), stage.audio_dropout)
     collator = Collator(
         kind, processor, rows_read, style=settings.data.trace, max_seconds=settings.data.max_seconds
     )
@@ -109,8 +107,8 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         train_dataset=data,
         processing_class=processor,
         data_collator=collator,
-        peft_config=lora(model, kind, settings, pause_id),
-        optimizers=(optimiser(model, kind, settings), None),
+        peft_config=trainable.lora(model, kind, settings, pause_id),
+        optimizers=(trainable.optimiser(model, kind, settings), None),
         inserter=inserter,
     )
     trainer.remove_callback(PrinterCallback)
@@ -130,7 +128,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     if tower is not None:
         tower.save()
         tower.remove()
-    save(trainer, kind, processor, out)
+    trainable.save(trainer, kind, processor, out)
     known = features.hits + features.misses
     print(f"{out}: mel features made for {features.misses} of {known} clips heard", file=sys.stderr)
     return out
@@ -156,98 +154,6 @@ def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows
             epoch += 1
 
     return IterableDataset.from_generator(generate), None
-
-
-def prepare(model: Any, kind: Family, settings: config.Config) -> Any:
-    """Freezes what does not learn, and makes a frozen tower remember its output where that is wanted.
-
-    Returns:
-        The tower's cache, or None.
-    """
-    if not settings.model.freeze_tower:
-        if settings.model.cache_tower:
-            raise ConfigError("model.cache_tower needs a frozen tower", mend="--set model.freeze_tower=true")
-        return None
-    tower = kind.tower(model)
-    tower.requires_grad_(False)
-    if not settings.model.cache_tower:
-        return None
-    from recipes.mini.tower import TowerCache, fingerprint
-
-    return TowerCache(tower, settings.run.out / "cache" / fingerprint(tower))
-
-
-def optimiser(model: Any, kind: Family, settings: config.Config) -> Any:
-    """Muon where the configuration wants it; None leaves the trainer its AdamW.
-
-    Raises:
-        ConfigError: Muon together with LoRA, whose matrices it is not for.
-    """
-    if settings.stage1.optimiser == "adamw":
-        return None
-    if settings.model.lora is not None:
-        raise ConfigError(
-            "stage1.optimiser=muon trains whole matrices, and model.lora is set",
-            mend="--set stage1.optimiser=adamw, or --set model.lora=null",
-        )
-    return muon.of(
-        model,
-        kind.language_model(model),
-        matrix_learning_rate=settings.stage1.matrix_learning_rate,
-        learning_rate=settings.stage1.learning_rate,
-        weight_decay=settings.stage1.weight_decay,
-    )
-
-
-def deafen(tower: Any, share: float) -> Any:
-    """Drops a share of what a tower puts out, in training only, so that clips are not learned by heart.
-
-    Returns:
-        A handle whose ``remove`` ends it.
-    """
-
-    def drop(module: Any, inputs: Any, output: Any) -> Any:
-        if module.training and share:
-            output.last_hidden_state = dropout(output.last_hidden_state, share)
-        return output
-
-    return tower.register_forward_hook(drop)
-
-
-def lora(model: Any, kind: Family, settings: config.Config, pause_id: int) -> Any:
-    """The adapter's configuration: linear layers of the language model, and the row of PAUSE.
-
-    Returns:
-        A ``LoraConfig``, or None where everything learns.
-    """
-    wanted = settings.model.lora
-    if wanted is None:
-        return None
-    from peft import LoraConfig
-
-    decoder = kind.language_model(model)
-    prefix = next(name for name, module in model.named_modules() if module is decoder)
-    return LoraConfig(
-        r=wanted.r,
-        lora_alpha=wanted.alpha,
-        lora_dropout=wanted.dropout,
-        target_modules=rf"{re.escape(prefix)}\..*\.({'|'.join(map(re.escape, wanted.targets))})",
-        trainable_token_indices={"embed_tokens": [pause_id]},
-        task_type="CAUSAL_LM",
-    )
-
-
-def save(trainer: Any, kind: Family, processor: Any, out: Path) -> None:
-    """Writes model and processor; adapters are merged, so that the next stage finds a plain model."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-        if trainer.args.should_save:
-            model.save_pretrained(out)
-    else:
-        trainer.save_model(str(out))  # gathers what FSDP and ZeRO have scattered
-    if trainer.args.should_save:
-        processor.save_pretrained(out)
 
 
 def complete(

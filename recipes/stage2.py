@@ -20,7 +20,7 @@ from transformers import PrinterCallback
 from trl import GRPOConfig
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, rewards, rows, run, stage1, vllm_rollout
+from recipes import audio, config, rewards, rows, run, stage1, trainable, vllm_rollout
 from recipes.families import Family, family
 from recipes.grpo import AudioGRPOTrainer
 from recipes.grpo_data import dataset
@@ -53,7 +53,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     data = _data(settings, kind)
     model, processor, pause_id = load(settings, kind, work)
     audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
-    tower = stage1.prepare(model, kind, settings)
+    tower = trainable.prepare(model, kind, settings)
     checkpoint = run.last_checkpoint(work) if resume else None
     engine: dict[str, Any] = {}
     if stage.rollout == "vllm":
@@ -79,7 +79,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         pause=pauses(settings) if stage.pause else None,
         max_seconds=settings.data.max_seconds,
         train_dataset=data,
-        peft_config=stage1.lora(model, kind, settings, pause_id),
+        peft_config=trainable.lora(model, kind, settings, pause_id),
         **_roller(settings, kind),
     )
     trainer.remove_callback(PrinterCallback)
@@ -96,7 +96,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     if tower is not None:
         tower.save()
         tower.remove()
-    stage1.save(trainer, kind, processor, out)
+    trainable.save(trainer, kind, processor, out)
     return out
 
 

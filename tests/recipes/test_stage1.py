@@ -17,7 +17,7 @@ import torch
 from recipe_data import shards  # noqa: F401
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from recipes import config, prompts, rows, run, stage1
+from recipes import config, prompts, rows, run, stage1, trainable
 from recipes.families import FAMILIES, family
 
 FAST = ["run.report_to=none", "data.trace=terse", "stage1.learning_rate=5e-3", "stage1.warmup_steps=2"]
@@ -244,7 +244,7 @@ def test_muon_moves_the_matrices_of_the_layers_and_adamw_all_else(models: Path) 
     kind = family("qwen2_audio")
     model, _ = kind.load(settings.model)
     kind.tower(model).requires_grad_(False)
-    made = stage1.optimiser(model, kind, settings)
+    made = trainable.optimiser(model, kind, settings)
     matrices, others = made.parts[0].param_groups[0]["params"], made.parts[1].param_groups[0]["params"]
     names = {id(weight): name for name, weight in model.named_parameters()}
     assert all(".layers." in names[id(weight)] and weight.ndim == 2 for weight in matrices)
@@ -258,7 +258,7 @@ def test_muon_moves_the_matrices_of_the_layers_and_adamw_all_else(models: Path) 
     assert torch.equal(matrices[0], before[0])
     assert not torch.equal(others[0], before[1])
     with pytest.raises(ConfigError, match="trains whole matrices"):
-        stage1.optimiser(model, kind, config.change(settings, ["model.lora.r=4"]))
+        trainable.optimiser(model, kind, config.change(settings, ["model.lora.r=4"]))
 
 
 def test_a_share_of_what_is_heard_is_dropped_in_training_only(models: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_share_of_what_is_heard_is_dropped_in_training_only(models: Path) -> N
     model, _ = kind.load(config.Model(path=str(models / "qwen2_audio")))
     tower = kind.tower(model)
     mel = torch.randn(1, tower.config.num_mel_bins, 2 * tower.config.max_source_positions)
-    handle = stage1.deafen(tower, 0.5)
+    handle = trainable.deafen(tower, 0.5)
     with torch.no_grad():
         plain = tower.eval()(mel).last_hidden_state
         assert (plain != 0).all()
