@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -25,6 +25,7 @@ from paqa_builder.qa import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.qa.question import Question
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.rehearsal import rehearse
+from paqa_builder.qa.templates import Template
 from paqa_builder.records import Scene, to_json
 from paqa_builder.work import Done
 
@@ -67,7 +68,7 @@ def run(plan: Plan, executor: Executor, listener: Listener) -> tuple[Path, Stage
     began = time.monotonic()
     options, templates = options_of(plan.config), load_templates(plan.config.templates)
     corpus = Corpus.of(scenes.of_plan(plan), options)
-    folder = plan.work / f"{STAGE}-{_key(plan, corpus.to_json())}"
+    folder = plan.work / f"{STAGE}-{_key(plan, templates, corpus.to_json())}"
     if not (folder / "corpus.json").is_file():
         corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)
         text = json.dumps(corpus.to_json(), ensure_ascii=False, sort_keys=True, indent=1)
@@ -124,13 +125,13 @@ def items(plan: Plan, folder: Path) -> Iterator[tuple[Scene, list[Question], lis
             yield scene, kept, refused
 
 
-def _key(plan: Plan, corpus: Any) -> str:
-    templates = [template.model_dump(mode="json") for template in load_templates(plan.config.templates)]
+def _key(plan: Plan, templates: Iterable[Template], corpus: Any) -> str:
+    asking = [template.model_dump(mode="json") for template in templates]
     truths = [[clip.id, clip.split, clip.source, to_json(clip.truth)] for clip in plan.clips]
     return store.digest(
         [
             _code(), plan.config.seed, options_of(plan.config).model_dump(mode="json"),
-            store.digest(templates), store.digest(corpus), store.digest(truths),
+            store.digest(asking), store.digest(corpus), store.digest(truths),
             [[stage.name, stage.key] for stage in plan.stages],
         ]
     )  # fmt: skip

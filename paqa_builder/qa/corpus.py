@@ -7,7 +7,6 @@ Parts can be summed up apart and merged: ``Corpus.of(a + b) == Corpus.of(a).merg
 
 from __future__ import annotations
 
-import bisect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,12 +14,12 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from paqa_builder.qa import pools
-from paqa_builder.qa.draw import below, digest, shuffled
+from paqa_builder.qa.draw import digest, shuffled, weighted
 from paqa_builder.qa.facts import Form, kinds
 from paqa_builder.qa.options import QaOptions
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.speech import pool_of
-from paqa_builder.qa.spread import DRAWS, ENOUGH, Spread, fair_weights, group_name, levels_of
+from paqa_builder.qa.spread import ENOUGH, Spread, fair_weights, group_name, levels_of
 from paqa_builder.qa.telling import telling
 from paqa_builder.qa.wording import choice_of_label, label_of_choice, meant
 from paqa_builder.records import Scene
@@ -182,13 +181,7 @@ class Corpus(Spread):
         longest sound, and seldom the last.
         """
         names, sums = self._weighted(kind)
-        seen: set[str] = set()
-        for n in range(DRAWS if names else 0):
-            label = names[bisect.bisect_right(sums, below(sums[-1], n, *key))]
-            if label not in seen:
-                seen.add(label)
-                yield label
-        yield from (label for label in shuffled(self.labels, *key) if label not in seen)
+        yield from weighted(names, sums, self.labels, *key)
         yield from (label for label in shuffled(COMMON, *key) if label not in self.labels)
 
     def draw_phrases(self, pool: str, length: int, *key: object) -> Iterator[str]:
@@ -214,12 +207,7 @@ class Corpus(Spread):
     def draw_words(self, pool: str, *key: object) -> Iterator[str]:
         """Words as wrong choices, each once, as often as they are said."""
         words = self._words.get(pool, [])
-        seen: set[str] = set()
-        for n in range(DRAWS if words else 0):
-            word = words[below(len(words), n, *key)]
-            if word not in seen:
-                seen.add(word)
-                yield word
+        yield from weighted(words, range(1, len(words) + 1), (), *key)
         if ":" not in pool:
             yield from shuffled({word for text in _PHRASES for word in telling(text)}, *key)
 

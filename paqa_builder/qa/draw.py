@@ -5,6 +5,7 @@ There is no generator with a state, so that leaving one draw out, or adding one,
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -12,6 +13,7 @@ from typing import TypeVar
 T = TypeVar("T")
 # Drawing so many one by one is cheaper than to shuffle a pool of hundreds.
 _FEW = 32
+_DRAWS = 256
 
 
 def digest(*key: object) -> str:
@@ -46,6 +48,25 @@ def sampled(items: Sequence[T], *key: object) -> Iterator[T]:
             seen.add(index)
             yield items[index]
     yield from shuffled((item for n, item in enumerate(items) if n not in seen), *key)
+
+
+def weighted(items: Sequence[T], sums: Sequence[int], rest: Iterable[T], *key: object) -> Iterator[T]:
+    """Items in an order drawn by weight, each once.
+
+    Args:
+        sums: The running totals of the items' weights.
+        rest: What follows in the order of its hashes, but for what was drawn: after many draws it no longer
+            pays to wait for the rarest.
+    """
+    seen: set[T] = set()
+    for n in range(_DRAWS if items else 0):
+        item = items[bisect.bisect_right(sums, below(sums[-1], n, *key))]
+        if item not in seen:
+            seen.add(item)
+            yield item
+        if len(seen) == len(items):
+            break
+    yield from (item for item in shuffled(rest, *key) if item not in seen)
 
 
 def shuffled(items: Iterable[T], *key: object) -> list[T]:

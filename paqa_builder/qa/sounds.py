@@ -52,6 +52,16 @@ class Sound:
         return self.spans[-1][1]
 
     @property
+    def earliest(self) -> float:
+        """When it may have started at the earliest."""
+        return self.maybe[0][0]
+
+    @property
+    def latest(self) -> float:
+        """When it may have ended at the latest."""
+        return self.maybe[-1][1]
+
+    @property
     def seconds(self) -> float:
         return total(self.spans)
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from paqa_builder import ontology
-from paqa_builder.qa.draw import below, shuffled
+from paqa_builder.qa.draw import weighted
 
-# After so many draws the rest follows in any order.
-DRAWS = 256
 _ROUNDS, _LEAST_FREE, _SCALE = 40, 0.2, 1_000_000
 # A group with fewer observations is balanced together with its neighbours.
 ENOUGH = 20
@@ -66,15 +63,7 @@ class Spread:
             for k, name in zip(kept, names, strict=True)
         ]
         sums = list(itertools.accumulate(max(1, round(_SCALE * k / (max(tried) or 1.0))) for k in tried))
-        seen: set[str] = set()
-        for n in range(DRAWS if names else 0):
-            name = names[bisect.bisect_right(sums, below(sums[-1], n, *key))]
-            if name not in seen:
-                seen.add(name)
-                yield name
-            if len(seen) == len(names):
-                return
-        yield from (name for name in shuffled(names, *key) if name not in seen)
+        return weighted(names, sums, names, *key)
 
     def common_answers(self, kind: str, group: str, among: Iterable[str]) -> list[str]:
         """Those that are right often enough; all, where the corpus is too small to tell.

@@ -8,8 +8,8 @@ from typing import Any
 from paqa_builder.qa import wording
 from paqa_builder.qa.facts import Verdict, register
 from paqa_builder.qa.facts.bases import SoundKind, Subject, YesNoKind, numbered
+from paqa_builder.qa.facts.environment import starts
 from paqa_builder.qa.facts.lasting import each, sound_called
-from paqa_builder.qa.facts.order import earliest, starts
 from paqa_builder.qa.facts.speakers import SpeakerLongest, speaks
 from paqa_builder.qa.facts.together import SoundDuring
 from paqa_builder.qa.reading import Reading
@@ -36,7 +36,7 @@ class SoundAfterSpeech(SoundKind):
         margin = reading.thresholds.order
         if not sound.spans or not reading.voices.speech:
             return Verdict(None)
-        if earliest(sound) - reading.maybe_spoken[-1][1] >= margin:
+        if sound.earliest - reading.maybe_spoken[-1][1] >= margin:
             return Verdict(True, f"{starts(sound)}, after that.", sound.timing_evidence)
         if reading.voices.speech[-1][1] - sound.onset >= margin:
             return Verdict(False, f"{starts(sound)}, before that.", sound.timing_evidence)
@@ -66,7 +66,7 @@ class SoundBeforeSpeaker(SoundKind):
             return Verdict(None)
         if about - sound.onset >= margin:
             return Verdict(True, f"{starts(sound)}, before that.", sound.timing_evidence)
-        if earliest(sound) - about >= margin:
+        if sound.earliest - about >= margin:
             return Verdict(False, f"{starts(sound)}, later than that.", sound.timing_evidence)
         return Verdict(None)
 
@@ -89,7 +89,7 @@ class SoundPrecedesSpeech(YesNoKind):
         evidence = (*sound.timing_evidence, *reading.voices.speakers[0].evidence[:1])
         if reading.maybe_spoken[0][0] - sound.onset >= margin:
             return Verdict(True, because, evidence)
-        return Verdict(False, because, evidence) if earliest(sound) - first >= margin else Verdict(None)
+        return Verdict(False, because, evidence) if sound.earliest - first >= margin else Verdict(None)
 
 
 @register

@@ -12,7 +12,6 @@ from paqa_builder.qa.facts.environment import heard
 from paqa_builder.qa.facts.lasting import each, sound_called
 from paqa_builder.qa.facts.levels import SoundLevel
 from paqa_builder.qa.facts.listed import Length, LengthKind
-from paqa_builder.qa.facts.order import latest
 from paqa_builder.qa.facts.speakers import speaks
 from paqa_builder.qa.facts.together import within
 from paqa_builder.qa.facts.words import spoken_between
@@ -24,7 +23,7 @@ from paqa_builder.qa.voices import Speaker
 
 def next_voice(reading: Reading, sound: Sound) -> Speaker | None:
     """Who is first to speak after a sound has ended; None where somebody may be speaking just then."""
-    limits, end = reading.thresholds, latest(sound)
+    limits, end = reading.thresholds, sound.latest
     if _spoken(reading, sound.offset - limits.apart, end + 0.1):
         return None
     later = [(a, s.number) for s in reading.voices.speakers for a, _ in s.spans if a >= end]
@@ -65,13 +64,13 @@ class SecondsToSpeech(LengthKind):
         speaker = next_voice(reading, sound)
         if speaker is None:
             return None
-        start = _onset_after(speaker, latest(sound))
+        start = _onset_after(speaker, sound.latest)
         because = (
             f"{wording.capital(wording.sound_of(sound.label))} ends at {wording.at(sound.offset)}, and the "
             f"next voice starts at {wording.at(start)}, {wording.long(start - sound.offset)} later."
         )
         evidence = (*sound.timing_evidence, *speaker.evidence_in(start, start + 0.1))
-        return Length(start - latest(sound), start - sound.offset, because, evidence)
+        return Length(start - sound.latest, start - sound.offset, because, evidence)
 
 
 @register
@@ -95,7 +94,7 @@ class SpeakerAfterSound(SpeakerKind):
         name = wording.choice_of_speaker(speaker.number)
         if first is None:
             return Verdict(None)
-        start = _onset_after(first, latest(sound))
+        start = _onset_after(first, sound.latest)
         if speaker == first:
             because = f"{name} is the next to speak, from {wording.at(start)} on."
             return Verdict(True, because, speaker.evidence_in(start, start + 0.1))

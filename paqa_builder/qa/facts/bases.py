@@ -28,6 +28,25 @@ class Subject:
     group: str = ""
     out: tuple[int, ...] = ()  # speakers whom the question rules out by itself
 
+    def fact(self, verdict: Verdict, key: str, answer: str, own: Iterable[str], **more: Any) -> Fact:
+        """The fact that a true verdict makes of it.
+
+        Args:
+            key: Tells the answers to one subject apart; empty where there is only one.
+            own: Other choices that the scene itself offers.
+            more: Further fields of the fact, ``group`` if it is not the subject's.
+        """
+        return Fact(
+            key=f"{self.key}|{key}" if key else self.key,
+            slots=self.slots,
+            answer=answer,
+            own=tuple(own),
+            about=self.about,
+            steps=self.steps,
+            evidence=(*self.evidence, *verdict.evidence),
+            **{"group": self.group} | more,
+        )
+
 
 class SoundKind(Kind):
     """The answer is a sound. Fill in :meth:`subjects` and :meth:`holds`."""
@@ -49,17 +68,8 @@ class SoundKind(Kind):
             for sound, choice in zip(sounds, choices, strict=True):
                 verdict = self.holds(reading, subject.about, sound)
                 if verdict.true:
-                    yield Fact(
-                        key=f"{subject.key}|{sound.label}",
-                        slots=subject.slots,
-                        answer=choice,
-                        own=tuple(other for other in choices if other != choice),
-                        about=subject.about,
-                        steps=subject.steps,
-                        evidence=(*subject.evidence, *verdict.evidence),
-                        group=subject.group,
-                        grounds=subject.evidence,
-                    )
+                    own = (other for other in choices if other != choice)
+                    yield subject.fact(verdict, sound.label, choice, own, grounds=subject.evidence)
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
         label = wording.label_of_choice(choice)
@@ -98,20 +108,13 @@ class SpeakerKind(Kind):
             for speaker in speakers:
                 verdict = self.holds(reading, subject.about, speaker)
                 if verdict.true:
-                    yield Fact(
-                        key=f"{subject.key}|{speaker.number}",
-                        slots=subject.slots,
-                        answer=wording.choice_of_speaker(speaker.number),
-                        own=tuple(
-                            wording.choice_of_speaker(s.number)
-                            for s in speakers
-                            if s != speaker and s.number not in subject.out
-                        ),
-                        about=subject.about,
-                        steps=subject.steps,
-                        evidence=(*subject.evidence, *verdict.evidence),
-                        group=_among(subject.group, len(speakers)),
+                    others = (s.number for s in speakers if s != speaker and s.number not in subject.out)
+                    answer, own = (
+                        wording.choice_of_speaker(speaker.number),
+                        map(wording.choice_of_speaker, others),
                     )
+                    group = _among(subject.group, len(speakers))
+                    yield subject.fact(verdict, str(speaker.number), answer, own, group=group)
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
         number = wording.speaker_of_choice(choice)
@@ -149,16 +152,7 @@ class YesNoKind(Kind):
             verdict = self.decide(reading, subject.about)
             if verdict.true is not None:
                 yes, no = (wording.YES, wording.NO) if verdict.true else (wording.NO, wording.YES)
-                yield Fact(
-                    key=subject.key,
-                    slots=subject.slots,
-                    answer=yes,
-                    own=(no,),
-                    about=subject.about,
-                    steps=subject.steps,
-                    evidence=(*subject.evidence, *verdict.evidence),
-                    group=subject.group,
-                )
+                yield subject.fact(verdict, "", yes, (no,))
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
         verdict = self.decide(reading, about)
@@ -186,16 +180,8 @@ class NumberKind(Kind):
         for subject in self.subjects(reading):
             number, verdict = self.number(reading, subject.about)
             if number is not None:
-                yield Fact(
-                    key=subject.key,
-                    slots=subject.slots,
-                    answer=wording.choice_of_number(number),
-                    own=tuple(map(wording.choice_of_number, _around(number, self.name, reading))),
-                    about=subject.about,
-                    steps=subject.steps,
-                    evidence=(*subject.evidence, *verdict.evidence),
-                    group=subject.group,
-                )
+                own = map(wording.choice_of_number, _around(number, self.name, reading))
+                yield subject.fact(verdict, "", wording.choice_of_number(number), own)
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
         number, verdict = self.number(reading, about)

@@ -19,6 +19,11 @@ def heard(sound: Sound) -> str:
     return f"{wording.capital(wording.sound_of(sound.label))} is heard{when}."
 
 
+def starts(sound: Sound) -> str:
+    """``"The sound of a dog starts at 1.0 s"``, without a full stop."""
+    return f"{wording.capital(wording.sound_of(sound.label))} starts at {wording.at(sound.onset)}"
+
+
 @register
 class SoundPresent(SoundKind):
     """A sound is heard somewhere in the clip."""
@@ -84,17 +89,17 @@ class SoundOrder(SoundKind):
         others = [other for other in timed if other != sound]
         if not sound.spans or not others:
             return Verdict(None)
-        start = f"{wording.capital(wording.sound_of(sound.label))} starts at {wording.at(sound.onset)}"
+        start = starts(sound)
         evidence = sound.timing_evidence
         if about == "first":
-            if all(min(other.onset, other.maybe[0][0]) - sound.onset >= margin for other in others):
+            if all(other.earliest - sound.onset >= margin for other in others):
                 return Verdict(True, f"{start}, before any of the others.", evidence)
-            if any(sound.maybe[0][0] - other.onset >= margin for other in others):
+            if any(sound.earliest - other.onset >= margin for other in others):
                 return Verdict(False, f"{start}, later.", evidence)
         else:
-            if all(sound.maybe[0][0] - other.onset >= margin for other in others):
+            if all(sound.earliest - other.onset >= margin for other in others):
                 return Verdict(True, f"{start}, after all of the others.", evidence)
-            if any(other.maybe[0][0] - sound.onset >= margin for other in others):
+            if any(other.earliest - sound.onset >= margin for other in others):
                 return Verdict(False, f"{start} already.", evidence)
         return Verdict(None)
 
@@ -204,10 +209,10 @@ class SoundBeforeSpeech(SoundKind):
         begins, earliest = reading.voices.speech[0][0], reading.maybe_spoken[0][0]
         if not sound.spans:
             return Verdict(None)
-        start = f"{wording.capital(wording.sound_of(sound.label))} starts at {wording.at(sound.onset)}"
+        start = starts(sound)
         if earliest - sound.onset >= reading.thresholds.together:
             return Verdict(True, f"{start}, before that.", sound.timing_evidence)
-        if sound.maybe[0][0] - begins >= reading.thresholds.apart:
+        if sound.earliest - begins >= reading.thresholds.apart:
             return Verdict(False, f"{start}, after that.", sound.timing_evidence)
         return Verdict(None)
 

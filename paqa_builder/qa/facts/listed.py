@@ -40,17 +40,8 @@ class ListedKind(Kind):
             for answer in answers:
                 verdict = self.holds(reading, subject.about, answer)
                 if verdict.true:
-                    yield Fact(
-                        key=f"{subject.key}|{answer}",
-                        slots=subject.slots,
-                        answer=answer,
-                        own=tuple(other for other in answers if other != answer),
-                        about=subject.about,
-                        steps=subject.steps,
-                        evidence=(*subject.evidence, *verdict.evidence),
-                        group=subject.group,
-                        grounds=subject.evidence,
-                    )
+                    own = (other for other in answers if other != answer)
+                    yield subject.fact(verdict, answer, answer, own, grounds=subject.evidence)
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
         return self.holds(reading, about, choice) if choice in self.answers() else Verdict(None)

@@ -9,6 +9,7 @@ from typing import Any
 from paqa_builder.qa import wording
 from paqa_builder.qa.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.qa.facts.bases import SoundKind, Subject, YesNoKind
+from paqa_builder.qa.facts.environment import starts
 from paqa_builder.qa.facts.lasting import compared, sound_called
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.sounds import Sound
@@ -17,24 +18,9 @@ from paqa_builder.qa.sounds import Sound
 _ORDERED = 5
 
 
-def starts(sound: Sound) -> str:
-    """``"The sound of a dog starts at 1.0 s"``, without a full stop."""
-    return f"{wording.capital(wording.sound_of(sound.label))} starts at {wording.at(sound.onset)}"
-
-
-def earliest(sound: Sound) -> float:
-    """When a sound may have started at the earliest, in seconds."""
-    return min(sound.onset, sound.maybe[0][0])
-
-
-def latest(sound: Sound) -> float:
-    """When a sound may have ended at the latest, in seconds."""
-    return max(sound.offset, sound.maybe[-1][1])
-
-
 def starts_before(reading: Reading, one: Sound, other: Sound) -> bool:
     """True if ``one`` surely starts before ``other`` does, by a margin that ears can tell."""
-    return earliest(other) - one.onset >= reading.thresholds.order
+    return other.earliest - one.onset >= reading.thresholds.order
 
 
 @register
@@ -82,12 +68,12 @@ class SoundRelative(SoundKind):
         evidence = sound.timing_evidence
         name = wording.capital(wording.sound_of(sound.label))
         if which == "after":
-            if earliest(sound) - latest(other) >= margin:
+            if sound.earliest - other.latest >= margin:
                 return Verdict(True, f"{starts(sound)}, after that.", evidence)
-            if earliest(other) - sound.onset >= margin or other.offset - sound.onset >= margin:
+            if other.earliest - sound.onset >= margin or other.offset - sound.onset >= margin:
                 return Verdict(False, f"{starts(sound)} already.", evidence)
         else:
-            if earliest(other) - latest(sound) >= margin:
+            if other.earliest - sound.latest >= margin:
                 return Verdict(True, f"{name} is over by {wording.at(sound.offset)}, before that.", evidence)
             if sound.offset - other.onset >= margin:
                 return Verdict(False, f"{name} is still heard up to {wording.at(sound.offset)}.", evidence)

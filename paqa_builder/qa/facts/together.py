@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from paqa_builder.qa import wording
 from paqa_builder.qa.facts import Verdict, register
 from paqa_builder.qa.facts.bases import SoundKind, SpeakerKind, Subject, numbered
-from paqa_builder.qa.facts.environment import heard
+from paqa_builder.qa.facts.environment import heard, starts
 from paqa_builder.qa.facts.speakers import speaks
 from paqa_builder.qa.facts.words import Place, PlaceKind, spoken_between, when
 from paqa_builder.qa.reading import Reading
@@ -116,15 +116,14 @@ class SpeakerAtSound(SpeakerKind):
         for sound in reading.sounds.timed:
             # At the very start of the clip nobody hears an onset.
             if sound.onset >= 0.5:
-                name = wording.sound_of(sound.label)
-                step = f"{wording.capital(name)} starts at {wording.at(sound.onset)}."
-                yield Subject(sound.label, {"sound": name}, sound.label, (step,), sound.timing_evidence)
+                slots, step = {"sound": wording.sound_of(sound.label)}, f"{starts(sound)}."
+                yield Subject(sound.label, slots, sound.label, (step,), sound.timing_evidence)
 
     def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
         sound, margin = reading.sounds.find(about), reading.thresholds.order
         assert sound is not None
         # Whenever it may have started, the same one must be talking.
-        moment = (max(0.0, sound.maybe[0][0] - margin), sound.onset + margin)
+        moment = (max(0.0, sound.earliest - margin), sound.onset + margin)
         near = reading.voices.at(*moment)
         name = wording.choice_of_speaker(speaker.number)
         inside = any(a <= moment[0] and moment[1] <= b for a, b in speaker.spans)
@@ -148,7 +147,7 @@ class SaidAfterSound(PlaceKind):
     def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
         limits = reading.thresholds
         for sound in reading.sounds.timed:
-            end = max(sound.offset, sound.maybe[-1][1])
+            end = sound.latest
             later = [u for u in reading.speech.utterances if u.start >= end + 0.1]
             # A tag's edges are vague: around the end of the sound nobody may be speaking.
             if not later or spoken_between(reading, sound.offset - limits.apart, end + 0.1):
@@ -171,14 +170,13 @@ class SaidBeforeSound(PlaceKind):
     def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
         limits = reading.thresholds
         for sound in reading.sounds.timed:
-            start = min(sound.onset, sound.maybe[0][0])
+            start = sound.earliest
             earlier = [u for u in reading.speech.utterances if u.end <= start - 0.1]
             if not earlier or spoken_between(reading, start - 0.1, sound.onset + limits.apart):
                 continue
             last = max(earlier, key=lambda u: u.end)
             if start - last.end > limits.soon or spoken_between(reading, last.end + 0.3, start):
                 continue
-            name = wording.sound_of(sound.label)
-            step = f"{wording.capital(name)} starts at {wording.at(sound.onset)}."
-            subject = Subject(sound.label, {"sound": name}, None, (step,), sound.timing_evidence)
+            slots, step = {"sound": wording.sound_of(sound.label)}, f"{starts(sound)}."
+            subject = Subject(sound.label, slots, None, (step,), sound.timing_evidence)
             yield subject, Place(last, opening=False)

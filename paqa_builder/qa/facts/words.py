@@ -114,17 +114,9 @@ class QuoteKind(Kind):
             for phrase in answers:
                 verdict = self.judge(reading, subject.about, phrase.text)
                 if verdict.true:
-                    yield Fact(
-                        key=f"{subject.key}|{phrase.text}",
-                        slots=subject.slots,
-                        answer=phrase.text,
-                        own=tuple(t for t in by_pool[pool_of(phrase, self.edges)] if t != phrase.text),
-                        about=subject.about,
-                        steps=subject.steps,
-                        evidence=(*subject.evidence, *verdict.evidence),
-                        grounds=subject.evidence,
-                        pool=pool_of(phrase, self.edges),
-                    )
+                    pool, text = pool_of(phrase, self.edges), phrase.text
+                    own = (other for other in by_pool[pool] if other != text)
+                    yield subject.fact(verdict, text, text, own, grounds=subject.evidence, pool=pool)
 
     def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
         phrases = reading.speech.phrase(choice)
