@@ -10,7 +10,8 @@ step:
 
 - ``none``: no pauses.
 - ``block``: each pause in one forward (:mod:`recipes.rollout`).
-- ``sequential``: the same rollout, one forward a pause token.
+- ``shared``: the same, and each prompt read once for log-probabilities (:mod:`recipes.shared_prompts`).
+- ``sequential``: the same rollout as ``block``, one forward a pause token.
 - ``generate``: transformers' ``generate`` with a logits processor, as one would write it first.
 
 Each way runs in a process of its own, so that its peak memory is its own; the ways take turns, and the
@@ -33,7 +34,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-WAYS = ("none", "block", "sequential", "generate")
+WAYS = ("none", "block", "shared", "sequential", "generate")
 EMITTED = 48
 RANDOM: dict[str, Any] = {
     "trigger": "random",
@@ -132,12 +133,12 @@ def plain_generate(model: Any, inputs: Any, special: Any, budget: int, **options
 
 def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
     """Trains a few steps in one way; gives seconds a step, and the peak memory of the process."""
-    from recipes import config, rewards, stage2  # before trl, which imports torchaudio
+    from recipes import config, rewards  # before trl, which imports torchaudio
     from recipes.families import family
     from recipes.grpo import AudioGRPOTrainer
     from recipes.grpo_data import dataset
     from recipes.mini.tower import TowerCache
-    from recipes.pause import add_pause_token
+    from recipes.pause import PauseConfig, add_pause_token
     from recipes.rows import read
 
     import torch  # isort: skip
@@ -145,7 +146,7 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
 
     kind = family("qwen2_audio")
     settings = config.load("laptop")
-    pause = stage2.pauses(settings)
+    pause = PauseConfig.of(settings.pause)
     if options.model:
         data = read(config.Data(path=options.shards), "train")
         model, processor = kind.load(settings.model.model_copy(update={"path": options.model}))
@@ -175,7 +176,8 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
             ),
             processing_class=processor,
             pause=None if way == "none" else pause,
-            block=way == "block",
+            block=way in ("block", "shared"),
+            share_prompts=way == "shared",
             train_dataset=dataset(data, kind),
             **roll,
         )  # fmt: skip

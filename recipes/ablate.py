@@ -23,8 +23,7 @@ from typing import Any, Literal
 import yaml
 
 from paqa_builder.errors import NotReadyError
-from paqa_builder.qa import grammar
-from recipes import config, evaluate, measuring, mini, rows, run, scoring, trainable
+from recipes import answering, config, evaluate, measuring, mini, rows, run, scoring, trainable
 from recipes.rows import Row
 
 LONGER, RANDOM = "longer stage I", "random pauses"
@@ -173,7 +172,7 @@ def _one(settings: config.Config, name: str, seed: int, home: Path, test: Sequen
         took[stage] = _train(mine, stage, home)
     last = folder / variant.stages[-1]
     paused = mine.stage2.pause and variant.stages[-1] == "stage2"
-    one = evaluate.examinee(mine, last, pauses=paused)
+    one = answering.examinee(mine, last, pauses=paused)
     tower = trainable.prepare(one.model, one.family, mine)
     figures, greedy, sampled = evaluate.ask(mine, one, test)
     if tower is not None:
@@ -251,8 +250,7 @@ def _digest(settings: config.Config, *, stage1_only: bool = False) -> str:
 
 def _reflects(settings: config.Config) -> bool:
     train = rows.read(settings.data, settings.data.train_split)
-    traces = (row.trace for row in train)
-    return any(not grammar.validate(text) and grammar.parse(text).reflect is not None for text in traces)
+    return any(rows.reflects(row.trace) for row in train)
 
 
 def _mean(columns: Sequence[Sequence[float]]) -> list[float]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from recipes import audio, prompts, rollout
-from recipes.families import Family
-from recipes.pause import PauseConfig, forced_id, never_emitted
+from recipes import audio, config, prompts, rollout, run
+from recipes.families import Family, family
+from recipes.pause import PauseConfig, add_pause_token, forced_id, never_emitted
 from recipes.rows import Row
 
 Hearing = Literal["real", "silent", "shuffled"]
@@ -123,6 +124,26 @@ class Examinee:
         core = self.family.core(self.model)
         moved = {key: value.to(core.device) for key, value in made.items()}
         return {k: v.to(core.dtype) if v.is_floating_point() else v for k, v in moved.items()}
+
+
+def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Examinee:
+    """A trained or untrained model, ready to be asked.
+
+    Args:
+        folder: Of the model; a Hub name will do.
+        pauses: Whether it may pause; the token is added where the model has none.
+    """
+    kind = family(settings.model.family)
+    model, processor = kind.load(settings.model.model_copy(update={"path": str(folder)}))
+    add_pause_token(model, processor, settings.pause.token)
+    return Examinee(
+        kind,
+        model.eval().to(run.device(settings.model)),
+        processor,
+        max_new_tokens=settings.evaluate.max_new_tokens,
+        pause=PauseConfig.of(settings.pause) if pauses else None,
+        max_seconds=settings.data.max_seconds,
+    )
 
 
 def heard(rows: Sequence[Row], hearing: Hearing) -> list[Row]:

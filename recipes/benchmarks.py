@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.errors import ConfigError
-from recipes import scoring
+from recipes import answering, config, scoring
 from recipes.rows import Row
 
 
@@ -135,3 +135,39 @@ def _share(hits: Sequence[bool]) -> dict[str, Any]:
     share = sum(hits) / len(hits) if hits else 0.0
     low, high = scoring.wilson(share, len(hits))
     return {"accuracy": round(share, 4), "interval": [round(low, 4), round(high, 4)], "n": len(hits)}
+
+
+def run(
+    settings: config.Config,
+    name: str,
+    questions: Path | None,
+    audio_root: Path | None,
+    predictions: Path | None,
+    model: Path | str | None,
+) -> dict[str, Any]:
+    """Has a model answer a benchmark and scores it, or scores answers that are already there.
+
+    Args:
+        name: One of :data:`FORMATS`.
+        questions: The benchmark's own file; None: only score ``predictions``.
+        audio_root: The folder that its audio paths start from; the file's own by default.
+        predictions: The file of answers, to write or to score.
+        model: A folder or Hub name.
+
+    Raises:
+        ConfigError: There is nothing to score, or no model to ask.
+    """
+    form = FORMATS[name]
+    if questions is None:
+        if predictions is None:
+            raise ConfigError("--benchmark needs --questions FILE, or --predictions FILE to score")
+        return score(form, load(predictions))
+    if model is None:
+        raise ConfigError("no model to ask", mend="--model FOLDER_OR_HUB_NAME")
+    items = load(questions)
+    found = to_rows(form, items, audio_root or questions.parent)
+    one = answering.examinee(settings, model, pauses=True)
+    answered = fill(form, items, one.ask(found, batch=settings.evaluate.batch)[0].texts)
+    out = predictions or settings.run.folder / f"{name}.{questions.suffix.strip('.')}"
+    save(answered, out)
+    return score(form, answered) | {"predictions": str(out)}

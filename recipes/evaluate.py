@@ -19,6 +19,7 @@ from typing import Any
 
 from paqa_builder.errors import ConfigError
 from recipes import (
+    answering,
     benchmarks,
     blind,
     config,
@@ -29,12 +30,9 @@ from recipes import (
     rows,
     run,
     scoring,
-    stage2,
     trainable,
 )
 from recipes.answering import Answers, Examinee, Hearing, latency
-from recipes.families import family
-from recipes.pause import add_pause_token
 from recipes.rows import Row
 
 RESULTS, COMPARISONS = "results.json", "comparisons.json"
@@ -65,26 +63,6 @@ PAIRS = (
 )
 _SHORT = 8
 """Questions that latency is measured on."""
-
-
-def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Examinee:
-    """A trained or untrained model, ready to be asked.
-
-    Args:
-        folder: Of the model; a Hub name will do.
-        pauses: Whether it may pause; the token is added where the model has none.
-    """
-    kind = family(settings.model.family)
-    model, processor = kind.load(settings.model.model_copy(update={"path": str(folder)}))
-    add_pause_token(model, processor, settings.pause.token)
-    return Examinee(
-        kind,
-        _on_device(model.eval(), settings),
-        processor,
-        max_new_tokens=settings.evaluate.max_new_tokens,
-        pause=stage2.pauses(settings) if pauses else None,
-        max_seconds=settings.data.max_seconds,
-    )
 
 
 def evaluate(settings: config.Config, stages: Sequence[str] = ()) -> dict[str, Any]:
@@ -139,8 +117,8 @@ def _of_stage(
     settings: config.Config, stage: str, path: Path, test: Sequence[Row], folder: Path
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    one = examinee(settings, path, pauses=False)
-    paused = examinee(settings, path, pauses=True)
+    one = answering.examinee(settings, path, pauses=False)
+    paused = answering.examinee(settings, path, pauses=True)
     paused.model = one.model
     tower = trainable.prepare(one.model, one.family, settings)
     try:
@@ -238,14 +216,6 @@ def _ordered(results: dict[str, Any]) -> dict[str, Any]:
     return {name: results[name] for name in [*order, *sorted(set(results) - set(order))] if name in results}
 
 
-def _on_device(model: Any, settings: config.Config) -> Any:
-    import torch
-
-    run.check_device(settings.model)
-    on_gpu = settings.model.device != "cpu" and torch.cuda.is_available()
-    return model.to("cuda" if on_gpu else "cpu")
-
-
 def _write(path: Path, data: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
@@ -265,32 +235,18 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 def main(settings: config.Config, flags: argparse.Namespace) -> None:
     """Evaluates the stages, or answers or scores a benchmark."""
     if flags.benchmark:
-        _benchmark(settings, flags)
+        model = flags.model or _latest(settings)
+        files = (flags.questions, flags.audio_root, flags.predictions)
+        print(json.dumps(benchmarks.run(settings, flags.benchmark, *files, model), indent=2))
         return
     evaluate(settings, flags.stage or ())
     print(report.text(settings.run.folder))
 
 
-def _benchmark(settings: config.Config, flags: argparse.Namespace) -> None:
-    form = benchmarks.FORMATS[flags.benchmark]
-    if flags.questions is None:
-        if flags.predictions is None:
-            raise ConfigError("--benchmark needs --questions FILE, or --predictions FILE to score")
-        print(json.dumps(benchmarks.score(form, benchmarks.load(flags.predictions)), indent=2))
-        return
-    items = benchmarks.load(flags.questions)
-    found = benchmarks.to_rows(form, items, flags.audio_root or flags.questions.parent)
-    last = next(
-        (p for p in (settings.run.folder / stage for stage in reversed(STAGES[1:])) if p.exists()), None
-    )
-    path = flags.model or last or settings.model.path
-    if path is None:
-        raise ConfigError("no model to ask", mend="--model FOLDER_OR_HUB_NAME")
-    texts = examinee(settings, path, pauses=True).ask(found, batch=settings.evaluate.batch)[0].texts
-    answered = benchmarks.fill(form, items, texts)
-    out = flags.predictions or settings.run.folder / f"{flags.benchmark}.{flags.questions.suffix.strip('.')}"
-    benchmarks.save(answered, out)
-    print(json.dumps(benchmarks.score(form, answered) | {"predictions": str(out)}, indent=2))
+def _latest(settings: config.Config) -> Path | str | None:
+    """The model of the last stage that was run, or the untrained one."""
+    trained = (settings.run.folder / stage for stage in reversed(STAGES[1:]))
+    return next((path for path in trained if path.exists()), settings.model.path)
 
 
 if __name__ == "__main__":

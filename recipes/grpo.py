@@ -20,7 +20,7 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, rollout, run
+from recipes import audio, rollout, run, shared_prompts
 from recipes import prompts as asking
 from recipes.families import Family
 from recipes.pause import PauseConfig, forced_id, never_emitted
@@ -60,6 +60,7 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         block: Pauses in one forward; False: one forward a token.
         roll: Makes the completions; takes the arguments of :func:`with_transformers`.
         max_seconds: Longer clips are cut.
+        share_prompts: Read each prompt once for log-probabilities (:mod:`recipes.shared_prompts`).
     """
 
     _tag_names = ["trl", "grpo", "paqa"]  # noqa: RUF012
@@ -77,10 +78,11 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         block: bool = True,
         roll: Roller = with_transformers,
         max_seconds: float = 30.0,
+        share_prompts: bool = False,
         **options: Any,
     ) -> None:
         self.family, self.pause, self.block, self.roll = family, pause, block, roll
-        self.max_seconds = max_seconds
+        self.max_seconds, self.share_prompts = max_seconds, share_prompts
         self.last: rollout.Rollout | None = None
         self.samples: list[dict[str, Any]] = []
         self._rows: list[Row] = []
@@ -243,7 +245,13 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
             *(part.split(batch_size or len(input_ids)) for part in (self._now, input_ids, attention_mask)),
             strict=True,
         ):
-            hearing = partial(model, **{key: value[clips] for key, value in heard.items()})
+            if self.share_prompts:
+                core = self.family.core(model)
+                hearing, ids, mask = shared_prompts.reader(
+                    model, core, ids, mask, logits_to_keep, clips, heard
+                )
+            else:
+                hearing = partial(model, **{key: value[clips] for key, value in heard.items()})
             found.append(
                 super()._get_per_token_logps_and_entropies(hearing, ids, mask, logits_to_keep, **options)
             )

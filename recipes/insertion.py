@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from recipes.collate import IGNORE, ROWS, pad
-from recipes.config import Insertion
+from recipes.sections import Insertion
 
 
 class Likelihood:

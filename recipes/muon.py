@@ -1,16 +1,89 @@
-"""Muon for the matrices of a decoder, AdamW for all else: both of torch, under one optimiser's name.
+"""Muon for the matrices of a decoder, torch's AdamW for all else, under one optimiser's name.
 
 A decoder that starts from random numbers learns to copy a choice from what it has heard in half the
 steps that AdamW takes (docs/recipes.md). Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon)
 is meant for hidden matrices only; embeddings, head, projector, norms and biases stay with AdamW.
+
+``torch.optim.Muon`` orthogonalises in bfloat16, one matrix after the other. On a CPU without bfloat16
+that takes thrice the time of all the rest of a laptop's step, so here it is done in the matrices' own
+precision, all matrices of one shape at once.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+
+# Of Jordan et al.: their steepest quintic that ends between 0.7 and 1.2.
+_COEFFICIENTS, _STEPS = (3.4445, -4.7750, 2.0315), 5
+
+
+def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
+    """About the nearest orthogonal matrices, by five quintic steps of Newton and Schulz.
+
+    Args:
+        matrices: ``[n, rows, columns]``.
+    """
+    a, b, c = _COEFFICIENTS
+    tall = matrices.shape[1] > matrices.shape[2]
+    found = matrices.mT if tall else matrices
+    found = found / found.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(_STEPS):
+        gram = found @ found.mT
+        found = torch.baddbmm(found, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
+    return found.mT if tall else found
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, made orthogonal (Jordan et al. 2024), with Nesterov's look ahead.
+
+    Args:
+        params: Parameters of two dimensions.
+        lr: Of a square matrix; a tall one moves by the root of its ratio more.
+        momentum: Share of the momentum that outlives a step.
+        weight_decay: Decoupled, as AdamW's.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[torch.nn.Parameter],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One step of all matrices that have a gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            of_shape: dict[torch.Size, list[torch.nn.Parameter]] = defaultdict(list)
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    of_shape[weight.shape].append(weight)
+            for (rows, columns), weights in of_shape.items():
+                moved = orthogonal(
+                    torch.stack([self._momentum(weight, group["momentum"]) for weight in weights])
+                )
+                size = group["lr"] * max(1.0, rows / columns) ** 0.5
+                for weight, update in zip(weights, moved, strict=True):
+                    weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-size)
+        return loss
+
+    def _momentum(self, weight: torch.nn.Parameter, share: float) -> torch.Tensor:
+        assert weight.grad is not None
+        state = self.state[weight]
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+        state["momentum"].lerp_(weight.grad, 1 - share)
+        return weight.grad.lerp(state["momentum"], share)
 
 
 class MuonAdamW(torch.optim.Optimizer):
@@ -34,7 +107,7 @@ class MuonAdamW(torch.optim.Optimizer):
         weight_decay: float,
     ) -> None:
         self.parts: tuple[torch.optim.Optimizer, ...] = (
-            torch.optim.Muon(matrices, lr=matrix_learning_rate, weight_decay=weight_decay),
+            Muon(matrices, lr=matrix_learning_rate, weight_decay=weight_decay),
             torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay),
         )
         super().__init__(self._groups(), {})

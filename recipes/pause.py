@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from paqa_builder.errors import ConfigError
+from recipes import sections
 
 TOKEN = "<PAUSE>"
 
@@ -65,6 +66,11 @@ class PauseConfig:
             raise ConfigError("pause: n and window must be at least 1")
         if self.filler is not None and self.policy == "allow":
             raise ConfigError("pause: a filler is an ordinary token, the policy cannot pause with it")
+
+    @classmethod
+    def of(cls, section: sections.Pause) -> PauseConfig:
+        """The configuration's section, whose fields these are."""
+        return cls(**section.model_dump())
 
 
 class PauseState:

@@ -111,7 +111,7 @@ class _Loop:
         self.forwards = 0
 
     def run(self, block: bool, synced: bool, together: bool) -> Rollout:
-        with _LastPosition(self.model):
+        with LastPosition(self.model):
             rows, scores = self._prefill()
             while True:
                 if len(rows):
@@ -243,7 +243,7 @@ class _Loop:
         )
 
 
-class _LastPosition:
+class LastPosition:
     """Within it the model's head sees the last position alone: logits of a whole prompt are large."""
 
     def __init__(self, model: Any) -> None:

@@ -136,9 +136,12 @@ def without_reflection(row: Row) -> Row:
     What comes before a REFLECT was corrupted on purpose, the CAPTION included: cut short, such a trace
     would teach what is not heard.
     """
-    if grammar.validate(row.trace) or grammar.parse(row.trace).reflect is None:
-        return row
-    return replace(row, trace="")
+    return replace(row, trace="") if reflects(row.trace) else row
+
+
+def reflects(trace: str) -> bool:
+    """True if a trace is in the grammar and reconsiders its first answer."""
+    return not grammar.validate(trace) and grammar.parse(trace).reflect is not None
 
 
 def _is_json(data: Data) -> bool:

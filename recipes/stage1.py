@@ -20,7 +20,7 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, prompts, rows, run, trainable
+from recipes import audio, config, progress, prompts, rows, run, trainable
 from recipes.collate import ROWS, Collator
 from recipes.families import Family, family
 from recipes.insertion import Inserter
@@ -108,13 +108,13 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         processing_class=processor,
         data_collator=collator,
         peft_config=trainable.lora(model, kind, settings, pause_id),
-        optimizers=(trainable.optimiser(model, kind, settings), None),
+        optimizers=(trainable.optimiser(model, kind, settings, stage), None),
         inserter=inserter,
     )
     trainer.remove_callback(PrinterCallback)
     some = _test_rows(settings) if stage.sample_steps and rows_read is not None else []
     trainer.add_callback(
-        run.Progress(
+        progress.Progress(
             folder / f"{NAME}.log.jsonl",
             max_minutes=stage.max_minutes,
             sample=lambda: complete(trainer.model, kind, processor, some, settings, pause_id),

@@ -9,9 +9,9 @@ transcript or a label; what the policy claims to have heard is compared with the
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from transformers import PrinterCallback
 from trl import GRPOConfig
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, rewards, rows, run, stage1, trainable, vllm_rollout
+from recipes import audio, config, practice, progress, rewards, rows, run, stage1, trainable, vllm_rollout
+from recipes.answering import Examinee
 from recipes.families import Family, family
 from recipes.grpo import AudioGRPOTrainer
 from recipes.grpo_data import dataset
@@ -43,17 +44,18 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         PaqaError: Data, model or machine are not as they must be; says what to change.
     """
     stage = settings.stage2
+    pause = PauseConfig.of(settings.pause) if stage.pause else None
     chosen = rewards.select(settings.rewards, stage.max_completion)
-    _check_groups(settings)
+    _check(settings)
     if stage.rollout == "vllm":
-        vllm_rollout.check(pauses(settings) if stage.pause else None)
+        vllm_rollout.check(pause)
     folder = run.start(settings, NAME)
     work, out = folder / f"{NAME}.work", folder / NAME
     kind = family(settings.model.family)
-    data = _data(settings, kind)
     model, processor, pause_id = load(settings, kind, work)
     audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
     tower = trainable.prepare(model, kind, settings)
+    data = _data(settings, kind, model, processor)
     checkpoint = run.last_checkpoint(work) if resume else None
     engine: dict[str, Any] = {}
     if stage.rollout == "vllm":
@@ -76,15 +78,17 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
             **engine,
         ),
         processing_class=processor,
-        pause=pauses(settings) if stage.pause else None,
+        pause=pause,
         max_seconds=settings.data.max_seconds,
         train_dataset=data,
         peft_config=trainable.lora(model, kind, settings, pause_id),
+        optimizers=(trainable.optimiser(model, kind, settings, stage), None),
+        share_prompts=stage.share_prompts,
         **_roller(settings, kind),
     )
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(
-        run.Progress(
+        progress.Progress(
             folder / f"{NAME}.log.jsonl",
             max_minutes=stage.max_minutes,
             sample=partial(_samples, trainer),
@@ -126,16 +130,10 @@ def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, i
     return model, processor, pause_id
 
 
-def pauses(settings: config.Config) -> PauseConfig:
-    """The configuration's section as the rollout takes it."""
-    names = {one.name for one in fields(PauseConfig)}
-    return PauseConfig(**{key: value for key, value in settings.pause.model_dump().items() if key in names})
-
-
-def _data(settings: config.Config, kind: Family) -> Any:
+def _data(settings: config.Config, kind: Family, model: Any, processor: Any) -> Any:
     data, split = settings.data, settings.stage2.split or settings.data.train_split
     if not data.streaming:
-        return dataset(rows.read(data, split), kind)
+        return dataset(_chosen(settings, kind, model, processor, rows.read(data, split)), kind)
     if settings.stage2.max_steps <= 0:
         raise ConfigError("a stream has no end", mend="--set stage2.max_steps=N")
 
@@ -148,8 +146,41 @@ def _data(settings: config.Config, kind: Family) -> Any:
     return dataset(forever, kind)
 
 
-def _check_groups(settings: config.Config) -> None:
+def _chosen(
+    settings: config.Config, kind: Family, model: Any, processor: Any, found: list[rows.Row]
+) -> list[rows.Row]:
+    """The questions to practise on: all, or those that the model is not sure of."""
+    stage, seed = settings.stage2, settings.run.seed
+    if not stage.tries:
+        return found
+    one = Examinee(
+        kind,
+        model.eval().to(run.device(settings.model)),
+        processor,
+        max_new_tokens=stage.max_completion,
+        pause=PauseConfig.of(settings.pause) if stage.pause else None,
+        max_seconds=settings.data.max_seconds,
+    )
+    some = practice.some(found, stage.tried, seed)
+    kept = practice.unsure(
+        one, some, tries=stage.tries, temperature=stage.temperature, batch=stage.batch, seed=seed
+    )
+    model.train()
+    return kept
+
+
+def _check(settings: config.Config) -> None:
     stage = settings.stage2
+    if stage.tries and (settings.data.streaming or int(os.environ.get("WORLD_SIZE", "1")) > 1):
+        raise ConfigError(
+            "stage2.tries reads all questions in one process: no stream, no other ranks",
+            mend="--set stage2.tries=0",
+        )
+    if stage.share_prompts and settings.model.gradient_checkpointing:
+        raise ConfigError(
+            "stage2.share_prompts keeps the prompts' keys and values, which gradient checkpointing drops",
+            mend="--set stage2.share_prompts=false, or --set model.gradient_checkpointing=false",
+        )
     at_once = stage.batch * stage.accumulate
     if at_once % stage.generations:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What of a model learns, by which optimiser, and how it is saved: the same in both stages."""
+"""What of a model learns, by which optimiser, and how it is saved."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def prepare(model: Any, kind: Family, settings: config.Config) -> Any:
     return TowerCache(tower, settings.run.out / "cache" / fingerprint(tower))
 
 
-def optimiser(model: Any, kind: Family, settings: config.Config) -> Any:
-    """Muon where the configuration wants it; None leaves the trainer its AdamW.
+def optimiser(model: Any, kind: Family, settings: config.Config, stage: config.Optimiser) -> Any:
+    """Muon where a stage's configuration wants it; None leaves the trainer its AdamW.
 
     Raises:
         ConfigError: Muon together with LoRA, whose matrices it is not for.
     """
-    if settings.stage1.optimiser == "adamw":
+    if stage.optimiser == "adamw":
         return None
     if settings.model.lora is not None:
         raise ConfigError(
-            "stage1.optimiser=muon trains whole matrices, and model.lora is set",
-            mend="--set stage1.optimiser=adamw, or --set model.lora=null",
+            "optimiser=muon trains whole matrices, and model.lora is set",
+            mend="--set model.lora=null, or the stage's optimiser=adamw",
         )
     return muon.of(
         model,
         kind.language_model(model),
-        matrix_learning_rate=settings.stage1.matrix_learning_rate,
-        learning_rate=settings.stage1.learning_rate,
-        weight_decay=settings.stage1.weight_decay,
+        matrix_learning_rate=stage.matrix_learning_rate,
+        learning_rate=stage.learning_rate,
+        weight_decay=stage.weight_decay,
     )
 
 

@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes import run
+
 if TYPE_CHECKING:
     import torch
 
@@ -21,8 +23,8 @@ _PARTS = "tower-*.safetensors"
 class TowerCache:
     """Replaces ``tower.forward`` on one instance by a look-up; the class is left alone.
 
-    Outputs are computed in bfloat16 on a copy of the tower (three times faster on a CPU) and kept in
-    float16, so they are the same whoever asks first.
+    Outputs are computed on a copy of the tower, in bfloat16 where the CPU has it (three times faster), and
+    kept in float16, so they are the same whoever asks first.
 
     Args:
         tower: The audio tower, all of it frozen.
@@ -42,7 +44,8 @@ class TowerCache:
         self._folder = folder
         self._known: dict[str, torch.Tensor] = {}
         self._new: dict[str, torch.Tensor] = {}
-        self._own = copy.deepcopy(tower).to(torch.bfloat16).eval()
+        self._dtype = torch.bfloat16 if run.cpu_has_bfloat16() else torch.float32
+        self._own = copy.deepcopy(tower).to(self._dtype).eval()
         self._tower = tower
         if folder is not None:
             self._load(folder)
@@ -86,8 +89,8 @@ class TowerCache:
             places = list(todo.values())
             mask = None if attention_mask is None else attention_mask[places].cpu()
             with torch.no_grad(), torch.autocast("cpu", enabled=False):
-                features = input_features[places].to("cpu", torch.bfloat16)
-                mask = mask.to(torch.bfloat16) if mask is not None and mask.is_floating_point() else mask
+                features = input_features[places].to("cpu", self._dtype)
+                mask = mask.to(self._dtype) if mask is not None and mask.is_floating_point() else mask
                 made = self._own(features, attention_mask=mask, **options).last_hidden_state
             for key, output in zip(todo, made, strict=True):
                 self._known[key] = self._new[key] = output.to(torch.float16).contiguous()

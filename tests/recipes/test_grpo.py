@@ -57,6 +57,36 @@ def test_recomputed_log_probabilities_are_those_of_the_rollout_and_hear(tmp_path
     assert (logps(trainer, out) - again)[mask].abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_prompts_read_once_give_the_same_log_probabilities_and_gradients(tmp_path: Path, name: str) -> None:
+    trainer = rl_data.trainer(tmp_path, name, temperature=0.8)
+    out = trainer._generate_and_score_completions(rl_data.inputs())
+    assert (out["prompt_mask"] == 0).any()  # prompts of several lengths
+
+    def found(batch_size: int | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        trainer.model.zero_grad()
+        trainer._now = out["clip"]
+        logs = trainer._get_per_token_logps_and_entropies(
+            trainer.model,
+            torch.cat([out["prompt_ids"], out["completion_ids"]], 1),
+            torch.cat([out["prompt_mask"], out["completion_mask"]], 1),
+            out["completion_ids"].shape[1],
+            batch_size,
+        )[0]
+        (logs * chosen(out)).sum().backward()
+        parts = trainer.model.named_parameters()
+        return logs.detach()[chosen(out)], {k: p.grad.clone() for k, p in parts if p.grad is not None}
+
+    wanted, gradients = found()
+    trainer.share_prompts = True
+    for batch_size in (None, 3):
+        logs, mine = found(batch_size)
+        assert torch.allclose(logs, wanted, atol=1e-4)
+        assert mine.keys() == gradients.keys()
+        for part, grad in gradients.items():
+            assert torch.allclose(mine[part], grad, atol=2e-3, rtol=1e-3), part
+
+
 def test_forced_tokens_are_marked_and_the_others_are_not(tmp_path: Path) -> None:
     made = rl_data.model_of("qwen2_audio")
     trainer = rl_data.trainer(tmp_path, made=made)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from recipes.collate import IGNORE, ROWS, pad
-from recipes.config import Insertion
 from recipes.insertion import Inserter, Likelihood
+from recipes.sections import Insertion
 
 PAUSE, PAD = 99, 0
 TARGET = [list(range(10, 40)), list(range(50, 60))]

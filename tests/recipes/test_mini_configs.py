@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes import config, rewards, stage2
+from recipes import config, rewards
+from recipes.pause import PauseConfig
 
 FILES = sorted(config.CONFIGS.glob("*.yaml"))
 
@@ -19,7 +20,7 @@ def test_every_size_is_valid_and_named_after_its_file(size: str) -> None:
     assert rewards.select(settings.rewards, settings.stage2.max_completion)
     assert settings.pause.n + settings.pause.reserve < settings.stage2.max_completion
     assert (settings.stage2.batch * settings.stage2.accumulate) % settings.stage2.generations == 0
-    assert stage2.pauses(settings).tau == settings.pause.tau
+    assert PauseConfig.of(settings.pause).tau == settings.pause.tau
     assert (settings.model.path is None) == (size == "laptop")
 
 

@@ -17,7 +17,7 @@ import torch
 from recipe_data import shards  # noqa: F401
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from recipes import config, prompts, rows, run, stage1, trainable
+from recipes import config, muon, progress, prompts, rows, run, stage1, trainable
 from recipes.families import FAMILIES, family
 
 FAST = ["run.report_to=none", "data.trace=terse", "stage1.learning_rate=5e-3", "stage1.warmup_steps=2"]
@@ -104,7 +104,7 @@ def test_killed_and_resumed_it_goes_on_as_if_nothing_had_been(
     )
     work = broken / "tiny/stage1.work"
     end = time.monotonic() + 120
-    while not (work / "checkpoint-10" / run.MARK).exists():
+    while not (work / "checkpoint-10" / progress.MARK).exists():
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.002)
@@ -113,7 +113,7 @@ def test_killed_and_resumed_it_goes_on_as_if_nothing_had_been(
     assert not (broken / "tiny/stage1").exists()
     half = work / "checkpoint-39"  # cut off while it was written
     shutil.copytree(work / "checkpoint-10", half)
-    (half / run.MARK).unlink()
+    (half / progress.MARK).unlink()
     (half / "model.safetensors").write_bytes(b"")
     stage1.train(config.load(None, flags), resume=True)
     whole, mended = losses(straight), losses(broken)
@@ -244,7 +244,7 @@ def test_muon_moves_the_matrices_of_the_layers_and_adamw_all_else(models: Path) 
     kind = family("qwen2_audio")
     model, _ = kind.load(settings.model)
     kind.tower(model).requires_grad_(False)
-    made = trainable.optimiser(model, kind, settings)
+    made = trainable.optimiser(model, kind, settings, settings.stage1)
     matrices, others = made.parts[0].param_groups[0]["params"], made.parts[1].param_groups[0]["params"]
     names = {id(weight): name for name, weight in model.named_parameters()}
     assert all(".layers." in names[id(weight)] and weight.ndim == 2 for weight in matrices)
@@ -258,7 +258,34 @@ def test_muon_moves_the_matrices_of_the_layers_and_adamw_all_else(models: Path) 
     assert torch.equal(matrices[0], before[0])
     assert not torch.equal(others[0], before[1])
     with pytest.raises(ConfigError, match="trains whole matrices"):
-        trainable.optimiser(model, kind, config.change(settings, ["model.lora.r=4"]))
+        trainable.optimiser(model, kind, config.change(settings, ["model.lora.r=4"]), settings.stage1)
+
+
+def test_muon_steps_as_torchs_does() -> None:
+    """Which is fast only where bfloat16 is; the difference is what bfloat16 rounds off."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(8, 8), (8, 8), (24, 8), (8, 24)]
+    mine, other = (
+        [torch.nn.Parameter(torch.ones(shape)) for shape in shapes] for _ in range(2)
+    )  # fmt: skip
+    ours = muon.Muon(mine, lr=0.1, weight_decay=0.5)
+    torchs = torch.optim.Muon(other, lr=0.1, weight_decay=0.5)
+    for _ in range(4):
+        for one, two in zip(mine, other, strict=True):
+            one.grad = torch.randn(one.shape, generator=generator)
+            two.grad = one.grad.clone()
+        ours.step()
+        torchs.step()
+    for one, two in zip(mine, other, strict=True):
+        assert (one - two).norm() < 0.03 * (one - 1).norm()
+
+
+def test_autocast_by_itself_is_where_the_cpu_multiplies_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config.load("laptop")
+    for there in ({"avx512_bf16": True}, {"bf16": True}, {"avx2": True, "amx_bf16": False}):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda there=there: there)
+        given = run.arguments(settings, settings.stage1, Path("work"))
+        assert given["bf16"] == any(there[name] for name in there if name != "avx2")
 
 
 def test_a_share_of_what_is_heard_is_dropped_in_training_only(models: Path) -> None:

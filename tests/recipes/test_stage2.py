@@ -122,6 +122,7 @@ def test_stage_two_alone_gives_the_model_its_pause_token(shards: Path, models: P
         (["pause.trigger=random", "pause.rate=0.5"], True),
         (["pause.filler=."], True),
         (["stage2.rollout=sequential"], True),
+        (["stage2.share_prompts=true", "stage2.tries=2", "stage2.tried=4", "stage2.optimiser=muon"], True),
     ],
     ids=str,
 )
@@ -165,6 +166,26 @@ def test_groups_must_fit_into_batches(shards: Path, models: Path, tmp_path: Path
     assert caught.value.mend == "--set stage2.batch=8"
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["stage2.share_prompts=true", "model.gradient_checkpointing=true"],
+        ["stage2.tries=2", "data.streaming=true"],
+    ],
+    ids=str,
+)
+def test_settings_that_exclude_each_other_are_refused_at_once(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+    more: list[str],
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        stage2.train(settings(shards, models, tmp_path, *more))
+    assert caught.value.mend is not None
+    assert "=false" in caught.value.mend or "=0" in caught.value.mend
+
+
 def test_unknown_rewards_are_refused_at_once(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
     with pytest.raises(ConfigError, match="did you mean accuracy"):
         stage2.train(settings(shards, models, tmp_path, "rewards.acuracy=1.0"))
@@ -179,5 +200,5 @@ def test_a_gpu_is_asked_for_in_vain(shards: Path, models: Path, tmp_path: Path) 
 
 def test_the_section_pause_is_the_controllers_configuration() -> None:
     chosen = config.load(None, ["pause.n=7", "pause.policy=allow", "pause.abort_below=0.2"])
-    assert stage2.pauses(chosen) == PauseConfig(n=7, policy="allow", abort_below=0.2)
-    assert stage2.pauses(config.Config()) == PauseConfig()
+    assert PauseConfig.of(chosen.pause) == PauseConfig(n=7, policy="allow", abort_below=0.2)
+    assert PauseConfig.of(config.Config().pause) == PauseConfig()
