@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,11 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     folder = run.start(settings, NAME)
     work, out = folder / f"{NAME}.work", folder / NAME
     kind = family(settings.model.family)
+    given = _rows(settings)  # before the model, which may take minutes
     model, processor, pause_id = load(settings, kind, work)
     audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
     tower = trainable.prepare(model, kind, settings)
-    data = _data(settings, kind, model, processor)
+    practised = given if callable(given) else _chosen(settings, kind, model, processor, given)
     checkpoint = run.last_checkpoint(work) if resume else None
     engine: dict[str, Any] = {}
     if stage.rollout == "vllm":
@@ -80,7 +81,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         processing_class=processor,
         pause=pause,
         max_seconds=settings.data.max_seconds,
-        train_dataset=data,
+        train_dataset=dataset(practised, kind),
         peft_config=trainable.lora(model, kind, settings, pause_id),
         optimizers=(trainable.optimiser(model, kind, settings, stage), None),
         share_prompts=stage.share_prompts,
@@ -130,10 +131,11 @@ def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, i
     return model, processor, pause_id
 
 
-def _data(settings: config.Config, kind: Family, model: Any, processor: Any) -> Any:
+def _rows(settings: config.Config) -> list[rows.Row] | Callable[[], Iterator[rows.Row]]:
+    """The questions, or what gives them without end."""
     data, split = settings.data, settings.stage2.split or settings.data.train_split
     if not data.streaming:
-        return dataset(_chosen(settings, kind, model, processor, rows.read(data, split)), kind)
+        return rows.read(data, split)
     if settings.stage2.max_steps <= 0:
         raise ConfigError("a stream has no end", mend="--set stage2.max_steps=N")
 
@@ -143,7 +145,7 @@ def _data(settings: config.Config, kind: Family, model: Any, processor: Any) -> 
             yield from rows.stream(data, split, seed=settings.run.seed, epoch=epoch)
             epoch += 1
 
-    return dataset(forever, kind)
+    return forever
 
 
 def _chosen(
