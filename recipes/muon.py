@@ -5,7 +5,7 @@ steps that AdamW takes (docs/recipes.md). Muon (Jordan et al. 2024, kellerjordan
 is meant for hidden matrices only; embeddings, head, projector, norms and biases stay with AdamW.
 
 ``torch.optim.Muon`` orthogonalises in bfloat16, one matrix after the other. On a CPU without bfloat16
-that takes thrice the time of all the rest of a laptop's step, so here it is done in the matrices' own
+that takes longer than all the rest of a laptop's step, so here it is done in the matrices' own
 precision, all matrices of one shape at once.
 """
 
@@ -37,6 +37,14 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     return found.mT if tall else found
 
 
+def _loss(closure: Callable[[], float] | None) -> float | None:
+    """What a step's closure gives, which torch's optimisers may be handed."""
+    if closure is None:
+        return None
+    with torch.enable_grad():
+        return closure()
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum, made orthogonal (Jordan et al. 2024), with Nesterov's look ahead.
 
@@ -59,10 +67,7 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One step of all matrices that have a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = _loss(closure)
         for group in self.param_groups:
             of_shape: dict[torch.Size, list[torch.nn.Parameter]] = defaultdict(list)
             for weight in group["params"]:
@@ -118,10 +123,7 @@ class MuonAdamW(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One step of both."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = _loss(closure)
         for part in self.parts:
             part.step()
         return loss
