@@ -14,7 +14,7 @@ from recipes.families import Family
 from recipes.rows import Row
 
 IGNORE = -100
-ROWS = "row_ids"
+ROWS, CLIPS = "row_ids", "clip_ids"
 
 
 class Collator:
@@ -25,7 +25,8 @@ class Collator:
     the prompt ends, and no token spans the border.
 
     Args:
-        rows: What ``{"index": n}`` of the data set refers to; None for a data set of ``{"row": Row}``.
+        rows: What ``{"index": [n, ...]}`` of the data set refers to, the numbers of rows that come together;
+            None for a data set of ``{"row": Row}``.
         style: Style of the traces (:func:`recipes.prompts.target`).
         max_seconds: Longer clips are cut.
     """
@@ -47,9 +48,12 @@ class Collator:
 
         Returns:
             The model's inputs, padded on the right; ``labels``, -100 on all but the target; and the
-            rows' ids under ``row_ids``, which are no input of the model.
+            ids of rows and clips under ``row_ids`` and ``clip_ids``, which are no input of the model.
         """
-        rows = [self.rows[one["index"]] if self.rows is not None else one["row"] for one in examples]
+        if self.rows is None:
+            rows = [one["row"] for one in examples]
+        else:
+            rows = [self.rows[index] for one in examples for index in one["index"]]
         rate = self.family.rate(self.processor)
         heads = [self.family.text(self.processor, prompts.prompt(row)) for row in rows]
         clips = [audio.samples(row, rate, self.max_seconds) for row in rows]
@@ -65,7 +69,8 @@ class Collator:
         return {
             **pad(full, labels, self.processor.tokenizer.pad_token_id),
             **batch,
-            ROWS: [r.id for r in rows],
+            ROWS: [row.id for row in rows],
+            CLIPS: [row.clip_id for row in rows],
         }
 
     def target_ids(self, row: Row, head: str) -> Tensor:

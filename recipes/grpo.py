@@ -20,7 +20,7 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, rollout, run, shared_prompts
+from recipes import audio, rollout, run, sharing
 from recipes import prompts as asking
 from recipes.families import Family
 from recipes.pause import PauseConfig, forced_id, never_emitted
@@ -60,7 +60,7 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         block: Pauses in one forward; False: one forward a token.
         roll: Makes the completions; takes the arguments of :func:`with_transformers`.
         max_seconds: Longer clips are cut.
-        share_prompts: Read each prompt once for log-probabilities (:mod:`recipes.shared_prompts`).
+        share_prompts: Read each prompt once for log-probabilities (:mod:`recipes.sharing`).
     """
 
     _tag_names = ["trl", "grpo", "paqa"]  # noqa: RUF012
@@ -247,9 +247,10 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         ):
             if self.share_prompts:
                 core = self.family.core(model)
-                hearing, ids, mask = shared_prompts.reader(
-                    model, core, ids, mask, logits_to_keep, clips, heard
-                )
+                begin = (
+                    ids.shape[1] - logits_to_keep - 1
+                )  # the prompt but for its last token, whose output counts
+                hearing, ids, mask = sharing.reader(model, core, ids, mask, begin, clips, heard)
             else:
                 hearing = partial(model, **{key: value[clips] for key, value in heard.items()})
             found.append(

@@ -102,7 +102,7 @@ def arguments(settings: config.Config, stage: config.Optimiser, folder: Path) ->
         folder: Where checkpoints go.
     """
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(settings.run.folder / "tensorboard" / folder.stem)
-    on_cpu = settings.model.device == "cpu" or not torch.cuda.is_available()
+    on_cpu = device(settings.model) == "cpu"
     return {
         "output_dir": str(folder),
         "max_steps": stage.max_steps,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Section(BaseModel):
@@ -156,6 +156,12 @@ class Stage1(Optimiser):
     audio_dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the tower's output that a training step does not see."
     )
+    questions_a_clip: int = Field(
+        default=1,
+        ge=1,
+        description="Up to so many questions on a clip are learned from together, the clip read once; batch "
+        "then counts clips.",
+    )
     workers: int = Field(default=0, ge=0, description="Processes that make batches.")
 
 
@@ -194,6 +200,13 @@ class Stage2(Optimiser):
         default=False,
         description="Read a group's prompt once for all its log-probabilities; needs their memory.",
     )
+
+    @field_validator("tries")
+    @classmethod
+    def _tells_apart(cls, tries: int) -> int:
+        if tries == 1:
+            raise ValueError("one try cannot be right now and then: 0, or 2 and more")
+        return tries
 
 
 class Evaluate(Section):

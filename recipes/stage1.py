@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, progress, prompts, rows, run, trainable
-from recipes.collate import ROWS, Collator
+from recipes import audio, config, progress, prompts, rows, run, sharing, trainable
+from recipes.collate import CLIPS, ROWS, Collator
 from recipes.families import Family, family
 from recipes.insertion import Inserter
 from recipes.pause import add_pause_token
@@ -33,24 +33,63 @@ class Trainer(run.Reloading, SFTTrainer):
     """SFT that puts pauses into its batches and learns from the loss where they belong.
 
     Args:
+        kind: The model's family.
         inserter: None for no pauses.
+        share_clips: Read a clip once for all its rows in a batch (:mod:`recipes.sharing`).
     """
 
-    def __init__(self, *args: Any, inserter: Inserter | None = None, **options: Any) -> None:
-        self.inserter = inserter
+    def __init__(
+        self,
+        *args: Any,
+        kind: Family,
+        inserter: Inserter | None = None,
+        share_clips: bool = False,
+        **options: Any,
+    ) -> None:
+        self.kind, self.inserter, self.share_clips = kind, inserter, share_clips
         super().__init__(*args, **options)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
         """As in SFT, on a batch with pauses."""
-        if self.inserter is None or not model.training:
-            inputs.pop(ROWS, None)
-            return super().compute_loss(model, inputs, *args, **options)
-        inputs = self.inserter.insert(inputs, self.state.global_step)
-        row_ids = inputs.pop(ROWS)
+        inserter = self.inserter if model.training else None
+        if inserter is not None:
+            inputs = inserter.insert(inputs, self.state.global_step)
+        row_ids, clip_ids = inputs.pop(ROWS), inputs.pop(CLIPS)
         with _outputs(model) as seen:
-            loss = super().compute_loss(model, inputs, *args, **options)
-        self.inserter.likelihood.note(row_ids, inputs["labels"], seen[-1].log_probs)
+            reading = model
+            if self.share_clips and model.training:
+                reading, inputs = self._clips_once(model, inputs, clip_ids)
+            loss = super().compute_loss(reading, inputs, *args, **options)
+        if inserter is not None:
+            inserter.likelihood.note(row_ids, inputs["labels"], seen[-1].log_probs)
         return loss
+
+    def _clips_once(
+        self, model: Any, inputs: dict[str, Any], clip_ids: Sequence[str]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reads each clip of a batch, and what stands before it; what comes then is left to be read."""
+        core = self.kind.core(model)
+        ids = inputs["input_ids"]
+        places = torch.arange(1, ids.shape[1] + 1, device=ids.device)
+        ends = ((ids == self.kind.placeholder_id(core)) * places).amax(1)
+        first: dict[Any, int] = {}
+        beginnings = zip(clip_ids, ids, ends.tolist(), strict=True)
+        alike = [
+            first.setdefault((clip, *line[:end].tolist()), place)
+            for place, (clip, line, end) in enumerate(beginnings)
+        ]
+        processor: Any = self.processing_class
+        turned, begin = sharing.turned(inputs, ends, processor.tokenizer.pad_token_id)
+        reading, rest, mask = sharing.reader(
+            model,
+            core,
+            turned["input_ids"],
+            turned["attention_mask"],
+            begin,
+            torch.tensor(alike, device=ids.device),
+            {key: inputs[key] for key in self.kind.audio_keys},
+        )
+        return reading, {"input_ids": rest, "attention_mask": mask, "labels": turned["labels"][:, begin:]}
 
 
 @contextmanager
@@ -77,6 +116,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         PaqaError: Data, model or machine are not as they must be; says what to change.
     """
     stage = settings.stage1
+    _check(settings)
     folder = run.start(settings, NAME)
     work, out = folder / f"{NAME}.work", folder / NAME
     kind = family(settings.model.family)
@@ -109,7 +149,9 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         data_collator=collator,
         peft_config=trainable.lora(model, kind, settings, pause_id),
         optimizers=(trainable.optimiser(model, kind, settings, stage), None),
+        kind=kind,
         inserter=inserter,
+        share_clips=stage.questions_a_clip > 1,
     )
     trainer.remove_callback(PrinterCallback)
     some = _test_rows(settings) if stage.sample_steps and rows_read is not None else []
@@ -140,7 +182,8 @@ def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows
         found = run.rows_with_traces(
             rows.read(settings.data, settings.data.train_split), str(settings.data.path)
         )
-        return Dataset.from_dict({"index": list(range(len(found)))}), found
+        together = rows.by_clip(found, settings.stage1.questions_a_clip)
+        return Dataset.from_dict({"index": together}), found
     if settings.stage1.max_steps <= 0:
         raise ConfigError("a stream has no end", mend="--set stage1.max_steps=N")
 
@@ -154,6 +197,19 @@ def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows
             epoch += 1
 
     return IterableDataset.from_generator(generate), None
+
+
+def _check(settings: config.Config) -> None:
+    if settings.stage1.questions_a_clip == 1:
+        return
+    mend = "--set stage1.questions_a_clip=1"
+    if settings.data.streaming:
+        raise ConfigError("stage1.questions_a_clip reads all rows first: no stream", mend=mend)
+    if settings.model.gradient_checkpointing:
+        raise ConfigError(
+            "stage1.questions_a_clip keeps a clip's keys and values, which gradient checkpointing drops",
+            mend=f"{mend}, or --set model.gradient_checkpointing=false",
+        )
 
 
 def complete(

@@ -17,19 +17,32 @@ from recipes.rewards.accuracy import accuracy
 from recipes.rewards.agreement import agreement
 from recipes.rewards.format import format_
 from recipes.rewards.length import length
+from recipes.rewards.offered import offered
 from recipes.rewards.perception import perception
 
 Reward = Callable[..., list[float]]
 
 REWARDS: dict[str, Reward] = {
     "accuracy": accuracy,
+    "offered": offered,
     "format": format_,
     "perception": perception,
     "agreement": agreement,
     "length": length,
 }
 
-__all__ = ["REWARDS", "Reward", "accuracy", "agreement", "format_", "length", "perception", "select", "total"]
+__all__ = [
+    "REWARDS",
+    "Reward",
+    "accuracy",
+    "agreement",
+    "format_",
+    "length",
+    "offered",
+    "perception",
+    "select",
+    "total",
+]
 
 
 def select(weights: Mapping[str, float], budget: int) -> dict[str, Reward]:

@@ -38,6 +38,7 @@ def test_a_section_that_is_off_is_turned_on_by_one_of_its_keys() -> None:
         ("pause.tau=2", "pause.tau"),
         ("run.size.name=x", "run.size"),
         ("data.path=[", "not YAML"),
+        ("stage2.tries=1", "2 and more"),
     ],
 )
 def test_a_wrong_change_is_named(change: str, says: str) -> None:
