@@ -116,7 +116,8 @@ def estimate(settings: config.Config, stage: str) -> Estimate:
     answer = settings.stage2.max_completion if grpo else _TARGET
     tokens = audio + _PROMPT + answer
     optimiser = settings.stage2 if grpo else settings.stage1
-    rows, size = optimiser.batch, _BYTES[model.dtype]
+    rows, clips, positions = _read(settings, grpo, audio, answer)
+    size = _BYTES[model.dtype]
     learned = parts.adapters or parts.total - (parts.tower if model.freeze_tower else 0)
     # Adapters are kept in 32 bits whatever the model is in; Adam keeps two values of that kind for each.
     each = 4 if parts.adapters else size
@@ -124,19 +125,30 @@ def estimate(settings: config.Config, stage: str) -> Estimate:
         "weights": parts.total * size + parts.adapters * 4,
         "gradients": learned * each,
         "optimiser": 2 * learned * each,
-        "activations": _activations(parts, rows, tokens, size, model.gradient_checkpointing),
+        "activations": _activations(parts, positions, size, model.gradient_checkpointing),
         "overhead": _OVERHEAD,
     }
     passes = 2 + (0 if parts.adapters else 1) + (1 if model.gradient_checkpointing else 0)
-    forward = 2 * (parts.decoder + parts.vocabulary * parts.width) * tokens
-    forward += 2 * parts.layers * parts.width * tokens * tokens
-    listen = 2 * parts.tower * 2 * audio
-    operations = rows * optimiser.accumulate * (passes * forward + listen)
-    if grpo:
+    forward = 2 * (parts.decoder + parts.vocabulary * parts.width) * positions
+    forward += 2 * parts.layers * parts.width * tokens * tokens * rows
+    listen = 2 * parts.tower * 2 * audio * clips
+    operations = optimiser.accumulate * (passes * forward + listen)
+    if grpo or clips < rows:
         memory["key-value cache"] = 2 * parts.layers * parts.kv_width * tokens * rows * size
-        if settings.stage2.beta > 0:
-            operations += rows * optimiser.accumulate * forward
+    if grpo and settings.stage2.beta > 0:
+        operations += optimiser.accumulate * forward
     return Estimate(memory, operations, tokens, parts)
+
+
+def _read(settings: config.Config, grpo: bool, audio: int, answer: int) -> tuple[int, int, int]:
+    """Of a device and forward: rows, clips that are heard for them, and positions that are read."""
+    if grpo:
+        rows = settings.stage2.batch
+        clips = max(1, rows // settings.stage2.generations) if settings.stage2.share_prompts else rows
+        return rows, clips, clips * (audio + _PROMPT) + rows * answer
+    clips = settings.stage1.batch
+    rows = clips * settings.stage1.questions_a_clip
+    return rows, clips, clips * audio + rows * (_PROMPT + answer)
 
 
 def report(settings: config.Config, stage: str) -> str:
@@ -144,11 +156,13 @@ def report(settings: config.Config, stage: str) -> str:
     found = estimate(settings, stage)
     parts = found.parts
     optimiser = settings.stage2 if stage == "stage2" else settings.stage1
+    rows, clips, _ = _read(settings, stage == "stage2", 0, 0)
+    on = "" if clips == rows else f" on {clips} clips"
     lines = [
         f"{stage} of {settings.model.family} ({settings.model.path}), {settings.model.dtype}",
         f"parameters: {parts.total / 1e9:.3f} B, of these tower {parts.tower / 1e9:.3f} B, decoder "
         f"{parts.decoder / 1e9:.3f} B; adapters {parts.adapters / 1e6:.1f} M",
-        f"a step: {optimiser.batch} x {optimiser.accumulate} rows of up to {found.tokens} tokens",
+        f"a step: {rows} x {optimiser.accumulate} rows{on}, of up to {found.tokens} tokens",
         "memory a device: "
         + ", ".join(f"{name} {size / GB:.1f}" for name, size in found.memory.items())
         + f"; in all {found.total / GB:.1f} GB",
@@ -163,9 +177,8 @@ def report(settings: config.Config, stage: str) -> str:
     return "\n".join(lines)
 
 
-def _activations(parts: Parts, rows: int, tokens: int, size: int, checkpointing: bool) -> float:
+def _activations(parts: Parts, positions: int, size: int, checkpointing: bool) -> float:
     """Bytes that the backward pass needs of the decoder, and of the head's log-probabilities."""
-    positions = rows * tokens
     # What a decoder layer keeps for its backward pass, counted in Qwen2's code: six tensors for two norms,
     # in 16 bits another two in 32; queries before, within and after their rotation, keys and values
     # likewise; the attention's output twice; four inner products of the gated MLP.

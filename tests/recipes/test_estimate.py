@@ -58,6 +58,24 @@ def test_settings_act_on_it_in_the_direction_that_they_are_set_for() -> None:
     assert "key-value cache" in estimate(config.load(None, SEVEN_B), "stage2").memory
 
 
+def test_what_rows_share_is_counted_once() -> None:
+    pairs = [*SEVEN_B, "stage1.batch=4", "stage1.questions_a_clip=2"]
+    plain, shared = (
+        estimate(config.load(None, SEVEN_B), "stage1"),
+        estimate(config.load(None, pairs), "stage1"),
+    )
+    assert shared.memory["activations"] < plain.memory["activations"]
+    assert shared.operations < plain.operations
+    assert "8 x 1 rows on 4 clips" in report(config.load(None, pairs), "stage1")
+    once = [*SEVEN_B, "stage2.share_prompts=true"]
+    plain, shared = (
+        estimate(config.load(None, SEVEN_B), "stage2"),
+        estimate(config.load(None, once), "stage2"),
+    )
+    assert shared.memory["activations"] < plain.memory["activations"]
+    assert shared.operations < plain.operations
+
+
 def test_it_reads_as_a_report_and_says_what_is_missing() -> None:
     text = report(config.load(None, SEVEN_B), "stage1")
     assert "8.397 B" in text
