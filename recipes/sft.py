@@ -1,0 +1,89 @@
+"""Supervised fine-tuning on audio: TRL's trainer, with pauses in its batches and clips read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from trl import SFTTrainer
+
+from recipes import run, sharing
+from recipes.collate import CLIPS, ROWS
+from recipes.families import Family
+from recipes.insertion import Inserter
+
+
+class Trainer(run.Reloading, SFTTrainer):
+    """SFT that puts pauses into its batches and learns from the loss where they belong.
+
+    Args:
+        kind: The model's family.
+        inserter: None for no pauses.
+        share_clips: Read a clip once for all its rows in a batch (:mod:`recipes.sharing`).
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        kind: Family,
+        inserter: Inserter | None = None,
+        share_clips: bool = False,
+        **options: Any,
+    ) -> None:
+        self.kind, self.inserter, self.share_clips = kind, inserter, share_clips
+        super().__init__(*args, **options)
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """As in SFT, on a batch with pauses."""
+        inserter = self.inserter if model.training else None
+        if inserter is not None:
+            inputs = inserter.insert(inputs, self.state.global_step)
+        row_ids, clip_ids = inputs.pop(ROWS), inputs.pop(CLIPS)
+        with _outputs(model) as seen:
+            reading = model
+            if self.share_clips and model.training:
+                reading, inputs = self._clips_once(model, inputs, clip_ids)
+            loss = super().compute_loss(reading, inputs, *args, **options)
+        if inserter is not None:
+            inserter.likelihood.note(row_ids, inputs["labels"], seen[-1].log_probs)
+        return loss
+
+    def _clips_once(
+        self, model: Any, inputs: dict[str, Any], clip_ids: Sequence[str]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reads each clip of a batch, and what stands before it; what comes then is left to be read."""
+        core = self.kind.core(model)
+        ids = inputs["input_ids"]
+        places = torch.arange(1, ids.shape[1] + 1, device=ids.device)
+        ends = ((ids == self.kind.placeholder_id(core)) * places).amax(1)
+        first: dict[Any, int] = {}
+        beginnings = zip(clip_ids, ids, ends.tolist(), strict=True)
+        alike = [
+            first.setdefault((clip, *line[:end].tolist()), place)
+            for place, (clip, line, end) in enumerate(beginnings)
+        ]
+        processor: Any = self.processing_class
+        turned, begin = sharing.turned(inputs, ends, processor.tokenizer.pad_token_id)
+        reading, rest, mask = sharing.reader(
+            model,
+            core,
+            turned["input_ids"],
+            turned["attention_mask"],
+            begin,
+            torch.tensor(alike, device=ids.device),
+            {key: inputs[key] for key in self.kind.audio_keys},
+        )
+        return reading, {"input_ids": rest, "attention_mask": mask, "labels": turned["labels"][:, begin:]}
+
+
+@contextmanager
+def _outputs(model: Any) -> Iterator[list[Any]]:
+    """What a model returns within the block: the trainer keeps the log-likelihoods to itself."""
+    seen: list[Any] = []
+    handle = model.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    try:
+        yield seen
+    finally:
+        handle.remove()
