@@ -195,11 +195,12 @@ def _one(settings: config.Config, name: str, seed: int, home: Path, test: Sequen
 def _settings(settings: config.Config, name: str, seed: int, home: Path) -> config.Config:
     """The variant's configuration, its run folder and its start."""
     made = config.change(settings, [*VARIANTS[name].changes, f"run.seed={seed}"])
-    made.run.out, made.run.size = home / f"seed-{seed}", name.replace(" ", "-")
+    below = home.relative_to(settings.run.out) / f"seed-{seed}"  # of run.out, where the tower's cache is
+    made.run.size = str(below / name.replace(" ", "-"))
     if settings.model.path == str(settings.run.folder / "base"):
         # An untrained model of this seed.
         start = made.model_copy(deep=True)
-        start.model.path, start.run.size = None, "start"
+        start.model.path, start.run.size = None, str(below / "start")
         made.model.path = mini.ready(start).model.path
     if VARIANTS[name].stages == ("stage2",):
         made.stage2.start = made.model.path

@@ -68,10 +68,10 @@ def test_a_round_of_both_stages_is_run_once_and_kept(shards: Path, tmp_path: Pat
     processor.save_pretrained(tmp_path / "base")
     changes = {
         "data.path": shards, "data.max_seconds": 2, "data.trace": "terse", "model.path": tmp_path / "base",
-        "model.device": "cpu", "run.out": tmp_path, "run.size": "tiny", "run.report_to": "none",
-        "stage1.max_steps": 2, "stage1.batch": 2, "stage2.max_steps": 1, "stage2.batch": 4,
-        "stage2.generations": 2, "stage2.max_completion": 12, "evaluate.max_new_tokens": 12,
-        "evaluate.limit": 4,
+        "model.device": "cpu", "model.cache_tower": True, "run.out": tmp_path, "run.size": "tiny",
+        "run.report_to": "none", "stage1.max_steps": 2, "stage1.batch": 2, "stage2.max_steps": 1,
+        "stage2.batch": 4, "stage2.generations": 2, "stage2.max_completion": 12,
+        "evaluate.max_new_tokens": 12, "evaluate.limit": 4,
     }  # fmt: skip
     settings = config.load(None, [f"{key}={value}" for key, value in changes.items()])
     found = ablate.ablate(settings, ["stage I only", "no reflection"], [0])
@@ -82,6 +82,9 @@ def test_a_round_of_both_stages_is_run_once_and_kept(shards: Path, tmp_path: Pat
     times = {file: file.stat().st_mtime_ns for file in homes.rglob("result.json")}
     assert len(times) == 2
     assert len(list(homes.glob("stage1-*"))) == 1
+    heard = list(tmp_path.rglob("tower-*.safetensors"))
+    assert heard
+    assert all(file.is_relative_to(tmp_path / "cache") for file in heard)  # of every run, of any seed
     assert ablate.ablate(settings, ["stage I only"], [0])["variants"] == found["variants"]
     assert {file: file.stat().st_mtime_ns for file in homes.rglob("result.json")} == times
 
