@@ -185,6 +185,10 @@ class Stage2(Optimiser):
     scale_rewards: Literal["group", "batch", "none"] = Field(
         default="group", description="Whose standard deviation of rewards divides advantages."
     )
+    credit: Literal["completion", "element"] = Field(
+        default="completion",
+        description="element: a reward is paid to the tokens that it judges, CAPTION's or those after.",
+    )
     pause: bool = Field(default=True, description="False: plain GRPO.")
     rollout: Literal["block", "sequential", "vllm"] = "block"
     tries: int = Field(
