@@ -236,12 +236,13 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
     def _advantages(self, length: int) -> Tensor:
         assert self.last is not None
         args, processor = self.args, self.processing_class  # type: Any, Any
-        evaluating = self._mode() == "eval"
+        training = self._mode() == "train"
+        generations: Any = self.num_generations if training else self.num_generations_eval
         return credit.by_token(
             self._paid,
             dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True)),
             self.last,
-            generations=args.num_generations_eval if evaluating else args.num_generations,
+            generations=generations,
             scale=args.scale_rewards,
             first=self.accelerator.process_index * len(self.last.tokens),
             length=length,
@@ -271,9 +272,8 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         ):
             if self.share_prompts:
                 core = self.family.core(model)
-                begin = (
-                    ids.shape[1] - logits_to_keep - 1
-                )  # the prompt but for its last token, whose output counts
+                # All of the prompt but its last token, whose output is the first that counts.
+                begin = ids.shape[1] - logits_to_keep - 1
                 hearing, ids, mask = sharing.reader(model, core, ids, mask, begin, clips, heard)
             else:
                 hearing = partial(model, **{key: value[clips] for key, value in heard.items()})
