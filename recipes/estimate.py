@@ -53,10 +53,12 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Memory in bytes by part, operations an optimiser step, and tokens a row."""
+    """Memory in bytes by part, operations an optimiser step; rows and clips a forward, tokens a row."""
 
     memory: dict[str, float]
     operations: float
+    rows: int
+    clips: int
     tokens: int
     parts: Parts
 
@@ -137,7 +139,7 @@ def estimate(settings: config.Config, stage: str) -> Estimate:
         memory["key-value cache"] = 2 * parts.layers * parts.kv_width * tokens * rows * size
     if grpo and settings.stage2.beta > 0:
         operations += optimiser.accumulate * forward
-    return Estimate(memory, operations, tokens, parts)
+    return Estimate(memory, operations, rows, clips, tokens, parts)
 
 
 def _read(settings: config.Config, grpo: bool, audio: int, answer: int) -> tuple[int, int, int]:
@@ -156,13 +158,12 @@ def report(settings: config.Config, stage: str) -> str:
     found = estimate(settings, stage)
     parts = found.parts
     optimiser = settings.stage2 if stage == "stage2" else settings.stage1
-    rows, clips, _ = _read(settings, stage == "stage2", 0, 0)
-    on = "" if clips == rows else f" on {clips} clips"
+    on = "" if found.clips == found.rows else f" on {found.clips} clips"
     lines = [
         f"{stage} of {settings.model.family} ({settings.model.path}), {settings.model.dtype}",
         f"parameters: {parts.total / 1e9:.3f} B, of these tower {parts.tower / 1e9:.3f} B, decoder "
         f"{parts.decoder / 1e9:.3f} B; adapters {parts.adapters / 1e6:.1f} M",
-        f"a step: {rows} x {optimiser.accumulate} rows{on}, of up to {found.tokens} tokens",
+        f"a step: {found.rows} x {optimiser.accumulate} rows{on}, of up to {found.tokens} tokens",
         "memory a device: "
         + ", ".join(f"{name} {size / GB:.1f}" for name, size in found.memory.items())
         + f"; in all {found.total / GB:.1f} GB",

@@ -19,7 +19,7 @@ class Trainer(run.Reloading, SFTTrainer):
     """SFT that puts pauses into its batches and learns from the loss where they belong.
 
     Args:
-        kind: The model's family.
+        family: Of the model.
         inserter: None for no pauses.
         share_clips: Read a clip once for all its rows in a batch (:mod:`recipes.sharing`).
     """
@@ -27,12 +27,12 @@ class Trainer(run.Reloading, SFTTrainer):
     def __init__(
         self,
         *args: Any,
-        kind: Family,
+        family: Family,
         inserter: Inserter | None = None,
         share_clips: bool = False,
         **options: Any,
     ) -> None:
-        self.kind, self.inserter, self.share_clips = kind, inserter, share_clips
+        self.family, self.inserter, self.share_clips = family, inserter, share_clips
         super().__init__(*args, **options)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
@@ -54,10 +54,10 @@ class Trainer(run.Reloading, SFTTrainer):
         self, model: Any, inputs: dict[str, Any], clip_ids: Sequence[str]
     ) -> tuple[Any, dict[str, Any]]:
         """Reads each clip of a batch, and what stands before it; what comes then is left to be read."""
-        core = self.kind.core(model)
+        core = self.family.core(model)
         ids = inputs["input_ids"]
         places = torch.arange(1, ids.shape[1] + 1, device=ids.device)
-        ends = ((ids == self.kind.placeholder_id(core)) * places).amax(1)
+        ends = ((ids == self.family.placeholder_id(core)) * places).amax(1)
         first: dict[Any, int] = {}
         beginnings = zip(clip_ids, ids, ends.tolist(), strict=True)
         alike = [
@@ -73,7 +73,7 @@ class Trainer(run.Reloading, SFTTrainer):
             turned["attention_mask"],
             begin,
             torch.tensor(alike, device=ids.device),
-            {key: inputs[key] for key in self.kind.audio_keys},
+            {key: inputs[key] for key in self.family.audio_keys},
         )
         return reading, {"input_ids": rest, "attention_mask": mask, "labels": turned["labels"][:, begin:]}
 

@@ -14,8 +14,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from paqa_builder.errors import ConfigError
+from recipes import config
 from recipes.collate import IGNORE
 from recipes.rollout import LastPosition
+
+
+def check(setting: str, mend: str, model: config.Model) -> None:
+    """Refuses what cannot be together with a setting by which rows share what they begin with.
+
+    Raises:
+        ConfigError: The model drops what it has computed.
+    """
+    if model.gradient_checkpointing:
+        raise ConfigError(
+            f"{setting} keeps keys and values, which gradient checkpointing drops",
+            mend=f"--set {mend}, or --set model.gradient_checkpointing=false",
+        )
 
 
 def reader(

@@ -19,7 +19,7 @@ from transformers import PrinterCallback
 from trl import SFTConfig
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, progress, prompts, rows, run, trainable
+from recipes import audio, config, progress, prompts, rows, run, sharing, trainable
 from recipes.collate import Collator
 from recipes.families import Family, family
 from recipes.insertion import Inserter
@@ -75,7 +75,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         data_collator=collator,
         peft_config=trainable.lora(model, kind, settings, pause_id),
         optimizers=(trainable.optimiser(model, kind, settings, stage), None),
-        kind=kind,
+        family=kind,
         inserter=inserter,
         share_clips=stage.questions_a_clip > 1,
     )
@@ -128,14 +128,10 @@ def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows
 def _check(settings: config.Config) -> None:
     if settings.stage1.questions_a_clip == 1:
         return
-    mend = "--set stage1.questions_a_clip=1"
+    off = "stage1.questions_a_clip=1"
     if settings.data.streaming:
-        raise ConfigError("stage1.questions_a_clip reads all rows first: no stream", mend=mend)
-    if settings.model.gradient_checkpointing:
-        raise ConfigError(
-            "stage1.questions_a_clip keeps a clip's keys and values, which gradient checkpointing drops",
-            mend=f"{mend}, or --set model.gradient_checkpointing=false",
-        )
+        raise ConfigError("stage1.questions_a_clip reads all rows first: no stream", mend=f"--set {off}")
+    sharing.check("stage1.questions_a_clip", off, settings.model)
 
 
 def complete(

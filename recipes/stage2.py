@@ -20,7 +20,19 @@ from transformers import PrinterCallback
 from trl import GRPOConfig
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, practice, progress, rewards, rows, run, stage1, trainable, vllm_rollout
+from recipes import (
+    audio,
+    config,
+    practice,
+    progress,
+    rewards,
+    rows,
+    run,
+    sharing,
+    stage1,
+    trainable,
+    vllm_rollout,
+)
 from recipes.answering import Examinee
 from recipes.families import Family, family
 from recipes.grpo import AudioGRPOTrainer
@@ -179,11 +191,8 @@ def _check(settings: config.Config) -> None:
             "stage2.tries reads all questions in one process: no stream, no other ranks",
             mend="--set stage2.tries=0",
         )
-    if stage.share_prompts and settings.model.gradient_checkpointing:
-        raise ConfigError(
-            "stage2.share_prompts keeps the prompts' keys and values, which gradient checkpointing drops",
-            mend="--set stage2.share_prompts=false, or --set model.gradient_checkpointing=false",
-        )
+    if stage.share_prompts:
+        sharing.check("stage2.share_prompts", "stage2.share_prompts=false", settings.model)
     at_once = stage.batch * stage.accumulate
     if at_once % stage.generations:
         raise ConfigError(

@@ -21,8 +21,7 @@ def agreement(
 
 
 def _agrees(completion: str, row: Row) -> float:
-    said = reading.answer(completion)
-    chosen = next((choice for choice in row.choices if said and reading.same(said, choice)), None)
+    chosen = reading.chosen(completion, row.choices)
     if chosen is None:
         return 0.0
     ends = [reading.leaf(completion, "REFLECT")]

@@ -13,11 +13,10 @@ def offered(
 ) -> list[float]:
     """1 where the answer is the text of one choice, right or wrong, and where there are no choices.
 
-    A policy that names what it heard, be it offered or not, gives nothing away to :func:`accuracy` by
-    picking the nearest choice, but a group that is wrong throughout teaches it nothing of the kind.
+    To :func:`accuracy` a wrong choice and none at all are the same, so a group without a right answer
+    does not teach it to choose.
     """
-    said = map(reading.answer, completions)
     return [
-        float(not row.choices or (one is not None and any(reading.same(one, c) for c in row.choices)))
-        for one, row in zip(said, rows, strict=True)
+        float(not row.choices or reading.chosen(completion, row.choices) is not None)
+        for completion, row in zip(completions, rows, strict=True)
     ]

@@ -49,6 +49,12 @@ def same(one: str, other: str) -> bool:
     return words(one) == words(other) != []
 
 
+def chosen(completion: str, choices: Iterable[str]) -> str | None:
+    """The choice that a completion ends on; None where it ends on none."""
+    said = answer(completion)
+    return next((choice for choice in choices if said and same(said, choice)), None)
+
+
 def sentences(text: str) -> list[str]:
     """A text's sentences; a point within a number or a quote's end does not end one."""
     return [part.strip() for part in re.split(r"(?<=[.!?;])\s+|\n+", text) if part.strip()]
