@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache, cached
 
 from paqa_builder.errors import AudioError
-from recipes.cache import Recent
 from recipes.rows import AudioRef, Row
 
 
@@ -72,7 +71,7 @@ def _decode_with_av(data: bytes, rate: int) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
-def cache_features(extractor: Any, limit: int) -> Recent[Any]:
+def cache_features(extractor: Any, limit: int) -> Any:
     """Makes a feature extractor remember what it made of the same samples.
 
     Every epoch, and every row of a group in GRPO, hears the same clips again. The extractor works
@@ -82,9 +81,22 @@ def cache_features(extractor: Any, limit: int) -> Recent[Any]:
     Args:
         extractor: A feature extractor of transformers; changed in place.
         limit: Bytes to hold.
+
+    Returns:
+        What makes one clip's features; its ``cache_info`` tells how often it had them.
     """
-    kept: Recent[Any] = Recent(limit)
     plain = type(extractor)
+
+    def key(one: np.ndarray, options: dict[str, Any]) -> tuple[bytes, str]:
+        return hashlib.blake2b(one.tobytes(), digest_size=16).digest(), repr(sorted(options.items()))
+
+    def size(fields: dict[str, np.ndarray]) -> int:
+        return sum(value.nbytes for value in fields.values())
+
+    @cached(LRUCache(limit, getsizeof=size), key=key, info=True)
+    def made(one: np.ndarray, options: dict[str, Any]) -> dict[str, np.ndarray]:
+        out = plain.__call__(extractor, [one], **options, return_tensors="np")
+        return {name: np.asarray(value)[0] for name, value in out.items()}
 
     def call(self: Any, raw_speech: Any, **options: Any) -> Any:
         from transformers import BatchFeature
@@ -92,22 +104,11 @@ def cache_features(extractor: Any, limit: int) -> Recent[Any]:
         if limit <= 0 or options.get("padding") != "max_length" or not isinstance(raw_speech, list | tuple):
             return plain.__call__(self, raw_speech, **options)
         tensors = options.pop("return_tensors", None)
-        settings = repr(sorted(options.items()))
-
-        def made(one: np.ndarray) -> tuple[Any, int]:
-            out = plain.__call__(self, [one], **options, return_tensors="np")
-            fields = {name: np.asarray(value)[0] for name, value in out.items()}
-            return fields, sum(value.nbytes for value in fields.values())
-
-        found = []
-        for one in raw_speech:
-            one = np.ascontiguousarray(one, dtype=np.float32)
-            key = (hashlib.blake2b(one.tobytes(), digest_size=16).digest(), settings)
-            found.append(kept.get(key, partial(made, one)))
+        found = [made(np.ascontiguousarray(one, dtype=np.float32), options) for one in raw_speech]
         return BatchFeature(
             {name: np.stack([f[name] for f in found]) for name in found[0]}, tensor_type=tensors
         )
 
     # A subclass under the same name: saving writes the class's name, and loading looks it up.
     extractor.__class__ = type(plain.__name__, (plain,), {"__call__": call, "__module__": plain.__module__})
-    return kept
+    return made

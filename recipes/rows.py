@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cachetools import LRUCache, cached
+
 from paqa_builder import reader
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.qa import grammar
 from recipes import json_rows
-from recipes.cache import Recent
 from recipes.config import Data
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _WANTED = ("id", "clip_id", "question", "choices", "answer", "trace", "skill", "
 _CONTRIBUTION = "audio_contribution"
 _OPTIONAL = (_CONTRIBUTION, "template")
 _FOLDER = "data"
-_groups: Recent[Any] = Recent(512 << 20)
+# Row groups of audio that were read last, bounded by bytes.
+_groups: LRUCache[Any, Any] = LRUCache(512 << 20, getsizeof=lambda column: column.nbytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,14 @@ class AudioRef:
 
     def read(self) -> bytes:
         """The clip's file, byte for byte."""
-        column = _groups.get((self.file, self.group), self._read_group)
-        return column[self.place].as_py()["bytes"]
+        return _group(self.file, self.group)[self.place].as_py()["bytes"]
 
-    def _read_group(self) -> tuple[Any, int]:
-        import pyarrow.parquet as pq
 
-        column = pq.ParquetFile(self.file).read_row_group(self.group, columns=["audio"]).column("audio")
-        return column, column.nbytes
+@cached(_groups)
+def _group(file: str, group: int) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(file).read_row_group(group, columns=["audio"]).column("audio")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -97,8 +97,8 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         tower.save()
         tower.remove()
     trainable.save(trainer, kind, processor, out)
-    known = features.hits + features.misses
-    print(f"{out}: mel features made for {features.misses} of {known} clips heard", file=sys.stderr)
+    hits, misses, *_ = features.cache_info()
+    print(f"{out}: mel features made for {misses} of {hits + misses} clips heard", file=sys.stderr)
     return out
 
 

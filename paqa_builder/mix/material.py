@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paqa_builder import audio
 from paqa_builder.errors import AudioError
+from paqa_builder.mix import decoding
 from paqa_builder.mix.activity import Spans, activity, clip_spans, split_long
 from paqa_builder.mix.pools import Pool, Recording
 from paqa_builder.mix.spec import Spec
@@ -122,11 +122,11 @@ class Material:
         pool = self._pools[kind]
         assert pool is not None
         try:
-            heard, info = audio.read(pool.file(recording))
+            heard, sha256 = decoding.heard(pool.file(recording))
         except AudioError as error:
             log.warning("left out: %s", error.message)
             return None
-        return heard.samples, heard.rate, info.sha256
+        return heard.samples, heard.rate, sha256
 
     def _cut(self, recording: Recording, samples: np.ndarray, rate: int, sha256: str) -> tuple[Piece, ...]:
         spans = activity(samples, rate)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from paqa_builder import audio
 from paqa_builder.errors import AudioError, ConfigError
+from paqa_builder.mix import decoding
 from paqa_builder.mix.activity import Spans, active_rms, clip_spans, merge
 from paqa_builder.mix.material import Take
 from paqa_builder.mix.room import convolve, impulse_response, white
@@ -134,20 +134,14 @@ def _taken(take: Take, roots: Mapping[str, Path], rate: int) -> np.ndarray:
             f"the plan takes {take.path} from the pool {take.root!r}, and nobody says where that is",
             mend=f"--root {take.root}=DIR",
         )
-    samples, sha256 = _decoded(roots[take.root] / take.path, rate)
+    heard, sha256 = decoding.heard_at(roots[take.root] / take.path, rate)
     if sha256 != take.sha256:
         raise AudioError(
             f"{take.path}: is not the recording that the scene was planned with (its bytes differ)"
         )
     length = round(take.length * rate)
     start = round(take.start * rate)
-    return audio.fit(samples[start : start + length].astype(np.float64), length)
-
-
-@lru_cache(maxsize=256)
-def _decoded(path: Path, rate: int) -> tuple[np.ndarray, str]:
-    heard, info = audio.read(path)
-    return audio.resample(heard, rate).samples, info.sha256
+    return audio.fit(heard.samples[start : start + length].astype(np.float64), length)
 
 
 def _faded(samples: np.ndarray, rate: int) -> np.ndarray:

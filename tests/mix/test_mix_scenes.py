@@ -14,7 +14,7 @@ from pools_for_tests import LABELS, SPEC, events_manifest, speech_manifest
 
 from paqa_builder import ontology
 from paqa_builder.errors import AudioError, ConfigError, SourceError
-from paqa_builder.mix import render
+from paqa_builder.mix import decoding, render
 from paqa_builder.mix.activity import FRAME, active_rms, merge
 from paqa_builder.mix.folder import mix, prepare, write_scene
 from paqa_builder.mix.licenses import combined
@@ -90,7 +90,7 @@ def test_a_recording_that_changed_is_noticed(tmp_path: Path, pools: tuple[str, s
     changed = tmp_path / "pool" / plan.segments[0].take.path
     samples, rate = soundfile.read(changed)
     soundfile.write(changed, samples * 0.5, rate)
-    render._decoded.cache_clear()
+    decoding.forget()
     with pytest.raises(AudioError, match="its bytes differ"):
         render.render(plan, {"speech0": tmp_path / "pool", "events0": Path(pools[1]).parent})
 
