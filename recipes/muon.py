@@ -6,7 +6,7 @@ is meant for hidden matrices only; embeddings, head, projector, norms and biases
 
 ``torch.optim.Muon`` orthogonalises in bfloat16, one matrix after the other. On a CPU without bfloat16
 that takes longer than all the rest of a laptop's step, so here it is done in the matrices' own
-precision, all matrices of one shape at once.
+precision there, and everywhere for all matrices of one shape at once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+
+from recipes import run
 
 # Of Jordan et al.: their steepest quintic that ends between 0.7 and 1.2.
 _COEFFICIENTS, _STEPS = (3.4445, -4.7750, 2.0315), 5
@@ -31,10 +33,12 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     tall = matrices.shape[1] > matrices.shape[2]
     found = matrices.mT if tall else matrices
     found = found / found.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    if matrices.is_cuda or (matrices.device.type == "cpu" and run.cpu_has_bfloat16()):
+        found = found.bfloat16()
     for _ in range(_STEPS):
         gram = found @ found.mT
         found = torch.baddbmm(found, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
-    return found.mT if tall else found
+    return (found.mT if tall else found).to(matrices.dtype)
 
 
 def _loss(closure: Callable[[], float] | None) -> float | None:

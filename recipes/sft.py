@@ -10,7 +10,7 @@ import torch
 from trl import SFTTrainer
 
 from recipes import run, sharing
-from recipes.collate import CLIPS, ROWS
+from recipes.collate import CLIPS, IGNORE, ROWS
 from recipes.families import Family
 from recipes.insertion import Inserter
 
@@ -41,10 +41,12 @@ class Trainer(run.Reloading, SFTTrainer):
         if inserter is not None:
             inputs = inserter.insert(inputs, self.state.global_step)
         row_ids, clip_ids = inputs.pop(ROWS), inputs.pop(CLIPS)
-        with _outputs(model) as seen:
-            reading = model
-            if self.share_clips and model.training:
-                reading, inputs = self._clips_once(model, inputs, clip_ids)
+        reading, begin = model, 0
+        if self.share_clips and model.training:
+            reading, inputs = self._clips_once(model, inputs, clip_ids)
+        elif not inputs["labels"].is_cuda:
+            inputs, begin = _from_first_label(inputs)
+        with _outputs(model) as seen, _from(begin, self.family.core(model).base_model):
             loss = super().compute_loss(reading, inputs, *args, **options)
         if inserter is not None:
             inserter.likelihood.note(row_ids, inputs["labels"], seen[-1].log_probs)
@@ -76,6 +78,34 @@ class Trainer(run.Reloading, SFTTrainer):
             {key: inputs[key] for key in self.family.audio_keys},
         )
         return reading, {"input_ids": rest, "attention_mask": mask, "labels": turned["labels"][:, begin:]}
+
+
+def _from_first_label(inputs: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """A batch without the labels before the first that counts in any row, and how many these are.
+
+    TRL's head reads all positions where it has no Triton, on CPUs: a trace is a fifth of a laptop's row,
+    and the head an eighth of its step.
+    """
+    labels = inputs["labels"]
+    learned = (labels != IGNORE).any(0).nonzero()
+    # The output before the first label predicts it.
+    begin = max(0, int(learned[0]) - 1) if len(learned) else 0
+    return inputs | {"labels": labels[:, begin:]}, begin
+
+
+@contextmanager
+def _from(begin: int, backbone: Any) -> Iterator[None]:
+    """Within it a model's head sees the positions from ``begin`` on."""
+
+    def cut(module: Any, inputs: Any, output: Any) -> Any:
+        output.last_hidden_state = output.last_hidden_state[:, begin:]
+        return output
+
+    handle = backbone.register_forward_hook(cut)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager

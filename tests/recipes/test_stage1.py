@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 import torch
 from recipe_data import shards  # noqa: F401
+from trl.kernels import ChunkedLogProbFunction
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from recipes import config, muon, progress, prompts, rows, run, stage1, trainable
+from recipes import config, muon, progress, prompts, rows, run, sft, stage1, trainable
+from recipes.collate import IGNORE
 from recipes.families import FAMILIES, family
 
 FAST = ["run.report_to=none", "data.trace=terse", "stage1.learning_rate=5e-3", "stage1.warmup_steps=2"]
@@ -133,6 +135,58 @@ def test_a_clip_read_once_for_its_questions_teaches_the_same(
     assert grads.keys() == others.keys()
     for key, grad in grads.items():
         assert torch.allclose(others[key], grad, atol=1e-4, rtol=1e-3), key
+
+
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_the_head_reads_what_is_learned_and_the_loss_is_the_same(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: list[tuple[torch.Tensor, dict[str, torch.Tensor], int]] = []
+    read: list[int] = []
+    whole, cut = lambda inputs: (inputs, 0), sft._from_first_label
+
+    def note(hidden: torch.Tensor, *_: object) -> None:
+        read.append(len(hidden))
+
+    class Both(stage1.Trainer):
+        """Learns from its batch both ways."""
+
+        def compute_loss(self, model, inputs, *args, **options):  # type: ignore[no-untyped-def]
+            for way in (whole, cut):
+                monkeypatch.setattr(sft, "_from_first_label", way)
+                model.zero_grad()
+                loss = super().compute_loss(model, dict(inputs), *args, **options)
+                loss.backward()
+                grads = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+                found.append((loss.detach(), grads, read.pop()))
+            model.zero_grad()
+            return super().compute_loss(model, inputs, *args, **options)
+
+    apply = ChunkedLogProbFunction.apply
+    monkeypatch.setattr(stage1, "Trainer", Both)
+    monkeypatch.setattr(ChunkedLogProbFunction, "apply", lambda *given: (note(*given), apply(*given))[1])
+    # Pauses go where the first way found tokens unlikely, so the second would have others.
+    more = ["stage1.max_steps=1", "stage1.pauses.enabled=false"]
+    stage1.train(config.load(None, changes(shards, models, tmp_path, name, *more)))
+    (loss, grads, positions), (other, others, fewer) = found[:2]
+    assert 0 < fewer < positions
+    assert torch.allclose(loss, other, atol=1e-6)
+    assert grads.keys() == others.keys()
+    for key, grad in grads.items():
+        assert torch.allclose(others[key], grad, atol=1e-6, rtol=1e-4), key
+
+
+def test_a_batch_without_labels_is_read_whole() -> None:
+    labels = torch.full((2, 5), IGNORE)
+    assert sft._from_first_label({"labels": labels})[1] == 0
+    labels[1, 3] = labels[0, 4] = 7
+    made, begin = sft._from_first_label({"labels": labels, "input_ids": labels})
+    assert (begin, made["labels"].tolist()) == (2, [[IGNORE, IGNORE, 7], [IGNORE, 7, IGNORE]])
+    assert made["input_ids"] is labels
 
 
 def test_a_clips_questions_come_together(shards: Path) -> None:  # noqa: F811
@@ -321,8 +375,10 @@ def test_muon_moves_the_matrices_of_the_layers_and_adamw_all_else(models: Path) 
         trainable.optimiser(model, kind, config.change(settings, ["model.lora.r=4"]), settings.stage1)
 
 
-def test_muon_steps_as_torchs_does() -> None:
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_muon_steps_as_torchs_does(bfloat16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is fast only where bfloat16 is; the difference is what bfloat16 rounds off."""
+    monkeypatch.setattr(run, "cpu_has_bfloat16", lambda: bfloat16)
     generator = torch.Generator().manual_seed(0)
     shapes = [(8, 8), (8, 8), (24, 8), (8, 24)]
     mine, other = (
