@@ -26,7 +26,7 @@ from paqa_builder.errors import NotReadyError
 from recipes import answering, config, evaluate, measuring, mini, rows, run, scoring, trainable
 from recipes.rows import Row
 
-LONGER, RANDOM = "longer stage I", "random pauses"
+LONGER, RANDOM, UNPAUSED = "longer stage I", "random pauses", "full, no pauses in the test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,23 @@ class Variant:
 
     Attributes:
         changes: Settings, as ``--set`` takes them.
-        stages: Which are run.
+        stages: Which are run; none: the model of ``full`` is asked.
         why: What it shows.
+        pauses_in_test: False: answers without pauses, whatever was trained.
     """
 
     changes: tuple[str, ...]
     stages: tuple[Literal["stage1", "stage2"], ...]
     why: str
+    pauses_in_test: bool = True
 
 
 BOTH: tuple[Literal["stage1", "stage2"], ...] = ("stage1", "stage2")
 VARIANTS: dict[str, Variant] = {
     "full": Variant((), BOTH, "everything, as configured"),
+    UNPAUSED: Variant(
+        (), (), "what pausing itself costs or brings; beside it, what stage II does", pauses_in_test=False
+    ),
     "no pause": Variant(
         ("stage1.pauses.enabled=false", "stage2.pause=false"),
         BOTH,
@@ -170,8 +175,8 @@ def _one(settings: config.Config, name: str, seed: int, home: Path, test: Sequen
     took = {}
     for stage in variant.stages:
         took[stage] = _train(mine, stage, home)
-    last = folder / variant.stages[-1]
-    paused = mine.stage2.pause and variant.stages[-1] == "stage2"
+    last = folder / variant.stages[-1] if variant.stages else _full(home, seed) / "stage2"
+    paused = variant.pauses_in_test and mine.stage2.pause and last.name == "stage2"
     one = answering.examinee(mine, last, pauses=paused)
     tower = trainable.prepare(one.model, one.family, mine)
     figures, greedy, sampled = evaluate.ask(mine, one, test)
@@ -196,7 +201,7 @@ def _settings(settings: config.Config, name: str, seed: int, home: Path) -> conf
     """The variant's configuration, its run folder and its start."""
     made = config.change(settings, [*VARIANTS[name].changes, f"run.seed={seed}"])
     below = home.relative_to(settings.run.out) / f"seed-{seed}"  # of run.out, where the tower's cache is
-    made.run.size = str(below / name.replace(" ", "-"))
+    made.run.size = str(below / name.replace(",", "").replace(" ", "-"))
     if settings.model.path == str(settings.run.folder / "base"):
         # An untrained model of this seed.
         start = made.model_copy(deep=True)
@@ -205,8 +210,7 @@ def _settings(settings: config.Config, name: str, seed: int, home: Path) -> conf
     if VARIANTS[name].stages == ("stage2",):
         made.stage2.start = made.model.path
     if name in (LONGER, RANDOM):
-        file = home / f"seed-{seed}" / "full" / "result.json"
-        full = json.loads(file.read_text(encoding="utf-8"))
+        full = json.loads((_full(home, seed) / "result.json").read_text(encoding="utf-8"))
         if name == RANDOM:
             made.pause.rate = min(1.0, round(full["pauses"] / max(full["tokens"], 1.0), 4))
         else:
@@ -214,6 +218,10 @@ def _settings(settings: config.Config, name: str, seed: int, home: Path) -> conf
             steps = made.stage1.max_steps * (1 + took["stage2"] / took["stage1"])
             made.stage1.max_steps = round(steps)
     return made
+
+
+def _full(home: Path, seed: int) -> Path:
+    return home / f"seed-{seed}" / "full"
 
 
 def _train(settings: config.Config, stage: str, home: Path) -> float:

@@ -71,21 +71,26 @@ def test_a_round_of_both_stages_is_run_once_and_kept(shards: Path, tmp_path: Pat
         "model.device": "cpu", "model.cache_tower": True, "run.out": tmp_path, "run.size": "tiny",
         "run.report_to": "none", "stage1.max_steps": 2, "stage1.batch": 2, "stage2.max_steps": 1,
         "stage2.batch": 4, "stage2.generations": 2, "stage2.max_completion": 12,
-        "evaluate.max_new_tokens": 12, "evaluate.limit": 4,
+        "evaluate.max_new_tokens": 12, "evaluate.limit": 4, "pause.n": 2, "pause.window": 1,
+        "pause.tau": 0.99, "pause.min_tokens": 0, "pause.reserve": 4,
     }  # fmt: skip
     settings = config.load(None, [f"{key}={value}" for key, value in changes.items()])
-    found = ablate.ablate(settings, ["stage I only", "no reflection"], [0])
-    assert set(found["variants"]) == {"full", "stage I only"}
+    asked = ["stage I only", "no reflection", ablate.UNPAUSED]
+    found = ablate.ablate(settings, asked, [0])
+    assert set(found["variants"]) == {"full", "stage I only", ablate.UNPAUSED}
+    assert found["variants"]["full"]["pauses"] != [0.0]
+    assert found["variants"][ablate.UNPAUSED]["pauses"] == [0.0]
     assert found["left_out"] == {"no reflection": "no trace of the data has REFLECT"}
     assert found == json.loads((tmp_path / "tiny" / "ablation.json").read_text())
     homes = tmp_path / "tiny" / "ablation" / "seed-0"
     times = {file: file.stat().st_mtime_ns for file in homes.rglob("result.json")}
-    assert len(times) == 2
+    assert len(times) == 3
+    assert len(list(homes.rglob("stage2/model.safetensors"))) == 1  # asked twice
     assert len(list(homes.glob("stage1-*"))) == 1
     heard = list(tmp_path.rglob("tower-*.safetensors"))
     assert heard
     assert all(file.is_relative_to(tmp_path / "cache") for file in heard)  # of every run, of any seed
-    assert ablate.ablate(settings, ["stage I only"], [0])["variants"] == found["variants"]
+    assert ablate.ablate(settings, asked, [0])["variants"] == found["variants"]
     assert {file: file.stat().st_mtime_ns for file in homes.rglob("result.json")} == times
 
 
