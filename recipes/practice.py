@@ -29,6 +29,7 @@ def unsure(
     Returns:
         In the order given; all rows, where too few are left to make a batch.
     """
+    print(f"practice: {len(rows)} questions are answered {tries} times first", file=sys.stderr, flush=True)
     drawn = rollout.Sampling(temperature=temperature, seed=seed)
     passes = one.ask(rows, sampling=drawn, samples=tries, batch=max(1, batch // tries))
     right = zip(*(rewards.accuracy(answers.texts, rows) for answers in passes), strict=True)
