@@ -55,6 +55,8 @@ SYSTEMS: dict[str, tuple[tuple[str, Hearing, bool], ...]] = {
 PAIRS = (
     ("before", "stage1"),
     ("stage1", "stage2"),
+    ("stage1", "stage2_no_pauses"),
+    ("stage1_pauses", "stage2"),
     ("stage1", "stage1_pauses"),
     ("stage1", "stage1_silent"),
     ("stage1", "stage1_shuffled"),
