@@ -75,6 +75,7 @@ class Examinee:
         hearing: Hearing = "real",
         sampling: rollout.Sampling = rollout.Sampling(greedy=True),  # noqa: B008 (frozen)
         samples: int = 1,
+        greedy_first: bool = False,
         batch: int = 16,
         budget: int | None = None,
     ) -> list[Answers]:
@@ -82,6 +83,8 @@ class Examinee:
 
         Args:
             samples: Completions a question.
+            greedy_first: The first of them takes the likeliest tokens, whatever ``sampling`` says: their
+                prompt is read once.
             batch: Questions at a time.
             budget: Tokens a completion at most, pauses included; the examinee's own by default.
 
@@ -103,6 +106,7 @@ class Examinee:
                 sampling=replace(sampling, seed=seed),
                 pause=self.pause,
                 source=[place for place in range(count) for _ in range(samples)],
+                greedy=[n == 0 for _ in range(count) for n in range(samples)] if greedy_first else None,
             )
             chosen = rolled.chosen()
             texts = self.processor.tokenizer.batch_decode(chosen, skip_special_tokens=True)

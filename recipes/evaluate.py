@@ -105,13 +105,15 @@ def ask(
 ) -> tuple[dict[str, Any], Answers, list[Answers]]:
     """One system on the test questions: its figures, its greedy and its sampled answers."""
     wanted = settings.evaluate
-    greedy = one.ask(test, hearing=hearing, batch=wanted.batch)[0]
     count = wanted.samples if samples is None else samples
-    sampled: list[Answers] = []
-    if count:
-        drawn = rollout.Sampling(temperature=wanted.temperature, seed=settings.run.seed)
-        size = max(1, wanted.batch // count)
-        sampled = one.ask(test, hearing=hearing, sampling=drawn, samples=count, batch=size)
+    greedy, *sampled = one.ask(
+        test,
+        hearing=hearing,
+        sampling=rollout.Sampling(temperature=wanted.temperature, seed=settings.run.seed),
+        samples=1 + count,
+        greedy_first=True,
+        batch=max(1, wanted.batch // (1 + count)),
+    )
     return measuring.measure(test, greedy, sampled), greedy, sampled
 
 

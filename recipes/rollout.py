@@ -36,6 +36,7 @@ def generate(
     sampling: Sampling = _PLAIN,
     pause: PauseConfig | None = None,
     source: Iterable[int] | None = None,
+    greedy: Iterable[bool] | None = None,
     block: bool = True,
     together: bool | None = None,
     synced: bool = False,
@@ -48,6 +49,7 @@ def generate(
         inputs: The processor's output for the prompts, each once, padded on the left.
         pause: When to pause; None: never.
         source: The prompt of each completion, for several completions a prompt. None: one each.
+        greedy: Of each completion, whether it takes the likeliest tokens; None: as ``sampling`` says.
         block: A pause in one forward; False: one forward a token, as ``model.generate`` would.
         together: Pauses share forwards with the other rows' tokens, which is best where a forward costs
             much the same for more tokens, as on a GPU. Else pauses have forwards of their own, and wait
@@ -60,7 +62,7 @@ def generate(
     was_training = model.training
     model.eval()
     try:
-        loop = _Loop(model, inputs, special, max_new_tokens, sampling, pause, source)
+        loop = _Loop(model, inputs, special, max_new_tokens, sampling, pause, source, greedy)
         return loop.run(block, synced, inputs["input_ids"].is_cuda if together is None else together)
     finally:
         model.train(was_training)
@@ -78,6 +80,7 @@ class _Loop:
         sampling: Sampling,
         pause: PauseConfig | None,
         source: Iterable[int] | None,
+        greedy: Iterable[bool] | None,
     ) -> None:
         self.model, self.special, self.sampling, self.budget = model, special, sampling, budget
         self.inputs = dict(inputs)
@@ -86,6 +89,11 @@ class _Loop:
         prompts = torch.arange(len(ids)) if source is None else torch.as_tensor(list(source))
         prompts = prompts.to(self.device)
         rows = len(prompts)
+        self.greedy = torch.tensor(
+            [sampling.greedy] * rows if greedy is None else list(greedy), device=self.device
+        )
+        # A greedy row's log-probabilities are the model's own.
+        self.temperature = torch.where(self.greedy, 1.0, sampling.temperature)
         seed = sampling.seed if sampling.seed is not None else int(torch.randint(2**62, ()))
         self.chance = torch.rand(rows, budget, generator=torch.Generator().manual_seed(seed)).to(self.device)
         self.state: PauseState | None = None
@@ -157,7 +165,7 @@ class _Loop:
         drawn = self._draw(scores, rows)
         at = self.length[rows]
         self.tokens[rows, at] = drawn
-        logs = (logs if self.sampling.greedy else logs / self.sampling.temperature).log_softmax(-1)
+        logs = (logs / self.temperature[rows, None]).log_softmax(-1)
         self.logprobs[rows, at] = logs.gather(1, drawn[:, None])[:, 0]
         self.length[rows] += 1
         self.count[rows] += 1
@@ -173,12 +181,14 @@ class _Loop:
         self.length[rows] += n
 
     def _draw(self, scores: Tensor, rows: Tensor) -> Tensor:
-        if self.sampling.greedy:
-            return scores.argmax(-1)
+        likeliest, greedy = scores.argmax(-1), self.greedy[rows]
+        if bool(greedy.all()):
+            return likeliest
         sums = self.sampling.warp(scores).softmax(-1).double().cumsum(-1)
         point = self.chance[rows, self.count[rows]].double()[:, None] * sums[:, -1:]
         # The first token whose sum is above the point: never one without probability.
-        return torch.searchsorted(sums, point, right=True)[:, 0].clamp(max=scores.shape[1] - 1)
+        drawn = torch.searchsorted(sums, point, right=True)[:, 0].clamp(max=scores.shape[1] - 1)
+        return torch.where(greedy, likeliest, drawn)
 
     def _coming(self, block: bool, together: bool) -> Tensor:
         """The rows of the next forward, those that take one token first."""

@@ -124,6 +124,16 @@ def test_each_sample_of_each_question_stays_in_its_place(tiny: Examinee) -> None
     )
 
 
+def test_greedy_and_sampled_answers_may_share_their_prompts(tiny: Examinee) -> None:
+    asked, drawn = some_rows(), Sampling(seed=1)
+    first, *others = tiny.ask(asked, sampling=drawn, samples=3, greedy_first=True, batch=2)
+    assert first.texts == tiny.ask(asked, batch=2)[0].texts
+    # The same numbers, in the same places, with only the first completion drawn by them too.
+    assert [one.texts for one in others] == [
+        one.texts for one in tiny.ask(asked, sampling=drawn, samples=3, batch=2)[1:]
+    ]
+
+
 @pytest.mark.parametrize("pause", [None, PauseConfig(filler=".", max_triggers=0)])
 def test_model_without_pauses_never_says_pause(tiny: Examinee, pause: PauseConfig | None) -> None:
     tiny = Examinee(tiny.family, tiny.model, tiny.processor, max_new_tokens=8, pause=pause)

@@ -238,7 +238,7 @@ def test_aborted_rows_end_and_say_so(qwen: Made) -> None:
 def test_draws_follow_the_distribution() -> None:
     probabilities = torch.tensor([0.5, 0.0, 0.3, 0.2])
     loop = object.__new__(rollout._Loop)
-    loop.sampling = Sampling()
+    loop.sampling, loop.greedy = Sampling(), torch.zeros(20_000, dtype=torch.bool)
     loop.chance = torch.rand(20_000, 1, generator=torch.Generator().manual_seed(0))
     loop.count = torch.zeros(20_000, dtype=torch.long)
     drawn = loop._draw(probabilities.log().expand(20_000, -1), torch.arange(20_000))
@@ -319,3 +319,20 @@ def test_ranks_make_as_many_forwards_as_each_other(tmp_path: Path) -> None:
     ]
     told = [rank.communicate(timeout=300)[1] for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], "\n".join(told)
+
+
+def test_some_rows_may_be_greedy(made: Made) -> None:
+    model, inputs, special = made
+    options: dict[str, Any] = {"pause": PauseConfig(**SHORT), "source": [0, 0, 1, 1, 2, 2]}
+    drawn = Sampling(temperature=1.3, seed=3)
+    mixed = rollout.generate(
+        model, inputs, special, BUDGET, sampling=drawn, greedy=[True, False] * 3, **options
+    )
+    likeliest = rollout.generate(
+        model, inputs, special, BUDGET, sampling=Sampling(greedy=True, seed=3), **options
+    )
+    sampled = rollout.generate(model, inputs, special, BUDGET, sampling=drawn, **options)
+    for row, one in enumerate((likeliest, sampled) * 3):
+        assert mixed.tokens[row] == one.tokens[row]
+        assert np.allclose(mixed.logprobs[row], one.logprobs[row], atol=1e-4)
+    assert mixed.tokens[0] != mixed.tokens[1]
