@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,7 +46,11 @@ class Trainer(run.Reloading, SFTTrainer):
             reading, inputs = self._clips_once(model, inputs, clip_ids)
         elif not inputs["labels"].is_cuda:
             inputs, begin = _from_first_label(inputs)
-        with _outputs(model) as seen, _from(begin, self.family.core(model).base_model):
+        seen: list[Any] = []  # the trainer keeps the log-likelihoods to itself
+        with (
+            model.register_forward_hook(lambda module, positional, output: seen.append(output)),
+            self.family.core(model).base_model.register_forward_hook(partial(_cut, begin)),
+        ):
             loss = super().compute_loss(reading, inputs, *args, **options)
         if inserter is not None:
             inserter.likelihood.note(row_ids, inputs["labels"], seen[-1].log_probs)
@@ -93,27 +97,7 @@ def _from_first_label(inputs: dict[str, Any]) -> tuple[dict[str, Any], int]:
     return inputs | {"labels": labels[:, begin:]}, begin
 
 
-@contextmanager
-def _from(begin: int, backbone: Any) -> Iterator[None]:
-    """Within it a model's head sees the positions from ``begin`` on."""
-
-    def cut(module: Any, inputs: Any, output: Any) -> Any:
-        output.last_hidden_state = output.last_hidden_state[:, begin:]
-        return output
-
-    handle = backbone.register_forward_hook(cut)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-@contextmanager
-def _outputs(model: Any) -> Iterator[list[Any]]:
-    """What a model returns within the block: the trainer keeps the log-likelihoods to itself."""
-    seen: list[Any] = []
-    handle = model.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    try:
-        yield seen
-    finally:
-        handle.remove()
+def _cut(begin: int, module: Any, positional: Any, output: Any) -> Any:
+    """A hook of a backbone: the head sees the positions from ``begin`` on."""
+    output.last_hidden_state = output.last_hidden_state[:, begin:]
+    return output

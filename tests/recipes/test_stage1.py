@@ -93,6 +93,22 @@ def test_every_family_learns_with_its_tower_frozen_and_gains_the_row_of_pause(
         assert torch.equal(table[: len(old) - 1], old[:-1])  # the words stay as they were
 
 
+Gradients = dict[str, torch.Tensor]
+
+
+def gradients(model: torch.nn.Module, loss: torch.Tensor) -> tuple[torch.Tensor, Gradients]:
+    """The loss, and what its backward pass leaves."""
+    loss.backward()
+    parts = model.named_parameters()
+    return loss.detach(), {key: part.grad.clone() for key, part in parts if part.grad is not None}
+
+
+def assert_close(grads: Gradients, others: Gradients, **tolerances: float) -> None:
+    assert grads.keys() == others.keys()
+    for key, grad in grads.items():
+        assert torch.allclose(others[key], grad, **tolerances), key
+
+
 @pytest.mark.parametrize("name", list(FAMILIES))
 def test_a_clip_read_once_for_its_questions_teaches_the_same(
     shards: Path,  # noqa: F811
@@ -101,7 +117,7 @@ def test_a_clip_read_once_for_its_questions_teaches_the_same(
     name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found: dict[bool, tuple[torch.Tensor, dict[str, torch.Tensor], int, dict[str, np.ndarray]]] = {}
+    found: dict[bool, tuple[torch.Tensor, Gradients, int, dict[str, np.ndarray]]] = {}
 
     class Both(stage1.Trainer):
         """Reads its batch both ways."""
@@ -116,11 +132,8 @@ def test_a_clip_read_once_for_its_questions_teaches_the_same(
                 self.share_clips, self.inserter.likelihood = share, copy.deepcopy(known)
                 model.zero_grad()
                 read.clear()
-                loss = super().compute_loss(model, dict(inputs), *args, **options)
-                loss.backward()
-                parts = model.named_parameters()
-                grads = {key: part.grad.clone() for key, part in parts if part.grad is not None}
-                found[share] = loss.detach(), grads, sum(read), dict(self.inserter.likelihood._seen)
+                learned = gradients(model, super().compute_loss(model, dict(inputs), *args, **options))
+                found[share] = *learned, sum(read), dict(self.inserter.likelihood._seen)
             handle.remove()
             return super().compute_loss(model, inputs, *args, **options)
 
@@ -132,9 +145,7 @@ def test_a_clip_read_once_for_its_questions_teaches_the_same(
     assert seen.keys() == seen_once.keys()
     assert all(np.allclose(seen[key], seen_once[key], atol=1e-2) for key in seen)
     assert torch.allclose(loss, other, atol=1e-5)
-    assert grads.keys() == others.keys()
-    for key, grad in grads.items():
-        assert torch.allclose(others[key], grad, atol=1e-4, rtol=1e-3), key
+    assert_close(grads, others, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))
@@ -145,7 +156,7 @@ def test_the_head_reads_what_is_learned_and_the_loss_is_the_same(
     name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found: list[tuple[torch.Tensor, dict[str, torch.Tensor], int]] = []
+    found: list[tuple[torch.Tensor, Gradients, int]] = []
     read: list[int] = []
     whole, cut = lambda inputs: (inputs, 0), sft._from_first_label
 
@@ -159,10 +170,8 @@ def test_the_head_reads_what_is_learned_and_the_loss_is_the_same(
             for way in (whole, cut):
                 monkeypatch.setattr(sft, "_from_first_label", way)
                 model.zero_grad()
-                loss = super().compute_loss(model, dict(inputs), *args, **options)
-                loss.backward()
-                grads = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-                found.append((loss.detach(), grads, read.pop()))
+                learned = gradients(model, super().compute_loss(model, dict(inputs), *args, **options))
+                found.append((*learned, read.pop()))
             model.zero_grad()
             return super().compute_loss(model, inputs, *args, **options)
 
@@ -175,9 +184,7 @@ def test_the_head_reads_what_is_learned_and_the_loss_is_the_same(
     (loss, grads, positions), (other, others, fewer) = found[:2]
     assert 0 < fewer < positions
     assert torch.allclose(loss, other, atol=1e-6)
-    assert grads.keys() == others.keys()
-    for key, grad in grads.items():
-        assert torch.allclose(others[key], grad, atol=1e-6, rtol=1e-4), key
+    assert_close(grads, others, atol=1e-6, rtol=1e-4)
 
 
 def test_a_batch_without_labels_is_read_whole() -> None:
