@@ -89,9 +89,9 @@ class _Loop:
         prompts = torch.arange(len(ids)) if source is None else torch.as_tensor(list(source))
         prompts = prompts.to(self.device)
         rows = len(prompts)
-        self.greedy = torch.tensor(
-            [sampling.greedy] * rows if greedy is None else list(greedy), device=self.device
-        )
+        flags = [sampling.greedy] * rows if greedy is None else list(greedy)
+        self.kinds = set(flags)  # of rows: asked of every token, so not of the device
+        self.greedy = torch.tensor(flags, device=self.device)
         # A greedy row's log-probabilities are the model's own.
         self.temperature = torch.where(self.greedy, 1.0, sampling.temperature)
         seed = sampling.seed if sampling.seed is not None else int(torch.randint(2**62, ()))
@@ -181,14 +181,13 @@ class _Loop:
         self.length[rows] += n
 
     def _draw(self, scores: Tensor, rows: Tensor) -> Tensor:
-        likeliest, greedy = scores.argmax(-1), self.greedy[rows]
-        if bool(greedy.all()):
-            return likeliest
+        if self.kinds == {True}:
+            return scores.argmax(-1)
         sums = self.sampling.warp(scores).softmax(-1).double().cumsum(-1)
         point = self.chance[rows, self.count[rows]].double()[:, None] * sums[:, -1:]
         # The first token whose sum is above the point: never one without probability.
         drawn = torch.searchsorted(sums, point, right=True)[:, 0].clamp(max=scores.shape[1] - 1)
-        return torch.where(greedy, likeliest, drawn)
+        return drawn if self.kinds == {False} else torch.where(self.greedy[rows], scores.argmax(-1), drawn)
 
     def _coming(self, block: bool, together: bool) -> Tensor:
         """The rows of the next forward, those that take one token first."""

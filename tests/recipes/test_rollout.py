@@ -238,7 +238,7 @@ def test_aborted_rows_end_and_say_so(qwen: Made) -> None:
 def test_draws_follow_the_distribution() -> None:
     probabilities = torch.tensor([0.5, 0.0, 0.3, 0.2])
     loop = object.__new__(rollout._Loop)
-    loop.sampling, loop.greedy = Sampling(), torch.zeros(20_000, dtype=torch.bool)
+    loop.sampling, loop.kinds = Sampling(), {False}
     loop.chance = torch.rand(20_000, 1, generator=torch.Generator().manual_seed(0))
     loop.count = torch.zeros(20_000, dtype=torch.long)
     drawn = loop._draw(probabilities.log().expand(20_000, -1), torch.arange(20_000))
