@@ -140,6 +140,7 @@ def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Exami
     kind = family(settings.model.family)
     model, processor = kind.load(settings.model.model_copy(update={"path": str(folder)}))
     add_pause_token(model, processor, settings.pause.token)
+    audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
     return Examinee(
         kind,
         model.eval().to(run.device(settings.model)),

@@ -1,4 +1,4 @@
-"""From a row's audio to samples, and from samples to mel features, which are made once a clip."""
+"""From a row's audio to samples, and from samples to mel features; each is made once a clip."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from cachetools import LRUCache, cached
 
 from paqa_builder.errors import AudioError
 from recipes.rows import AudioRef, Row
+
+# Clips of shards that were decoded last, bounded by bytes.
+_decoded: LRUCache[Any, Any] = LRUCache(768 << 20, getsizeof=lambda samples: samples.nbytes)
 
 
 def samples(row: Row, rate: int, max_seconds: float = 30.0) -> np.ndarray:
@@ -27,13 +30,23 @@ def samples(row: Row, rate: int, max_seconds: float = 30.0) -> np.ndarray:
     audio = row.audio
     if not isinstance(audio, np.ndarray):
         try:
-            data = audio.read() if isinstance(audio, AudioRef) else audio
-            audio = decode(Path(data).read_bytes() if isinstance(data, str) else data, rate, max_seconds)
+            if isinstance(audio, AudioRef):
+                audio = _of_shard(audio, rate, max_seconds)
+            else:
+                data = Path(audio).read_bytes() if isinstance(audio, str) else audio
+                audio = decode(data, rate, max_seconds)
         except (OSError, ValueError) as error:
             raise AudioError(f"clip {row.clip_id}: its audio cannot be read ({error})") from error
     if not audio.size:
         raise AudioError(f"clip {row.clip_id}: has no samples")
     return np.ascontiguousarray(audio[: round(max_seconds * rate)], dtype=np.float32)
+
+
+@cached(_decoded)
+def _of_shard(audio: AudioRef, rate: int, max_seconds: float) -> np.ndarray:
+    found = decode(audio.read(), rate, max_seconds)
+    found.setflags(write=False)  # it will be given out again
+    return found
 
 
 def decode(data: bytes, rate: int, max_seconds: float = 30.0) -> np.ndarray:
@@ -53,7 +66,7 @@ def decode(data: bytes, rate: int, max_seconds: float = 30.0) -> np.ndarray:
             own, found = file.samplerate, file.read(round(max_seconds * file.samplerate), "float32", True)
     except soundfile.LibsndfileError:
         return _decode_with_av(data, rate)
-    mono = found.mean(axis=1, dtype=np.float32)
+    mono = found[:, 0] if found.shape[1] == 1 else found.mean(axis=1, dtype=np.float32)
     return mono if own == rate else soxr.resample(mono, own, rate).astype(np.float32)
 
 

@@ -13,7 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from recipes import (
     trainable,
 )
 from recipes.answering import Answers, Examinee, Hearing, latency
+from recipes.pause import PauseConfig
 from recipes.rows import Row
 
 RESULTS, COMPARISONS = "results.json", "comparisons.json"
@@ -122,8 +123,7 @@ def _of_stage(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     one = answering.examinee(settings, path, pauses=False)
-    paused = answering.examinee(settings, path, pauses=True)
-    paused.model = one.model
+    paused = replace(one, pause=PauseConfig.of(settings.pause))
     tower = trainable.prepare(one.model, one.family, settings)
     try:
         for name, hearing, pauses in SYSTEMS[stage]:

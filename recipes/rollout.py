@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from paqa_builder.errors import ConfigError
+from recipes.attention import LEAN
 from recipes.pause import PauseConfig, PauseState
 from recipes.ragged import RaggedCache
 from recipes.sampling import Rollout, Sampling, Special
@@ -269,7 +270,7 @@ def _layers(model: Any) -> int:
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     attention = getattr(config, "_attn_implementation", None) or model.config._attn_implementation
-    if kinds != {"full_attention"} or attention not in ("sdpa", "eager"):
+    if kinds != {"full_attention"} or attention not in ("sdpa", "eager", LEAN):
         raise ConfigError(
             f"rollouts need full attention by sdpa or eager; this model has {', '.join(sorted(kinds))} by "
             f"{attention}",

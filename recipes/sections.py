@@ -72,7 +72,8 @@ class Model(Section):
         "slower on the others. auto: where the CPU has it.",
     )
     attention: str = Field(
-        default="sdpa", description="Attention of the language model, by its name in transformers."
+        default="sdpa",
+        description="By its name in transformers, or lean (recipes.attention): for small models on a CPU.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="cuda: fail where there is none."

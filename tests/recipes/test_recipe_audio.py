@@ -8,13 +8,15 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
 from paqa_builder.errors import AudioError
 from recipes import audio
 from recipes.families import family
-from recipes.rows import Row
+from recipes.rows import AudioRef, Row
 
 
 def tone(rate: int, seconds: float = 1.0, channels: int = 1) -> np.ndarray:
@@ -63,6 +65,21 @@ def test_long_audio_is_cut_and_broken_audio_named(tmp_path: Path) -> None:
     for broken in (b"not audio", b"", str(tmp_path / "none.wav"), np.zeros(0)):
         with pytest.raises(AudioError, match="clip7"):
             audio.samples(row(broken), 16_000)
+
+
+def test_a_clip_of_a_shard_is_decoded_once(tmp_path: Path) -> None:
+    shard = tmp_path / "a.parquet"
+    files = [{"bytes": file_of(tone(16_000, seconds), 16_000, "FLAC")} for seconds in (0.5, 1.0)]
+    pq.write_table(pa.table({"audio": files}), shard)
+    refs = [AudioRef(str(shard), 0, place) for place in (0, 1)]
+    first, second = (audio.samples(row(ref), 16_000) for ref in refs)
+    assert (len(first), len(second)) == (8_000, 16_000)
+    again = audio.samples(row(AudioRef(str(shard), 0, 1)), 16_000)
+    assert np.shares_memory(again, second)
+    assert len(audio.samples(row(refs[1]), 8_000)) == 8_000
+    assert len(audio.samples(row(refs[1]), 16_000, max_seconds=0.25)) == 4_000
+    with pytest.raises(ValueError, match="read-only"):
+        second[0] = 1.0
 
 
 @pytest.mark.parametrize("name", ["qwen2_audio", "audio_flamingo3", "qwen2_5_omni", "voxtral"])
