@@ -22,6 +22,7 @@ from paqa_builder.executors import Crash, Executor
 from paqa_builder.perceive import Listener, StageReport
 from paqa_builder.plan import Plan
 from paqa_builder.qa import Corpus, QaOptions, generate, load_templates, verify
+from paqa_builder.qa.generate import select
 from paqa_builder.qa.question import Question
 from paqa_builder.qa.reading import Reading
 from paqa_builder.qa.rehearsal import rehearse
@@ -67,7 +68,8 @@ def run(plan: Plan, executor: Executor, listener: Listener) -> tuple[Path, Stage
     """Writes the questions of every part that lacks them; returns their folder."""
     began = time.monotonic()
     options, templates = options_of(plan.config), load_templates(plan.config.templates)
-    corpus = Corpus.of(scenes.of_plan(plan), options)
+    asked = {template.fact for template in select(templates, options)}
+    corpus = Corpus.of(scenes.of_plan(plan), options, asked)
     folder = plan.work / f"{STAGE}-{_key(plan, templates, corpus.to_json())}"
     if not (folder / "corpus.json").is_file():
         corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)

@@ -8,7 +8,7 @@ Parts can be summed up apart and merged: ``Corpus.of(a + b) == Corpus.of(a).merg
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -65,9 +65,20 @@ class Corpus(Spread):
     translations: Mapping[str, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, scenes: Iterable[Scene], options: QaOptions | None = None) -> Corpus:
-        """Sums scenes up, one at a time; memory does not grow with their number."""
+    def of(
+        cls,
+        scenes: Iterable[Scene],
+        options: QaOptions | None = None,
+        facts: Collection[str] | None = None,
+    ) -> Corpus:
+        """Sums scenes up, one at a time; memory does not grow with their number.
+
+        Args:
+            facts: The kinds of fact that questions will be about, by name; all by default. The answers of
+                others are not counted, which is most of the work where few templates are asked.
+        """
         thresholds = (options or QaOptions()).thresholds
+        wanted = {name: kind for name, kind in kinds().items() if facts is None or name in facts}
         clips, labels = 0, dict[str, int]()
         answers: dict[str, dict[str, int]] = {}
         refuted: dict[str, dict[str, int]] = {}
@@ -80,7 +91,7 @@ class Corpus(Spread):
             heard = {sound.label for sound in sounds if reading.sounds.deniable(sound.label)}
             for label in heard:
                 labels[label] = labels.get(label, 0) + max(1, WHOLE_CLIP // len(heard))
-            for name, kind in kinds().items():
+            for name, kind in wanted.items():
                 if not (kind.form.closed or kind.form is Form.SOUND):
                     continue
                 for fact in kind.facts(reading):

@@ -36,6 +36,15 @@ def test_it_survives_json_and_says_the_same_bytes() -> None:
     assert json.dumps(Corpus.of(SCENES[::-1]).to_json()) == text
 
 
+def test_counts_of_what_is_asked_do_not_depend_on_what_is_not() -> None:
+    asked = {"sound_present", "source_family"}
+    some = Corpus.of(SCENES, facts=asked)
+    assert {name.partition("/")[0] for name in some.answers} == asked
+    for counts, all_counts in ((some.answers, WHOLE.answers), (some.refuted, WHOLE.refuted)):
+        assert counts == {name: all_counts[name] for name in all_counts if name.partition("/")[0] in asked}
+    assert (some.labels, some.phrases) == (WHOLE.labels, WHOLE.phrases)
+
+
 def test_phrases_are_bounded() -> None:
     words = [
         "alder",
