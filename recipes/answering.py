@@ -46,6 +46,7 @@ class Examinee:
     Args:
         pause: When it pauses; None: never.
         max_seconds: Longer clips are cut.
+        autocast: Prompts are read in bfloat16.
     """
 
     family: Family
@@ -54,6 +55,7 @@ class Examinee:
     max_new_tokens: int = 768
     pause: PauseConfig | None = None
     max_seconds: float = 30.0
+    autocast: bool = False
     _rate: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +109,7 @@ class Examinee:
                 pause=self.pause,
                 source=[place for place in range(count) for _ in range(samples)],
                 greedy=[n == 0 for _ in range(count) for n in range(samples)] if greedy_first else None,
+                autocast=self.autocast,
             )
             chosen = rolled.chosen()
             texts = self.processor.tokenizer.batch_decode(chosen, skip_special_tokens=True)
@@ -148,6 +151,7 @@ def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Exami
         max_new_tokens=settings.evaluate.max_new_tokens,
         pause=PauseConfig.of(settings.pause) if pauses else None,
         max_seconds=settings.data.max_seconds,
+        autocast=run.autocasts(settings.model),
     )
 
 

@@ -40,8 +40,9 @@ class RaggedLayer(CacheLayerMixin):
         rows = len(self.plan.source)
 
         def empty(like: Tensor) -> Tensor:
-            # Zeros: what a mask hides must not be NaN.
-            return like.new_zeros(rows, like.shape[1], self.plan.capacity + 1, like.shape[3])
+            # Zeros: what a mask hides must not be NaN. One type for both: under autocast the keys, which
+            # were turned by their positions, are of the model's and the values are not.
+            return key_states.new_zeros(rows, like.shape[1], self.plan.capacity + 1, like.shape[3])
 
         self.keys, self.values = empty(key_states), empty(value_states)
         self.is_initialized = True
@@ -63,7 +64,7 @@ class RaggedLayer(CacheLayerMixin):
             )
             for store, new in ((self.keys, key_states), (self.values, value_states)):
                 at = places[:, None, :, None].expand(-1, new.shape[1], -1, new.shape[3])
-                store[:, :, :length] = new.gather(2, at)[plan.source]
+                store[:, :, :length] = new.gather(2, at)[plan.source]  # which also casts
             return key_states, value_states
         whole = plan.rows is None
         rows = torch.arange(len(self.keys), device=self.keys.device) if plan.rows is None else plan.rows

@@ -41,6 +41,7 @@ def generate(
     block: bool = True,
     together: bool | None = None,
     synced: bool = False,
+    autocast: bool = False,
 ) -> Rollout:
     """Completes prompts.
 
@@ -56,6 +57,8 @@ def generate(
             much the same for more tokens, as on a GPU. Else pauses have forwards of their own, and wait
             for each other. None: as the device is.
         synced: Ranks make the same number of forwards, as sharded parameters need it.
+        autocast: Read the prompts in bfloat16. A completion's tokens, which come one by one, gain nothing
+            by it.
 
     Raises:
         ConfigError: The model's attention cannot be used.
@@ -63,7 +66,7 @@ def generate(
     was_training = model.training
     model.eval()
     try:
-        loop = _Loop(model, inputs, special, max_new_tokens, sampling, pause, source, greedy)
+        loop = _Loop(model, inputs, special, max_new_tokens, sampling, pause, source, greedy, autocast)
         return loop.run(block, synced, inputs["input_ids"].is_cuda if together is None else together)
     finally:
         model.train(was_training)
@@ -82,7 +85,9 @@ class _Loop:
         pause: PauseConfig | None,
         source: Iterable[int] | None,
         greedy: Iterable[bool] | None,
+        autocast: bool,
     ) -> None:
+        self.autocast = autocast
         self.model, self.special, self.sampling, self.budget = model, special, sampling, budget
         self.inputs = dict(inputs)
         ids, attention = self.inputs.pop("input_ids"), self.inputs.pop("attention_mask")
@@ -139,9 +144,10 @@ class _Loop:
 
     def _prefill(self) -> tuple[Tensor, Tensor]:
         positions = (self.attention.long().cumsum(1) - 1).clamp(min=0)
-        out = self._call(
-            input_ids=self.ids, attention_mask=self.attention, position_ids=positions, **self.inputs
-        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            out = self._call(
+                input_ids=self.ids, attention_mask=self.attention, position_ids=positions, **self.inputs
+            )
         return torch.arange(len(self.prompts), device=self.device), out[self.prompts]
 
     def _emit(self, rows: Tensor, scores: Tensor) -> None:

@@ -121,7 +121,7 @@ def arguments(settings: config.Config, stage: config.Optimiser, folder: Path) ->
         "seed": settings.run.seed,
         "report_to": settings.run.report_to,
         "use_cpu": on_cpu,
-        "bf16": _autocasts(settings.model) or (not on_cpu and settings.model.dtype == "bfloat16"),
+        "bf16": autocasts(settings.model) or (not on_cpu and settings.model.dtype == "bfloat16"),
         "activation_checkpointing": settings.model.gradient_checkpointing,
         "remove_unused_columns": False,
         "disable_tqdm": True,
@@ -134,7 +134,8 @@ def cpu_has_bfloat16() -> bool:
     return any(there.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
-def _autocasts(model: config.Model) -> bool:
+def autocasts(model: config.Model) -> bool:
+    """Whether float32 weights are worked with in bfloat16."""
     return cpu_has_bfloat16() if model.autocast == "auto" else model.autocast
 
 

@@ -336,3 +336,19 @@ def test_some_rows_may_be_greedy(made: Made) -> None:
         assert mixed.tokens[row] == one.tokens[row]
         assert np.allclose(mixed.logprobs[row], one.logprobs[row], atol=1e-4)
     assert mixed.tokens[0] != mixed.tokens[1]
+
+
+def test_prompts_read_in_bfloat16_are_gone_on_from_in_float32(made: Made) -> None:
+    model, inputs, special = made
+    wanted = {"sampling": Sampling(greedy=True), "source": [0, 1, 2, 2]}
+    exact = rollout.generate(model, inputs, special, 8, **wanted)
+    found = rollout.generate(model, inputs, special, 8, **wanted, autocast=True)
+    assert found.tokens[2] == found.tokens[3]
+    for one, other, own, others in zip(
+        exact.tokens, found.tokens, exact.logprobs, found.logprobs, strict=True
+    ):
+        same = [n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]]
+        until = same[0] if same else min(len(one), len(other))
+        assert until  # the first token, at least, whose logits are a prompt's
+        np.testing.assert_allclose(own[:until], others[:until], atol=0.2)
+    assert not np.allclose(exact.logprobs[0][:1], found.logprobs[0][:1], atol=1e-7, rtol=0)
