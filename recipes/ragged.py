@@ -40,9 +40,8 @@ class RaggedLayer(CacheLayerMixin):
         rows = len(self.plan.source)
 
         def empty(like: Tensor) -> Tensor:
-            # Zeros: what a mask hides must not be NaN. One type for both: under autocast the keys, which
-            # were turned by their positions, are of the model's and the values are not.
-            return key_states.new_zeros(rows, like.shape[1], self.plan.capacity + 1, like.shape[3])
+            # Zeros: what a mask hides must not be NaN.
+            return like.new_zeros(rows, like.shape[1], self.plan.capacity + 1, like.shape[3])
 
         self.keys, self.values = empty(key_states), empty(value_states)
         self.is_initialized = True
@@ -64,7 +63,7 @@ class RaggedLayer(CacheLayerMixin):
             )
             for store, new in ((self.keys, key_states), (self.values, value_states)):
                 at = places[:, None, :, None].expand(-1, new.shape[1], -1, new.shape[3])
-                store[:, :, :length] = new.gather(2, at)[plan.source]  # which also casts
+                store[:, :, :length] = new.gather(2, at)[plan.source]
             return key_states, value_states
         whole = plan.rows is None
         rows = torch.arange(len(self.keys), device=self.keys.device) if plan.rows is None else plan.rows
@@ -79,6 +78,12 @@ class RaggedLayer(CacheLayerMixin):
         assert self.keys is not None
         assert self.values is not None
         self.keys, self.values = self.keys[rows], self.values[rows]
+
+    def cast(self, dtype: torch.dtype) -> None:
+        """Goes on in another type."""
+        assert self.keys is not None
+        assert self.values is not None
+        self.keys, self.values = self.keys.to(dtype), self.values.to(dtype)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Of the prefill; later masks come ready made."""
@@ -165,6 +170,11 @@ class RaggedCache:
         seen = torch.arange(self.plan.width, device=position_ids.device) <= position_ids[..., None]
         mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
         return mask.masked_fill(~seen, torch.finfo(dtype).min)[:, None]
+
+    def cast(self, dtype: torch.dtype) -> None:
+        """Goes on in another type than the prompts were read in."""
+        for layer in self.layers:
+            layer.cast(dtype)
 
     def anyone(self) -> Tensor:
         """A row that is still held, ``[1]``."""

@@ -148,6 +148,8 @@ class _Loop:
             out = self._call(
                 input_ids=self.ids, attention_mask=self.attention, position_ids=positions, **self.inputs
             )
+        if self.autocast:
+            self.cache.cast(self.dtype)
         return torch.arange(len(self.prompts), device=self.device), out[self.prompts]
 
     def _emit(self, rows: Tensor, scores: Tensor) -> None:

@@ -352,3 +352,13 @@ def test_prompts_read_in_bfloat16_are_gone_on_from_in_float32(made: Made) -> Non
         assert until  # the first token, at least, whose logits are a prompt's
         np.testing.assert_allclose(own[:until], others[:until], atol=0.2)
     assert not np.allclose(exact.logprobs[0][:1], found.logprobs[0][:1], atol=1e-7, rtol=0)
+
+
+def test_a_trainer_may_have_it_all_in_bfloat16(made: Made) -> None:
+    model, inputs, special = made
+    with torch.autocast("cpu", torch.bfloat16):
+        found = rollout.generate(
+            model, inputs, special, BUDGET, sampling=Sampling(seed=3), pause=PauseConfig(**SHORT)
+        )
+    assert all(map(len, found.tokens))
+    assert np.isfinite(np.concatenate(found.logprobs)).all()
