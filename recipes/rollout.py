@@ -9,6 +9,7 @@ tokens are those of the slow way, one forced token a step (``block=False``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -144,7 +145,8 @@ class _Loop:
 
     def _prefill(self) -> tuple[Tensor, Tensor]:
         positions = (self.attention.long().cumsum(1) - 1).clamp(min=0)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+        # A trainer may have the whole under autocast already; that is not to be switched off.
+        with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext():
             out = self._call(
                 input_ids=self.ids, attention_mask=self.attention, position_ids=positions, **self.inputs
             )
