@@ -46,6 +46,13 @@ def decoder(sizes: Sizes) -> Any:
     )
 
 
+def clock(work: Callable[[], Any]) -> float:
+    """Seconds of a piece of work."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
 def measure(turns: int) -> dict[str, dict[str, float]]:
     """Median seconds of each work by each way."""
     from transformers import DynamicCache
@@ -66,24 +73,18 @@ def measure(turns: int) -> dict[str, dict[str, float]]:
     def prompt() -> Any:
         return model(input_ids=ids, attention_mask=mask.flip(1), past_key_values=DynamicCache())
 
-    def token() -> None:
+    @torch.no_grad()
+    def token() -> float:
         cache = prompt().past_key_values
-        began = time.perf_counter()
-        with torch.no_grad():
-            model(input_ids=ids[:, :1], past_key_values=cache)
-        spent.append(time.perf_counter() - began)
+        return clock(lambda: model(input_ids=ids[:, :1], past_key_values=cache))
 
-    spent: list[float] = []
-    works: dict[str, Callable[[], Any]] = {"train": train, "prompt": prompt, "token": token}
+    works = {"train": lambda: clock(train), "prompt": lambda: clock(prompt), "token": token}
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for turn in range(_WARM + turns):
         for way in WAYS:
             model.set_attn_implementation(way)
             for name, work in works.items():
-                spent.clear()
-                began = time.perf_counter()
-                work()
-                seconds = spent[0] if spent else time.perf_counter() - began
+                seconds = work()
                 if turn >= _WARM:
                     found[name][way].append(seconds)
     return {name: {way: statistics.median(t) for way, t in ways.items()} for name, ways in found.items()}

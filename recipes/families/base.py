@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from recipes import attention, config
+from recipes import config
 
 RANDOM = "random"
 """As ``model.path``: the size of the family's published model, and random weights."""
@@ -45,11 +45,13 @@ class Family(ABC):
         """
         import torch
 
+        from recipes import attention
+
         if settings.path is None:
             raise ConfigError("model.path is not set", mend="--set model.path=FOLDER_OR_HUB_NAME")
+        attention.register()
         if settings.path == RANDOM:
             return self.random(settings)
-        attention.register()
         options = {"dtype": getattr(torch, settings.dtype), "attn_implementation": settings.attention}
         try:
             model = self.model_type().from_pretrained(settings.path, **options)
@@ -177,7 +179,6 @@ class Family(ABC):
         )
         processor.feature_extractor = extractor
         described.audio_token_index = small.config.audio_token_id
-        attention.register()
         described._attn_implementation = settings.attention
         device = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
         before = torch.get_default_dtype()

@@ -347,8 +347,8 @@ def test_prompts_read_in_bfloat16_are_gone_on_from_in_float32(made: Made) -> Non
     for one, other, own, others in zip(
         exact.tokens, found.tokens, exact.logprobs, found.logprobs, strict=True
     ):
-        same = [n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]]
-        until = same[0] if same else min(len(one), len(other))
+        apart = [n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]]
+        until = apart[0] if apart else min(len(one), len(other))
         assert until  # the first token, at least, whose logits are a prompt's
         np.testing.assert_allclose(own[:until], others[:until], atol=0.2)
     assert not np.allclose(exact.logprobs[0][:1], found.logprobs[0][:1], atol=1e-7, rtol=0)
