@@ -13,9 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import dropout as drop
+from torch.nn.functional import pad
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import eager_mask
+
+from recipes.last_layer import WANTED
 
 LEAN = "lean"
 
@@ -38,8 +41,11 @@ def attend(
         attention_mask: Added to the scores, ``[batch, 1, queries, keys]``.
 
     Returns:
-        ``[batch, queries, heads, width]``, and no weights.
+        ``[batch, queries, heads, width]``, and no weights. Zeros where ``module`` says that nothing is wanted
+        (:mod:`recipes.last_layer`).
     """
+    begin, queries = getattr(module, WANTED, 0), query.shape[2]
+    query = query[:, :, begin:]
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -47,9 +53,10 @@ def attend(
     if attention_mask is not None:
         # The least number of one type is infinite in another, and a row of infinities has no softmax.
         least = torch.finfo(scores.dtype).min
-        scores += attention_mask.clamp(min=least).to(scores.dtype)
+        scores += attention_mask[:, :, begin:].clamp(min=least).to(scores.dtype)
     weights = drop(scores.softmax(-1), dropout, training=module.training)
-    return torch.matmul(weights, value).transpose(1, 2).contiguous(), None
+    seen = torch.matmul(weights, value).transpose(1, 2)
+    return pad(seen, (0, 0, 0, 0, queries - seen.shape[1], 0)).contiguous(), None
 
 
 def register() -> None:

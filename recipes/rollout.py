@@ -17,6 +17,7 @@ from torch import Tensor
 
 from paqa_builder.errors import ConfigError
 from recipes.attention import LEAN
+from recipes.last_layer import last_position
 from recipes.pause import PauseConfig, PauseState
 from recipes.ragged import RaggedCache
 from recipes.sampling import Rollout, Sampling, Special
@@ -126,7 +127,7 @@ class _Loop:
         self.forwards = 0
 
     def run(self, block: bool, synced: bool, together: bool) -> Rollout:
-        with LastPosition(self.model):
+        with last_position(self.model):
             rows, scores = self._prefill()
             while True:
                 if len(rows):
@@ -261,19 +262,6 @@ class _Loop:
             triggers=state.triggers.tolist() if state is not None else [0] * len(lengths),
             stats=stats,
         )
-
-
-class LastPosition:
-    """Within it the model's head sees the last position alone: logits of a whole prompt are large."""
-
-    def __init__(self, model: Any) -> None:
-        self.head = model.get_output_embeddings()
-
-    def __enter__(self) -> None:
-        self.hook = self.head.register_forward_pre_hook(lambda _, args: (args[0][:, -1:], *args[1:]))
-
-    def __exit__(self, *_: object) -> None:
-        self.hook.remove()
 
 
 def _layers(model: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from recipes import run, sharing
 from recipes.collate import CLIPS, IGNORE, ROWS
 from recipes.families import Family
 from recipes.insertion import Inserter
+from recipes.last_layer import outputs_from
 
 
 class Trainer(run.Reloading, SFTTrainer):
@@ -46,10 +48,13 @@ class Trainer(run.Reloading, SFTTrainer):
             reading, inputs = self._clips_once(model, inputs, clip_ids)
         elif not inputs["labels"].is_cuda:
             inputs, begin = _from_first_label(inputs)
+        core = self.family.core(model)
         seen: list[Any] = []  # the trainer keeps the log-likelihoods to itself
         with (
             model.register_forward_hook(lambda module, positional, output: seen.append(output)),
-            self.family.core(model).base_model.register_forward_hook(partial(_cut, begin)),
+            core.base_model.register_forward_hook(partial(_cut, begin)),
+            # What checkpointing computes again, it would compute without the hooks.
+            nullcontext() if core.is_activation_checkpointing else outputs_from(core, begin),
         ):
             loss = super().compute_loss(reading, inputs, *args, **options)
         if inserter is not None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from paqa_builder.errors import ConfigError
 from recipes import config
 from recipes.collate import IGNORE
-from recipes.rollout import LastPosition
+from recipes.last_layer import last_position
 
 
 def check(setting: str, mend: str, model: config.Model) -> None:
@@ -61,7 +61,7 @@ def reader(
     some = torch.empty_like(once)
     some[source] = torch.arange(len(alike), device=alike.device)  # a row of each beginning
     positions = (attention_mask.long().cumsum(1) - 1).clamp(min=0)
-    with LastPosition(core):
+    with last_position(core):
         read = model(
             input_ids=input_ids[some, :begin],
             attention_mask=attention_mask[some, :begin],
