@@ -5,7 +5,9 @@
     python benchmarks/attention.py [--json result.json]
 
 A decoder of the laptop's sizes with random weights, in bfloat16 where training on this CPU would be
-(``model.autocast: auto``). The ways take turns on the same batch; medians, wall time.
+(``model.autocast: auto``). The last way is how the recipes do it: the last layer gives what is wanted of it
+alone (``recipes.last_layer``), in training the outputs of a trace, of a prompt the last. The ways take turns
+on the same batch; medians, wall time.
 """
 
 from __future__ import annotations
@@ -16,16 +18,18 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from recipes import attention, run
+from recipes import attention, last_layer, run
 from recipes.mini.model import Sizes
 
-WAYS = ("eager", "sdpa", attention.LEAN)
-ROWS, LENGTH = 16, 234
+SHORT = "short last layer"
+WAYS = ("eager", "sdpa", attention.LEAN, SHORT)
+ROWS, LENGTH, TRACE = 16, 234, 60
 _WARM = 3
 
 
@@ -63,28 +67,39 @@ def measure(turns: int) -> dict[str, dict[str, float]]:
     mask = torch.ones_like(ids)
     mask[::2, -20:] = 0  # as rows of unlike lengths are padded
 
-    def train() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=run.cpu_has_bfloat16()):
+    def cut(way: str, begin: int) -> AbstractContextManager[None]:
+        return last_layer.outputs_from(model, begin) if way == SHORT else nullcontext()
+
+    def train(way: str) -> None:
+        with (
+            torch.autocast("cpu", torch.bfloat16, enabled=run.cpu_has_bfloat16()),
+            cut(way, LENGTH - TRACE),
+        ):
             out = model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-        out.float().square().mean().backward()
+        out[:, -TRACE:].float().square().mean().backward()
         model.zero_grad()
 
     @torch.no_grad()
-    def prompt() -> Any:
-        return model(input_ids=ids, attention_mask=mask.flip(1), past_key_values=DynamicCache())
+    def prompt(way: str) -> Any:
+        with cut(way, -1):
+            return model(input_ids=ids, attention_mask=mask.flip(1), past_key_values=DynamicCache())
 
     @torch.no_grad()
-    def token() -> float:
-        cache = prompt().past_key_values
+    def token(way: str) -> float:
+        cache = prompt(way).past_key_values
         return clock(lambda: model(input_ids=ids[:, :1], past_key_values=cache))
 
-    works = {"train": lambda: clock(train), "prompt": lambda: clock(prompt), "token": token}
+    works: dict[str, Callable[[str], float]] = {
+        "train": lambda way: clock(lambda: train(way)),
+        "prompt": lambda way: clock(lambda: prompt(way)),
+        "token": token,
+    }
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for turn in range(_WARM + turns):
         for way in WAYS:
-            model.set_attn_implementation(way)
+            model.set_attn_implementation(attention.LEAN if way == SHORT else way)
             for name, work in works.items():
-                seconds = work()
+                seconds = work(way)
                 if turn >= _WARM:
                     found[name][way].append(seconds)
     return {name: {way: statistics.median(t) for way, t in ways.items()} for name, ways in found.items()}

@@ -56,7 +56,8 @@ def attend(
         scores += attention_mask[:, :, begin:].clamp(min=least).to(scores.dtype)
     weights = drop(scores.softmax(-1), dropout, training=module.training)
     seen = torch.matmul(weights, value).transpose(1, 2)
-    return pad(seen, (0, 0, 0, 0, queries - seen.shape[1], 0)).contiguous(), None
+    left_out = queries - seen.shape[1]
+    return (pad(seen, (0, 0, 0, 0, left_out, 0)) if left_out else seen).contiguous(), None
 
 
 def register() -> None:

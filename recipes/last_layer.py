@@ -1,8 +1,8 @@
 """A decoder's last layer, and its head, where outputs are wanted at some positions only.
 
 Keys and values of the last layer are wanted everywhere, but what comes out of it only where a token is
-predicted. Before that its queries, its attention and its feed-forward part are computed for nothing: in
-the laptop's model, of four layers, and with a clip in every prompt, that is a seventh of a training step.
+predicted. Before that its queries, its attention and its feed-forward part are computed for nothing. In
+the laptop's decoder of two layers, with a clip in every prompt, that is three tenths of a training step.
 """
 
 from __future__ import annotations
@@ -62,4 +62,4 @@ class _Cut:
         return (some, *given[1:])
 
     def after(self, module: Any, given: Any, output: Tensor) -> Tensor:
-        return pad(output, (0, 0, self.left_out, 0))
+        return pad(output, (0, 0, self.left_out, 0)) if self.left_out else output

@@ -47,8 +47,11 @@ def terse(row: Row) -> str:
     """The trace in a word or two an element.
 
     PLANNING says what is asked for, by its template's name, ENV names the sounds in the order in which
-    they begin, SPEAKER counts the voices, ASR holds the words without who and when, DESCRIPTION tells
-    what sets in after what (:func:`timeline`). A trace that is not in the grammar is left as it is.
+    they begin, SPEAKER counts the voices, ASR holds the words without who and when, DESCRIPTION counts
+    the kinds of sound and tells what sets in after what (:func:`timeline`). So a small model learns to
+    count from every row, not from those alone that ask for it; REASONING cites the count that is asked
+    for, under its name, because a bare number is copied from the wrong one. A trace that is not in the
+    grammar is left as it is.
     """
     try:
         full = grammar.parse(row.trace)
@@ -56,16 +59,21 @@ def terse(row: Row) -> str:
         return row.trace
     sounds = sounds_of(full.env)
     voices, together = voices_of(full.speaker)
+    counted = {
+        "speaker_count": f"voices: {_number(voices)}",
+        "event_count": f"sounds: {_number(len(sounds))}",
+    }
+    order = ", ".join(timeline(full.env, full.speaker))
     words = [match[1] for _, text in _LINE.findall(full.asr) if (match := _QUOTE.search(text))]
-    speech = _NUMBERS[min(voices, len(_NUMBERS) - 1)]
+    cited = counted.get(row.template or "", "")
     short = dataclasses.replace(
         full,
         planning=(row.template or row.skill or "listen").replace("_", " "),
         env=", ".join(sounds) or NOTHING,
-        speaker=f"{speech}, together" if together else speech,
+        speaker=counted["speaker_count"] + (", together" if together else ""),
         asr=" / ".join(words) or NOTHING,
-        description=", ".join(timeline(full.env, full.speaker)) or NOTHING,
-        reasoning=full.answer,
+        description=counted["event_count"] + (f"; {order}" if order else ""),
+        reasoning=cited if cited.endswith(f" {full.answer.casefold()}") else full.answer,
         summary="so",
     )
     return re.sub(r"\n(?=<)", "", grammar.write(short))
@@ -96,6 +104,10 @@ def voices_of(speaker: str) -> tuple[int, bool]:
     """How many people a SPEAKER of our own traces lists, and whether some speak at once."""
     names = [name for name, _ in _LINE.findall(speaker)]
     return len(names), any(line.startswith("- voices overlap") for line in speaker.splitlines())
+
+
+def _number(count: int) -> str:
+    return _NUMBERS[min(count, len(_NUMBERS) - 1)]
 
 
 def _first_time(text: str) -> float:

@@ -35,9 +35,9 @@ class Sizes:
     seconds: int = 5
     tower_layers: int = 3
     hidden: int = 192
-    layers: int = 4
+    layers: int = 2
     heads: int = 4
-    feed_forward: int = 512
+    feed_forward: int = 768
     vocabulary: int = 800
 
 

@@ -12,6 +12,7 @@ from paqa_builder.errors import ConfigError
 from paqa_builder.qa import grammar
 from recipes import prompts, rows
 from recipes.config import Data
+from recipes.rewards.reading import NUMBERS
 
 
 def test_the_prompt_holds_the_choices_and_nothing_of_what_is_to_be_heard(shards: Path) -> None:  # noqa: F811
@@ -35,9 +36,43 @@ def test_a_full_target_is_the_trace_and_a_terse_one_says_the_same_in_the_grammar
         heard = {tag["label"].lower() for tag in row.scene["tags"]}
         assert set(short.env.split(", ")) <= (heard or {"none"})
         speakers = len({turn["speaker"] for turn in row.scene["turns"]})
-        assert short.speaker.split(",")[0] == ("none", "one", "two", "three")[speakers]
+        named = [] if short.env == "none" else short.env.split(", ")
+        voices = f"voices: {NUMBERS[speakers]}"
+        kinds = f"sounds: {NUMBERS[len(named)]}"
+        assert short.speaker.split(",")[0] == voices
+        assert short.description.split(";")[0] == kinds
+        assert short.reasoning == row.answer
         said = [utterance["text"] for utterance in row.scene["utterances"]]
         assert short.asr == (" / ".join(said) or "none")
+
+
+@pytest.mark.parametrize(
+    ("template", "answer", "reasoning"),
+    [
+        ("event_count", "Two", "sounds: two"),
+        ("speaker_count", "One", "voices: one"),
+        ("speaker_count", "Two", "Two"),  # not what its own caption says
+        ("event_first", "Rain", "Rain"),
+    ],
+)
+def test_a_count_is_cited_under_its_name(
+    shards: Path,  # noqa: F811
+    template: str,
+    answer: str,
+    reasoning: str,
+) -> None:
+    row = rows.read(Data(path=str(shards)), "train")[0]
+    heard = dataclasses.replace(
+        grammar.parse(row.trace),
+        env="- rain: clearly heard from 0.5 s to 1.0 s\n- dog: clearly heard from 2.0 s to 3.0 s",
+        speaker="- first speaker: from 1.0 s to 2.0 s",
+        response=answer,
+    )
+    short = grammar.parse(
+        prompts.terse(dataclasses.replace(row, template=template, trace=grammar.write(heard)))
+    )
+    assert short.description == "sounds: two; rain, first, dog"
+    assert (short.speaker, short.reasoning, short.answer) == ("voices: one", reasoning, answer)
 
 
 def test_sounds_come_in_the_order_in_which_they_begin_and_guesses_are_left_out() -> None:
