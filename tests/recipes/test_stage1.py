@@ -187,6 +187,39 @@ def test_the_head_reads_what_is_learned_and_the_loss_is_the_same(
     assert_close(grads, others, atol=1e-6, rtol=1e-4)
 
 
+def test_pauses_go_by_what_the_model_thought_of_each_token(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noted: list[tuple[torch.Tensor, torch.Tensor]] = []
+    hidden: list[torch.Tensor] = []
+
+    class Noting(stage1.Trainer):
+        """Keeps what the pauses are told, and what it follows from."""
+
+        def compute_loss(self, model, inputs, *args, **options):  # type: ignore[no-untyped-def]
+            self.inserter.likelihood.note = lambda ids, labels, known: noted.append((labels, known))
+            core = self.family.core(model)
+            with core.base_model.register_forward_hook(
+                lambda module, given, output: hidden.append(output.last_hidden_state)
+            ):
+                loss = super().compute_loss(model, inputs, *args, **options)
+            logs = core.get_output_embeddings()(hidden[-1]).log_softmax(-1)
+            labels, known = noted[-1]
+            logs = logs[:, logs.shape[1] - labels.shape[1] : -1].detach()
+            wanted = labels[:, 1:]
+            expected = logs.gather(2, wanted.clamp(min=0)[..., None])[..., 0]
+            counts = wanted != IGNORE
+            torch.testing.assert_close(known.detach()[counts], expected[counts], atol=1e-5, rtol=1e-4)
+            return loss
+
+    monkeypatch.setattr(stage1, "Trainer", Noting)
+    stage1.train(config.load(None, changes(shards, models, tmp_path, "qwen2_audio", "stage1.max_steps=2")))
+    assert len(noted) == 2
+
+
 def test_a_batch_without_labels_is_read_whole() -> None:
     labels = torch.full((2, 5), IGNORE)
     assert sft._from_first_label({"labels": labels})[1] == 0
