@@ -59,20 +59,17 @@ def terse(row: Row) -> str:
         return row.trace
     sounds = sounds_of(full.env)
     voices, together = voices_of(full.speaker)
-    counted = {
-        "speaker_count": f"voices: {_number(voices)}",
-        "event_count": f"sounds: {_number(len(sounds))}",
-    }
+    voiced, sounded = f"voices: {_number(voices)}", f"sounds: {_number(len(sounds))}"
     order = ", ".join(timeline(full.env, full.speaker))
     words = [match[1] for _, text in _LINE.findall(full.asr) if (match := _QUOTE.search(text))]
-    cited = counted.get(row.template or "", "")
+    cited = {"speaker_count": voiced, "event_count": sounded}.get(row.template or "", "")
     short = dataclasses.replace(
         full,
         planning=(row.template or row.skill or "listen").replace("_", " "),
         env=", ".join(sounds) or NOTHING,
-        speaker=counted["speaker_count"] + (", together" if together else ""),
+        speaker=voiced + (", together" if together else ""),
         asr=" / ".join(words) or NOTHING,
-        description=counted["event_count"] + (f"; {order}" if order else ""),
+        description=sounded + (f"; {order}" if order else ""),
         reasoning=cited if cited.endswith(f" {full.answer.casefold()}") else full.answer,
         summary="so",
     )

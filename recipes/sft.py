@@ -54,7 +54,7 @@ class Trainer(run.Reloading, SFTTrainer):
             model.register_forward_hook(lambda module, positional, output: seen.append(output)),
             core.base_model.register_forward_hook(partial(_cut, begin)),
             # What checkpointing computes again, it would compute without the hooks.
-            nullcontext() if core.is_activation_checkpointing else outputs_from(core, begin),
+            outputs_from(core, begin) if begin and not core.is_activation_checkpointing else nullcontext(),
         ):
             loss = super().compute_loss(reading, inputs, *args, **options)
         if inserter is not None:

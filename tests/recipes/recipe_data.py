@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
 from paqa_builder import build
 from paqa_builder.config import load
 from paqa_builder.testing import tone_scene
+from recipes.families import Family
 
 TONES: list[list[tuple[str, float, float]]] = [
     [("low", 0.2, 1.0), ("Bell", 1.2, 1.8)],
@@ -40,6 +43,13 @@ def make(base: Path) -> Path:
     }  # fmt: skip
     build.build(load(flags))
     return base / "shards"
+
+
+def prompts_of(kind: Family, processor: Any) -> Any:
+    """A batch of two prompts of unlike lengths, with a second of noise each."""
+    texts = [kind.text(processor, prompt) for prompt in ("What?", "What was that sound?")]
+    noise = np.random.default_rng(0).standard_normal((2, 16_000)).astype(np.float32)
+    return kind.process(processor, texts, list(noise))
 
 
 @pytest.fixture(scope="session")

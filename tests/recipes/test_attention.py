@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
+from recipe_data import prompts_of
 from torch import Tensor
 from transformers.models.qwen2.modeling_qwen2 import eager_attention_forward
 
@@ -59,9 +59,7 @@ def test_a_model_says_the_same_with_it(name: str) -> None:
     attention.register()
     kind = family(name)
     model, processor = kind.tiny()
-    texts = [kind.text(processor, prompt) for prompt in ("What?", "What was that sound?")]
-    noise = np.random.default_rng(0).standard_normal((2, 16_000)).astype(np.float32)
-    batch = kind.process(processor, texts, list(noise))
+    batch = prompts_of(kind, processor)
     special = rollout.Special(pad=processor.tokenizer.pad_token_id, eos=tuple(kind.end_ids(model, processor)))
     found = []
     for own in ("eager", attention.LEAN):

@@ -6,9 +6,9 @@ from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from recipe_data import prompts_of
 
 from recipes import attention, last_layer
 from recipes.families import FAMILIES, family
@@ -20,9 +20,7 @@ def made(name: str, implementation: str) -> tuple[Any, Any]:
     kind = family(name)
     model, processor = kind.tiny()
     model.set_attn_implementation(implementation)
-    texts = [kind.text(processor, prompt) for prompt in ("What?", "What was that sound?")]
-    noise = np.random.default_rng(0).standard_normal((2, 16_000)).astype(np.float32)
-    return model.train(), kind.process(processor, texts, list(noise))
+    return model.train(), prompts_of(kind, processor)
 
 
 def scores_and_gradients(
