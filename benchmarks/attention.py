@@ -6,8 +6,8 @@
 
 A decoder of the laptop's sizes with random weights, in bfloat16 where training on this CPU would be
 (``model.autocast: auto``). The last way is how the recipes do it: the last layer gives what is wanted of it
-alone (``recipes.last_layer``), in training the outputs of a trace, of a prompt the last. The ways take turns
-on the same batch; medians, wall time.
+alone (``recipes.layers.last_layer``), in training the outputs of a trace, of a prompt the last. The ways
+take turns on the same batch; medians, wall time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from typing import Any
 
 import torch
 
-from recipes import attention, last_layer, run
+from recipes import run
+from recipes.layers import attention, last_layer
 from recipes.mini.model import Sizes
 
 SHORT = "short last layer"

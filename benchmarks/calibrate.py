@@ -30,14 +30,14 @@ import numpy as np
 
 from paqa_builder import registry
 from paqa_builder.audio import SILENCE_RMS, Audio, blend, read, resample
-from paqa_builder.backends import Heard, Span
-from paqa_builder.backends.diarize import _segmentation as frames
-from paqa_builder.backends.diarize import _voices
-from paqa_builder.calibration import Curve, SameVoice
-from paqa_builder.ontology import is_event, is_speech, related
+from paqa_builder.labels.audioset import is_event, is_speech, related
+from paqa_builder.perception.backends.base import Heard, Span
+from paqa_builder.perception.backends.diarize import _segmentation as frames
+from paqa_builder.perception.backends.diarize import _voices
+from paqa_builder.perception.calibration import Curve, SameVoice
+from paqa_builder.perception.diarize import Diarize
+from paqa_builder.perception.tag import merge
 from paqa_builder.records import Origin, Tag
-from paqa_builder.stages.diarize import Diarize
-from paqa_builder.stages.tag import merge
 
 KNOTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 PHANTOM, ENOUGH = 4.0, 8.0

@@ -9,7 +9,7 @@ Every way emits as many tokens a completion, as far as it uses its pauses, and t
 step:
 
 - ``none``: no pauses.
-- ``block``: each pause in one forward (:mod:`recipes.rollout`).
+- ``block``: each pause in one forward (:mod:`recipes.pauses.rollout`).
 - ``shared``: the same, and each prompt read once for log-probabilities (:mod:`recipes.shared_prompts`).
 - ``sequential``: the same rollout as ``block``, one forward a pause token.
 - ``generate``: transformers' ``generate`` with a logits processor, as one would write it first.
@@ -50,7 +50,7 @@ def rows(number: int) -> list[Any]:
     """Questions on five seconds of noise each."""
     import numpy as np
 
-    from recipes.rows import Row
+    from recipes.data.rows import Row
 
     random = np.random.default_rng(0)
     return [
@@ -70,7 +70,7 @@ def random_model(data: list[Any]) -> tuple[Any, Any]:
     """The laptop's model in its own size, with random weights everywhere."""
     import numpy as np
 
-    from recipes import prompts
+    from recipes.data import prompts
     from recipes.mini import model, tokens
 
     width, layers, mels, random = 512, 6, 80, np.random.default_rng(0)
@@ -97,12 +97,12 @@ def random_model(data: list[Any]) -> tuple[Any, Any]:
 
 
 def plain_generate(model: Any, inputs: Any, special: Any, budget: int, **options: Any) -> Any:
-    """Completions by transformers alone, in place of :func:`recipes.grpo.with_transformers`."""
+    """Completions by transformers alone, in place of :func:`recipes.trainers.grpo.with_transformers`."""
     import torch
+    from helpers.pause_controller import PauseController
     from transformers import LogitsProcessorList
 
-    from recipes.pause_controller import PauseController
-    from recipes.sampling import Rollout
+    from recipes.pauses.sampling import Rollout
 
     source = torch.tensor(options["source"])
     controller = PauseController(options["pause"], special.forced, special.eos, budget)
@@ -134,12 +134,12 @@ def plain_generate(model: Any, inputs: Any, special: Any, budget: int, **options
 def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
     """Trains a few steps in one way; gives seconds a step, and the peak memory of the process."""
     from recipes import config, rewards  # before trl, which imports torchaudio
+    from recipes.data.rows import read
     from recipes.families import family
-    from recipes.grpo import AudioGRPOTrainer
-    from recipes.grpo_data import dataset
-    from recipes.mini.tower import TowerCache
-    from recipes.pause import PauseConfig, add_pause_token
-    from recipes.rows import read
+    from recipes.layers.tower_cache import TowerCache
+    from recipes.pauses.pause import PauseConfig, add_pause_token
+    from recipes.trainers.grpo import AudioGRPOTrainer
+    from recipes.trainers.grpo_data import dataset
 
     import torch  # isort: skip
     from trl import GRPOConfig  # isort: skip

@@ -56,7 +56,7 @@ def hear(clips: dict[Path, Reference], options: dict[str, dict[str, Any]]) -> tu
 
     from paqa_builder import registry
     from paqa_builder.audio import encode_flac
-    from paqa_builder.stages import View, stage_class
+    from paqa_builder.perception.stage import View, stage_class
 
     cpu: dict[str, float] = defaultdict(float)
     stages: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
     python benchmarks/questions.py --scenes 20000
 
-The scenes are those of the tests (``tests/qa/scenes_made.py``): one to three speakers who say different
+The scenes are those of the tests (``tests/helpers/scenes_made.py``): one to three speakers who say different
 things over up to three sounds. They are made anew in each pass and never kept; the time that takes is
 taken off. One process, so figures are per core.
 """
@@ -16,13 +16,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/qa"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from scenes_made import many
+from helpers.scenes_made import many
 
-from paqa_builder.qa import Corpus, QaOptions, generate, load_templates, verify
-from paqa_builder.qa.reading import Reading
-from paqa_builder.qa.rehearsal import rehearse
+from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.records import Scene
 
 

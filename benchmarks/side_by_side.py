@@ -28,9 +28,9 @@ from paqa_builder.bench import formats, voices, words
 from paqa_builder.bench.reference import Reference
 from paqa_builder.config import StageConfig
 from paqa_builder.errors import NotReadyError
-from paqa_builder.plan import build_stage
+from paqa_builder.perception.stage import View
+from paqa_builder.pipeline.plan import build_stage
 from paqa_builder.records import Clip, Origin, Scene, Turn, Utterance, Word
-from paqa_builder.stages import View
 
 Hear = Callable[[View], Scene]
 
@@ -82,9 +82,11 @@ def faster_whisper() -> Hear:
     """faster-whisper on the mixture with its defaults, and word times."""
     from faster_whisper import WhisperModel
 
-    from paqa_builder import models
+    from paqa_builder.weights import embedded
 
-    model = WhisperModel(str(models.folder("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1)
+    model = WhisperModel(
+        str(embedded.folder("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1
+    )
     origin = Origin("transcribe", "faster_whisper", "stock")
 
     def hear(view: View) -> Scene:

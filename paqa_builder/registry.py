@@ -3,8 +3,8 @@
 Built-ins are entries ``name -> "module:attribute"``. Plugins come from two places: the entry point
 group ``paqa_builder.plugins`` of installed packages, and files given with ``--plugin``. Either is a
 module that defines :class:`~paqa_builder.sources.Source` or
-:class:`~paqa_builder.backends.Backend` subclasses; each registers under its ``name`` attribute, or
-else its class name in snake case.
+:class:`~paqa_builder.perception.backends.base.Backend` subclasses; each registers under its ``name``
+attribute, or else its class name in snake case.
 """
 
 from __future__ import annotations
@@ -25,38 +25,40 @@ from paqa_builder.records import STAGES
 
 ENTRY_POINT_GROUP = "paqa_builder.plugins"
 
+BACKENDS = "paqa_builder.perception.backends"
+
 BUILTIN: dict[str, dict[str, str]] = {
     "source": {
         "folder": "paqa_builder.sources.folder:Folder",
         "covost2": "paqa_builder.sources.covost2:Covost2",
         "fsd50k": "paqa_builder.sources.fsd50k:Fsd50k",
         "meld": "paqa_builder.sources.meld:Meld",
-        "mix": "paqa_builder.sources.mix:Mix",
+        "mix": "paqa_builder.mix.source:Mix",
         "urbansound8k": "paqa_builder.sources.urbansound8k:UrbanSound8k",
     },
     "separate": {
-        "deepfilternet3": "paqa_builder.backends.separate.deepfilternet3:DeepFilterNet3",
-        "demucs": "paqa_builder.backends.separate.demucs:Demucs",
-        "fake": "paqa_builder.backends.fake:FakeSeparator",
+        "deepfilternet3": f"{BACKENDS}.separate.deepfilternet3:DeepFilterNet3",
+        "demucs": f"{BACKENDS}.separate.demucs:Demucs",
+        "fake": f"{BACKENDS}.fake:FakeSeparator",
     },
     "diarize": {
-        "segmentation_campplus": "paqa_builder.backends.diarize.segmentation_campplus:SegmentationCampplus",
-        "pyannote": "paqa_builder.backends.diarize.pyannote_audio:Pyannote",
-        "fake": "paqa_builder.backends.fake:FakeDiarizer",
+        "segmentation_campplus": f"{BACKENDS}.diarize.segmentation_campplus:SegmentationCampplus",
+        "pyannote": f"{BACKENDS}.diarize.pyannote_audio:Pyannote",
+        "fake": f"{BACKENDS}.fake:FakeDiarizer",
     },
     "tag": {
-        "yamnet": "paqa_builder.backends.tag.yamnet:Yamnet",
-        "panns": "paqa_builder.backends.tag.panns:Panns",
-        "fake": "paqa_builder.backends.fake:FakeTagger",
+        "yamnet": f"{BACKENDS}.tag.yamnet:Yamnet",
+        "panns": f"{BACKENDS}.tag.panns:Panns",
+        "fake": f"{BACKENDS}.fake:FakeTagger",
     },
     "transcribe": {
-        "faster_whisper": "paqa_builder.backends.transcribe.faster_whisper:FasterWhisper",
-        "openai_whisper": "paqa_builder.backends.transcribe.openai_whisper:OpenaiWhisper",
-        "fake": "paqa_builder.backends.fake:FakeTranscriber",
+        "faster_whisper": f"{BACKENDS}.transcribe.faster_whisper:FasterWhisper",
+        "openai_whisper": f"{BACKENDS}.transcribe.openai_whisper:OpenaiWhisper",
+        "fake": f"{BACKENDS}.fake:FakeTranscriber",
     },
     "measure": {
-        "signal": "paqa_builder.backends.measure.signal:Signal",
-        "fake": "paqa_builder.backends.fake:FakeMeasurer",
+        "signal": f"{BACKENDS}.measure.signal:Signal",
+        "fake": f"{BACKENDS}.fake:FakeMeasurer",
     },
 }
 KINDS = ("source", *STAGES)
@@ -142,7 +144,7 @@ def load_plugin(path: str | Path) -> list[Entry]:
 
 
 def _register(module: Any, where: str) -> list[Entry]:
-    from paqa_builder.backends import Backend
+    from paqa_builder.perception.backends.base import Backend
     from paqa_builder.sources import Source
 
     made: list[Entry] = []

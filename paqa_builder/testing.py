@@ -19,8 +19,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from paqa_builder.audio import Audio, resample
-from paqa_builder.backends import Backend, Heard, Measured, Separator, Span, Speech
-from paqa_builder.backends.fake import SOUNDS, VOICES
+from paqa_builder.perception.backends.base import Backend, Heard, Measured, Separator, Span, Speech
+from paqa_builder.perception.backends.fake import SOUNDS, VOICES
 
 FADE = 0.01
 """Seconds in which a tone comes and goes; a hard edge would click over the whole spectrum."""
@@ -37,8 +37,8 @@ def tone_scene(
 
     Args:
         duration: Seconds.
-        tones: (name, start, end) with a name from :data:`~paqa_builder.backends.fake.VOICES` or
-            :data:`~paqa_builder.backends.fake.SOUNDS`, and times in seconds.
+        tones: (name, start, end) with a name from :data:`~paqa_builder.perception.backends.fake.VOICES` or
+            :data:`~paqa_builder.perception.backends.fake.SOUNDS`, and times in seconds.
         rate: Hz.
         amplitude: Of each tone.
 

@@ -23,8 +23,11 @@ from typing import Any, Literal
 import yaml
 
 from paqa_builder.errors import NotReadyError
-from recipes import answering, config, evaluate, measuring, mini, rows, run, scoring, trainable
-from recipes.rows import Row
+from recipes import config, evaluate, mini, run
+from recipes.data import rows
+from recipes.data.rows import Row
+from recipes.scoring import answering, matching, measuring
+from recipes.trainers import trainable
 
 LONGER, RANDOM, UNPAUSED = "longer stage I", "random pauses", "full, no pauses in the test"
 
@@ -114,14 +117,14 @@ def summary(
             # Of both only the seeds that both have.
             full = _mean([run[kind] for run in done["full"]][: len(runs)])
             mine = _mean([run[kind] for run in runs])
-            overall = scoring.difference([0.0] * len(mine), mine, clips)
+            overall = matching.difference([0.0] * len(mine), mine, clips)
             one[kind] = {
                 "accuracy": round(overall.mean, 4),
                 "interval": [round(overall.low, 4), round(overall.high, 4)],
                 "by_seed": [round(sum(run[kind]) / len(run[kind]), 4) for run in runs],
             }
             if name != "full":
-                gain = asdict(scoring.difference(full, mine, clips))
+                gain = asdict(matching.difference(full, mine, clips))
                 one[kind]["against_full"] = {key: round(value, 4) for key, value in gain.items()}
         one |= {key: [run[key] for run in runs] for key in ("format", "pauses", "minutes")}
         variants[name] = one

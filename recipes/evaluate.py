@@ -18,23 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.errors import ConfigError
-from recipes import (
-    answering,
-    benchmarks,
-    blind,
-    config,
-    measuring,
-    mini,
-    report,
-    rollout,
-    rows,
-    run,
-    scoring,
-    trainable,
-)
-from recipes.answering import Answers, Examinee, Hearing, latency
-from recipes.pause import PauseConfig
-from recipes.rows import Row
+from recipes import config, mini, run
+from recipes.data import rows
+from recipes.data.rows import Row
+from recipes.pauses import rollout
+from recipes.pauses.pause import PauseConfig
+from recipes.scoring import answering, benchmarks, blind, matching, measuring, report
+from recipes.scoring.answering import Answers, Examinee, Hearing, latency
+from recipes.trainers import trainable
 
 RESULTS, COMPARISONS = "results.json", "comparisons.json"
 STAGES = ("before", "stage1", "stage2")
@@ -182,7 +173,7 @@ def compare(folder: Path, test: Sequence[Row], pairs: Sequence[tuple[str, str]])
     for first, second in pairs:
         one, other = shares(folder, first, test), shares(folder, second, test)
         for kind in sorted(one.keys() & other.keys()):
-            gain = scoring.difference(one[kind], other[kind], [row.clip_id for row in test])
+            gain = matching.difference(one[kind], other[kind], [row.clip_id for row in test])
             found[f"{second} - {first}, {kind}"] = {k: round(v, 4) for k, v in asdict(gain).items()}
     return found
 

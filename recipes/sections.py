@@ -73,7 +73,7 @@ class Model(Section):
     )
     attention: str = Field(
         default="sdpa",
-        description="By its name in transformers, or lean (recipes.attention): for small models on a CPU.",
+        description="By its name in transformers, or lean: for small models on a CPU (layers/attention).",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="cuda: fail where there is none."
@@ -87,7 +87,7 @@ class Model(Section):
 
 
 class Pause(Section):
-    """When generation pauses; the fields of ``recipes.pause.PauseConfig``."""
+    """When generation pauses; the fields of ``recipes.pauses.pause.PauseConfig``."""
 
     token: str = "<PAUSE>"
     n: int = Field(default=4, ge=1, description="Latent steps a pause.")

@@ -19,12 +19,14 @@ from transformers import PrinterCallback
 from trl import SFTConfig
 
 from paqa_builder.errors import ConfigError
-from recipes import audio, config, progress, prompts, rows, run, sharing, trainable
-from recipes.collate import Collator
+from recipes import config, progress, run
+from recipes.data import audio, prompts, rows
+from recipes.data.collate import Collator
 from recipes.families import Family, family
-from recipes.insertion import Inserter
-from recipes.pause import add_pause_token
-from recipes.sft import Trainer
+from recipes.pauses.insertion import Inserter
+from recipes.pauses.pause import add_pause_token
+from recipes.trainers import sharing, trainable
+from recipes.trainers.sft import Trainer
 
 NAME = "stage1"
 

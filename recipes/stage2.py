@@ -20,24 +20,15 @@ from transformers import PrinterCallback
 from trl import GRPOConfig
 
 from paqa_builder.errors import ConfigError
-from recipes import (
-    audio,
-    config,
-    practice,
-    progress,
-    rewards,
-    rows,
-    run,
-    sharing,
-    stage1,
-    trainable,
-    vllm_rollout,
-)
-from recipes.answering import Examinee
+from recipes import config, progress, rewards, run, stage1
+from recipes.data import audio, rows
 from recipes.families import Family, family
-from recipes.grpo import AudioGRPOTrainer
-from recipes.grpo_data import dataset
-from recipes.pause import PauseConfig, add_pause_token
+from recipes.pauses import vllm
+from recipes.pauses.pause import PauseConfig, add_pause_token
+from recipes.scoring.answering import Examinee
+from recipes.trainers import practice, sharing, trainable
+from recipes.trainers.grpo import AudioGRPOTrainer
+from recipes.trainers.grpo_data import dataset
 
 NAME = "stage2"
 _SAMPLES = 2
@@ -60,7 +51,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     chosen = rewards.select(settings.rewards, stage.max_completion)
     _check(settings)
     if stage.rollout == "vllm":
-        vllm_rollout.check(pause)
+        vllm.check(pause)
     folder = run.start(settings, NAME)
     work, out = folder / f"{NAME}.work", folder / NAME
     kind = family(settings.model.family)
@@ -204,7 +195,7 @@ def _check(settings: config.Config) -> None:
 def _roller(settings: config.Config, kind: Family) -> dict[str, Any]:
     if settings.stage2.rollout != "vllm":
         return {"block": settings.stage2.rollout == "block"}
-    return {"roll": vllm_rollout.Roller(kind, settings.data.max_seconds)}
+    return {"roll": vllm.Roller(kind, settings.data.max_seconds)}
 
 
 def _samples(trainer: AudioGRPOTrainer) -> list[dict[str, Any]]:

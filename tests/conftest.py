@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from audio_made import CONVERSATIONS, write_audio
+from helpers.audio_made import CONVERSATIONS, write_audio
 
 from paqa_builder.config import Config, load
 from paqa_builder.testing import tone_scene

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from helpers.production import needs
 
 from paqa_builder import containers
 from paqa_builder.audio import read
 from paqa_builder.errors import AudioError, NotReadyError
-from tests.backends.production import needs
 
 ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 RATE = 48_000

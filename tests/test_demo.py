@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from paqa_builder import audio, models, ontology
-from paqa_builder.backends import Heard
+from paqa_builder import audio
+from paqa_builder.labels import audioset
+from paqa_builder.perception.backends.base import Heard
 from paqa_builder.records import Clip
 from paqa_builder.sources.folder import Folder
+from paqa_builder.weights import embedded
 
 DEMO = Path(__file__).parents[1] / "demo"
 TRUTH = [json.loads(line) for line in (DEMO / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -38,7 +40,7 @@ def test_the_description_fits_the_clip(truth: dict, clips: dict[str, Clip]) -> N
     assert {turn["speaker"] for turn in truth["turns"]} == {f"S{n + 1}" for n in range(truth["num_speakers"])}
     for event in truth["events"]:
         assert 0 <= event["onset"] < event["offset"] <= truth["duration"]
-        assert ontology.is_event(event["label"])
+        assert audioset.is_event(event["label"])
 
 
 def test_the_clips_differ_in_what_they_teach() -> None:
@@ -50,9 +52,9 @@ def test_the_clips_differ_in_what_they_teach() -> None:
 @pytest.mark.models
 @pytest.mark.parametrize("truth", TRUTH, ids=lambda truth: truth["id"])
 def test_the_tagger_hears_every_sound_when_it_sounds(truth: dict, clips: dict[str, Clip]) -> None:
-    if absent := models.missing():
+    if absent := embedded.missing():
         pytest.skip(f"models are not installed: {absent}")
-    from paqa_builder.backends.tag.yamnet import Yamnet
+    from paqa_builder.perception.backends.tag.yamnet import Yamnet
 
     tagger = Yamnet()
     tagger.load()

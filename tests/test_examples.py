@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from paqa_builder import audio, ontology, registry
-from paqa_builder.backends import Heard
+from paqa_builder import audio, registry
+from paqa_builder.labels import audioset
+from paqa_builder.perception.backends.base import Heard
 from paqa_builder.testing import check_backend
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +52,7 @@ class TestNewCorpus:
         assert len(clips) == len({clip.id for clip in clips}) == 8732
         labels = {tag.label for clip in clips for tag in clip.truth.tags}
         assert len(labels) == 10
-        assert labels <= set(ontology.labels())
+        assert labels <= set(audioset.labels())
         assert sum(Path(clip.path).is_file() for clip in clips) >= 1
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from paqa_builder import plan, registry
+from paqa_builder import registry
 from paqa_builder.config import load
 from paqa_builder.errors import ConfigError, SourceError
+from paqa_builder.pipeline import plan
 
 TAGGER = """
 from paqa_builder.backends import Tagger

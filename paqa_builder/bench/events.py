@@ -1,7 +1,7 @@
 """Which sounds, and when: ranking of labels per clip, and F1 of detections in time.
 
-Recall and precision of labels go by :func:`~paqa_builder.bench.vocabulary.accepted`, rankings and
-detections of a class by :func:`~paqa_builder.bench.vocabulary.signs_of`.
+Recall and precision of labels go by :func:`~paqa_builder.labels.crosswalk.accepted`, rankings and
+detections of a class by :func:`~paqa_builder.labels.crosswalk.signs_of`.
 F1 is computed over the annotated vocabulary: a heard label outside it is not scored there (but counts
 against ``event_precision``, where the annotation is complete).
 
@@ -16,11 +16,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from paqa_builder import ontology
 from paqa_builder.bench.measures import MeanAveragePrecision, Measure, Ratio
 from paqa_builder.bench.reference import Reference
-from paqa_builder.bench.vocabulary import accepted, signs_of
-from paqa_builder.qa.spans import Spans, union
+from paqa_builder.intervals import Spans, union
+from paqa_builder.labels import audioset
+from paqa_builder.labels.crosswalk import accepted, signs_of
 from paqa_builder.records import Scene, Tag
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def best_scores(tags: Iterable[Tag]) -> dict[str, float]:
     """Each label's best score, of the labels that questions may be about."""
     best: dict[str, float] = {}
     for tag in tags:
-        if ontology.is_event(tag.label):
+        if audioset.is_event(tag.label):
             best[tag.label] = max(best.get(tag.label, 0.0), tag.score)
     return best
 
@@ -146,13 +146,13 @@ def _fits(true: tuple[float, float], heard: tuple[float, float], onset: float, o
 def _classes(pairs: Pairs) -> tuple[str, ...]:
     """The annotated labels that a tagger could get right."""
     labels = {tag.label for _, reference in pairs.values() for tag in reference.truth.tags or ()}
-    return tuple(sorted(label for label in labels if accepted(label) and ontology.is_event(label)))
+    return tuple(sorted(label for label in labels if accepted(label) and audioset.is_event(label)))
 
 
 def _annotated(reference: Reference) -> Detections:
     spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for tag in reference.truth.tags or ():
-        if accepted(tag.label) and ontology.is_event(tag.label):
+        if accepted(tag.label) and audioset.is_event(tag.label):
             spans[tag.label].append((tag.start, tag.end))
     return {name: union(found, gap=_GAP) for name, found in sorted(spans.items())}
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from paqa_builder.bench.reference import ORIGIN, Reference, turns_of
-from paqa_builder.bench.vocabulary import audioset_name
 from paqa_builder.errors import ConfigError
-from paqa_builder.qa.spans import Span, union
+from paqa_builder.intervals import Span, union
+from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.records import Tag, Truth, Turn, Utterance, Word
 
 MANIFEST = "manifest.jsonl"

@@ -24,11 +24,12 @@ from paqa_builder.bench.truth_reading import (
     read,
     speakers_in,
 )
-from paqa_builder.qa import nothing, wording
-from paqa_builder.qa.facts import Fact, Form, Kind, kind
-from paqa_builder.qa.facts.bases import Subject
-from paqa_builder.qa.question import Question
-from paqa_builder.qa.templates import Template
+from paqa_builder.questions import wording
+from paqa_builder.questions.choices import none_of_these
+from paqa_builder.questions.facts import Fact, Form, Kind, kind
+from paqa_builder.questions.facts.bases import Subject
+from paqa_builder.questions.question import Question
+from paqa_builder.questions.templates import Template
 from paqa_builder.records import TRUTH, Scene
 
 Verdict = Literal["right", "wrong", "undecided", "annotated"]
@@ -130,7 +131,7 @@ def _false_premise(question: Question, of: Kind, reading: TruthReading) -> str:
     """What the question takes for granted and truth denies; empty if nothing."""
     asks_absence = of.name == "sound_absent"
     named = list(mentioned(question.question)) if reading.knows("tags") else []
-    if of.form is Form.SOUND and not asks_absence and question.answer != nothing.NOTHING:
+    if of.form is Form.SOUND and not asks_absence and question.answer != none_of_these.NOTHING:
         named.append(wording.label_of_choice(question.answer))
     for label in named:
         if reading.sounds.absent(label):
@@ -161,7 +162,7 @@ def _answered(question: Question, of: Kind, template: Template, reading: TruthRe
 
 
 def _verdict(question: Question, of: Kind, reading: TruthReading, fact: Fact) -> tuple[Verdict, str]:
-    verdicts = nothing.judge_all(reading, of, fact, question.choices)
+    verdicts = none_of_these.judge_all(reading, of, fact, question.choices)
     holds = {choice: v.true for choice, v in zip(question.choices, verdicts, strict=True)}
     others = [choice for choice in question.choices if choice != question.answer and holds[choice]]
     if holds[question.answer] is False:
@@ -200,6 +201,6 @@ def _why_not_asked(question: Question, of: Kind, reading: TruthReading) -> str:
 def _quotes(question: Question, of: Kind, reading: TruthReading) -> dict[str, list[Found]]:
     """The quotes that must be true for the question to be: those in it, and the answer if it is one."""
     texts = [quote for quote in reading.quotes if wording.quote(quote) in question.question]
-    quoted = of.form is Form.QUOTE and question.answer != nothing.NOTHING
+    quoted = of.form is Form.QUOTE and question.answer != none_of_these.NOTHING
     texts += [question.answer] if quoted else []
     return {text: reading.located[text] for text in texts}

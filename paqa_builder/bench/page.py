@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from paqa_builder import store
+from paqa_builder import files
 from paqa_builder.bench import plots
 from paqa_builder.bench.items import UNDECIDED, WRONG, tally
 from paqa_builder.bench.report import TALLIES, differences, precision, to_json
@@ -33,8 +33,8 @@ def write_report(folder: Path, scores: Scores, against: Scores | None = None) ->
         for name, caption in captions.items()
     ]
     data = json.dumps(to_json(scores, against), indent=1, ensure_ascii=False)
-    store.write_atomic(folder / DATA, (data + "\n").encode())
-    text = files("paqa_builder.bench").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    files.write_atomic(folder / DATA, (data + "\n").encode())
+    text = resources.files("paqa_builder.bench").joinpath("page.html.jinja").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -44,7 +44,7 @@ def write_report(folder: Path, scores: Scores, against: Scores | None = None) ->
         compared=against is not None,
         images=images,
     )
-    store.write_atomic(folder / PAGE, html.encode())
+    files.write_atomic(folder / PAGE, html.encode())
     return folder / PAGE
 
 

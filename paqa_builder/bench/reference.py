@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from paqa_builder.qa.spans import Spans, union
+from paqa_builder.intervals import Spans, union
 from paqa_builder.records import TRUTH, Origin, Truth, Turn
 
 ORIGIN = Origin(TRUTH, "bench", "1")

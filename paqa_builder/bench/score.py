@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.bench import events, items, stems, voices, words
-from paqa_builder.bench.finished import Build
 from paqa_builder.bench.items import Judged
 from paqa_builder.bench.measures import Measure
 from paqa_builder.bench.reference import Reference, match
+from paqa_builder.dataset.read import Build
 from paqa_builder.errors import ConfigError, NotReadyError
-from paqa_builder.qa.templates import load_templates
+from paqa_builder.questions.templates import load_templates
 from paqa_builder.records import Scene
 from paqa_builder.sources import settle_truth
 

@@ -12,16 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from paqa_builder import ontology
 from paqa_builder.bench.reference import Reference
-from paqa_builder.bench.vocabulary import audioset_name, true_of
 from paqa_builder.bench.words import language_of, normaliser
-from paqa_builder.qa import wording
-from paqa_builder.qa.facts import Form
-from paqa_builder.qa.options import Thresholds
-from paqa_builder.qa.question import Question
-from paqa_builder.qa.reading import Reading
-from paqa_builder.qa.speech import Phrase, Speech
+from paqa_builder.labels import audioset
+from paqa_builder.labels.crosswalk import audioset_name, true_of
+from paqa_builder.questions import wording
+from paqa_builder.questions.facts import Form
+from paqa_builder.questions.options import Thresholds
+from paqa_builder.questions.question import Question
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.speech import Phrase, Speech
 from paqa_builder.records import Scene, Tag, Utterance
 
 MARGINS = Thresholds(
@@ -97,7 +97,7 @@ def read(question: Question, form: Form, scene: Scene, reference: Reference) -> 
     tags = None if truth.tags is None else renamed(truth.tags, names)
     if tags is not None and form is Form.SOUND:
         # "Which of these comes last?" asks of these: what can be none of them does not compete.
-        tags = tuple(tag for tag in tags if any(ontology.same_source(tag.label, name) for name in names))
+        tags = tuple(tag for tag in tags if any(audioset.same_source(tag.label, name) for name in names))
     # A sound that AudioSet has no class for may be what a tagger called by another name.
     complete = truth.tags_complete and all(true_of(tag.label) for tag in truth.tags or ())
     quotes = dict.fromkeys(_QUOTE.findall(question.question))
@@ -116,7 +116,7 @@ def read(question: Question, form: Form, scene: Scene, reference: Reference) -> 
 def mentioned(text: str) -> list[str]:
     """The sounds that a question speaks of, by AudioSet name: the longest name at every place."""
     found = []
-    for label in sorted(ontology.labels(), key=lambda label: (-len(wording.sound_of(label)), label)):
+    for label in sorted(audioset.labels(), key=lambda label: (-len(wording.sound_of(label)), label)):
         if (name := wording.sound_of(label)) in text:
             found.append(label)
             text = text.replace(name, "")

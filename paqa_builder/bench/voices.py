@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paqa_builder.bench.measures import Ratio
 from paqa_builder.bench.reference import Reference
-from paqa_builder.qa.spans import Spans
+from paqa_builder.intervals import Spans
 from paqa_builder.records import Scene, Turn
 
 if TYPE_CHECKING:

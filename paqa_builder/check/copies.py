@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from paqa_builder.check.findings import Finding, Grade, Tally
-from paqa_builder.check.item import Item
-from paqa_builder.check.read import Data
 from paqa_builder.check.texts import plain
-from paqa_builder.qa.draw import below, digest
+from paqa_builder.formats.item import Item
+from paqa_builder.formats.read import Data
+from paqa_builder.seeded import below, digest
 
 ALIKE = 0.8
 """Two texts are near copies from this Jaccard likeness of their word pairs on."""

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from paqa_builder.blind.item import BlindItem
 from paqa_builder.check.copies import Copies, Leaks, Near, Overlap
 from paqa_builder.check.findings import Finding, Grade, Report, Tally
-from paqa_builder.check.item import Item
-from paqa_builder.check.read import Data, open_data
 from paqa_builder.check.texts import Form, Spread, Traces
 from paqa_builder.errors import ConfigError
+from paqa_builder.formats.item import Item
+from paqa_builder.formats.read import Data, open_data
+from paqa_builder.gate.item import BlindItem
 
 LEAST = 50
 """With fewer questions the blind solver has nothing to learn from."""
@@ -58,8 +58,8 @@ def lint(
 
 def _blind(data: Data) -> Finding:
     """Answers the questions without their audio."""
-    from paqa_builder.blind.score import score
-    from paqa_builder.blind.solver import held_out
+    from paqa_builder.gate.score import score
+    from paqa_builder.gate.solver import held_out
 
     def items() -> Iterator[BlindItem]:
         for n, item in enumerate(data.items()):
@@ -144,7 +144,7 @@ def _sha256(data: Data) -> dict[str, str]:
     """The checksum of every clip's audio, where shards have scenes beside them."""
     if data.format != "shards" or not data.path.is_dir():
         return {}
-    from paqa_builder import reader
+    from paqa_builder.dataset import rows as reader
 
     rows = reader.rows(data.path, "scenes", ["clip_id", "sha256"])
     return {row["clip_id"]: row["sha256"] for row in rows if row["sha256"]}

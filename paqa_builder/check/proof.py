@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import lock
+from paqa_builder.dataset import lock
 from paqa_builder.errors import PaqaError
-from paqa_builder.executors import Crash
-from paqa_builder.executors.processes import Processes
-from paqa_builder.store import file_sha256
+from paqa_builder.files import file_sha256
+from paqa_builder.runtime.executor import Crash
+from paqa_builder.runtime.processes import Processes
 
 _GROUPS = 8  # row groups (of 100 rows) in one task
 _SAME = ("source", "split", "license", "attribution", "source_url")
@@ -69,7 +69,7 @@ def prove(folder: Path, templates: Sequence[Path] = (), jobs: int = 1) -> Proof:
     Raises:
         PaqaError: No build has finished there, or it does not say with which options.
     """
-    from paqa_builder.qa import QaOptions
+    from paqa_builder.questions import QaOptions
 
     made = lock.read(folder)
     if made is None:
@@ -105,8 +105,8 @@ def _files(folder: Path, made: lock.Lock) -> Iterator[str]:
 
 
 def _templates(recorded: Mapping[str, str] | None, folders: Sequence[Path]) -> Iterator[str]:
-    from paqa_builder.build import template_hash
-    from paqa_builder.qa import load_templates
+    from paqa_builder.pipeline.build import template_hash
+    from paqa_builder.questions import load_templates
 
     here = {template.name: template_hash(template) for template in load_templates(list(folders))}
     for name, value in (recorded or {}).items():
@@ -176,8 +176,8 @@ def _scenes(folder: Path, split: str, clips: set[str]) -> dict[str, dict[str, An
 
 
 def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task) -> list[str]:
-    from paqa_builder.bench.finished import question_of_row, scene_of_row
-    from paqa_builder.qa import verify
+    from paqa_builder.dataset.read import question_of_row, scene_of_row
+    from paqa_builder.questions import verify
 
     if scene_row is None:
         return [f"there is no scene of clip {row['clip_id']!r} in the split"]
@@ -201,6 +201,6 @@ def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task
 
 @cache
 def _tools(options: str, templates: tuple[Path, ...]) -> tuple[Any, Any]:
-    from paqa_builder.qa import QaOptions, load_templates
+    from paqa_builder.questions import QaOptions, load_templates
 
     return QaOptions.model_validate_json(options), load_templates(list(templates))

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from paqa_builder.check.findings import Finding, Grade, Tally
-from paqa_builder.check.item import Broken, Item
-from paqa_builder.qa.grammar import TAGS, validate
-from paqa_builder.qa.wording import tokens
+from paqa_builder.formats.item import Broken, Item
+from paqa_builder.questions.traces.grammar import TAGS, validate
+from paqa_builder.questions.wording import tokens
 
 # Words that a question may well have for another reason ("the one who speaks").
 _SMALL = ("", "a", "an", "one", "no", "none", "the")

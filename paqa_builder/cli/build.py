@@ -28,11 +28,11 @@ from paqa_builder.cli.common import (
 from paqa_builder.errors import ExitCode
 
 if TYPE_CHECKING:
-    from paqa_builder.build import BuildReport
-    from paqa_builder.llm.step import LlmReport
-    from paqa_builder.perceive import StageReport
-    from paqa_builder.summary import Summary
-    from paqa_builder.work import Done
+    from paqa_builder.dataset.summary import Summary
+    from paqa_builder.pipeline.build import BuildReport
+    from paqa_builder.pipeline.perceive import StageReport
+    from paqa_builder.pipeline.reword import LlmReport
+    from paqa_builder.pipeline.work import Done
 
 _SHOWN_FAILURES = 10
 # A blind score with a wider interval than this does not tell chance from the gate's margin of two points.
@@ -84,8 +84,8 @@ def build(
 
     paqa build --config build.yaml --plugin my_corpus.py --source my_corpus --root data
     """
-    from paqa_builder.build import build as run
-    from paqa_builder.build import exit_error
+    from paqa_builder.pipeline.build import build as run
+    from paqa_builder.pipeline.build import exit_error
 
     settings = common.configure(
         source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,

@@ -28,7 +28,7 @@ def doctor(
     """
     from rich.markup import escape
 
-    from paqa_builder.doctor import checks
+    from paqa_builder.pipeline.doctor import checks
 
     found = []
     for check in checks(common.configure(config=config, preset=preset, plugin=plugin, device=device)):

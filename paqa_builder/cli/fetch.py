@@ -10,7 +10,7 @@ from rich.table import Table
 from paqa_builder.cli import common
 
 if TYPE_CHECKING:
-    from paqa_builder.fetch import Fetchable
+    from paqa_builder.weights.remote import Fetchable
 
 EMBEDDED = "embedded"
 
@@ -46,8 +46,7 @@ def fetch(
 
     HF_ENDPOINT=https://hub.example.org paqa fetch gpu
     """
-    from paqa_builder import fetch as remote
-    from paqa_builder import models
+    from paqa_builder.weights import embedded, remote
 
     if list_all:
         _show_embedded()
@@ -59,10 +58,10 @@ def fetch(
     _show_embedded()
     if dry_run:
         return
-    if not models.missing():
+    if not embedded.missing():
         common.err.print("all there already")
         return
-    models.fetch_embedded()
+    embedded.fetch_embedded()
 
 
 def _fetch(chosen: tuple[Fetchable, ...], dry_run: bool) -> None:
@@ -75,7 +74,7 @@ def _fetch(chosen: tuple[Fetchable, ...], dry_run: bool) -> None:
         TransferSpeedColumn,
     )
 
-    from paqa_builder import fetch as remote
+    from paqa_builder.weights import remote
 
     _show(chosen)
     if dry_run:
@@ -104,7 +103,7 @@ def _fetch(chosen: tuple[Fetchable, ...], dry_run: bool) -> None:
 
 
 def _show(chosen: tuple[Fetchable, ...]) -> None:
-    from paqa_builder import fetch as remote
+    from paqa_builder.weights import remote
 
     table = _table("model", "for", "MB", "licence", "here", "from")
     for model in chosen:
@@ -120,10 +119,10 @@ def _show(chosen: tuple[Fetchable, ...]) -> None:
 
 
 def _show_embedded() -> None:
-    from paqa_builder import models
+    from paqa_builder.weights import embedded
 
     table = _table("model", "for", "MB", "licence", "from")
-    for model in models.TABLE.values():
+    for model in embedded.TABLE.values():
         size = f"{model.size / 1e6:.0f}"
         table.add_row(model.name, model.serves, size, model.license, ", ".join(model.packages))
     common.err.print(table)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, ShardsOption
-from paqa_builder.ontology import is_event
+from paqa_builder.labels.audioset import is_event
 
 _BAR, _CERTAIN, _SURE = "█", 0.7, 0.3
 _NAME_WIDTH = 18
@@ -31,9 +31,9 @@ def inspect(
 
     paqa inspect street_03 --shards demo/shards
     """
-    from paqa_builder import reader
+    from paqa_builder.dataset import rows
 
-    row = reader.scene(common.shards_folder(shards), clip)
+    row = rows.scene(common.shards_folder(shards), clip)
     if as_json:
         common.print_json(row)
         return

@@ -61,8 +61,8 @@ def ls(
 def _page(kind: str, config: Path | None) -> str:
     if kind != "templates":
         raise ConfigError(f"--markdown is for templates, not for {kind}", mend="paqa ls templates --markdown")
-    from paqa_builder.qa import load_templates
-    from paqa_builder.qa.catalogue import page
+    from paqa_builder.questions import load_templates
+    from paqa_builder.questions.catalogue import page
 
     return page(load_templates(configure(config=config).templates))
 
@@ -85,7 +85,7 @@ def _rows(kind: str, plugins: list[Path], config: Path | None, preset: str | Non
     if kind == "stages":
         return _stages(config, preset)
     if kind == "templates":
-        from paqa_builder.qa import load_templates
+        from paqa_builder.questions import load_templates
 
         templates = load_templates(configure(config=config).templates)
         return [
@@ -104,8 +104,8 @@ def _rows(kind: str, plugins: list[Path], config: Path | None, preset: str | Non
 
 
 def _stages(config: Path | None, preset: str | None) -> list[dict[str, Any]]:
+    from paqa_builder.perception.stage import stage_class
     from paqa_builder.records import STAGES
-    from paqa_builder.stages import stage_class
 
     chosen = configure(config=config, preset=preset).stages
     return [

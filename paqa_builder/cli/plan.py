@@ -22,7 +22,7 @@ from paqa_builder.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from paqa_builder.plan import Plan
+    from paqa_builder.pipeline.plan import Plan
 
 
 def plan(
@@ -44,7 +44,7 @@ def plan(
 
     paqa plan --source fsd50k --root FSD50K --out shards
     """
-    from paqa_builder.plan import make
+    from paqa_builder.pipeline.plan import make
 
     made = make(
         common.configure(
@@ -82,7 +82,7 @@ def plan(
 
 def stage_rows(plan: Plan) -> list[dict[str, Any]]:
     """One row per stage: how many clips are done and how many are to do."""
-    from paqa_builder import store
+    from paqa_builder import files
 
     total = len(plan.clips)
     rows = []
@@ -90,7 +90,7 @@ def stage_rows(plan: Plan) -> list[dict[str, Any]]:
         missing = {printed.identity for part in plan.missing(stage) for printed in part.prints}
         # Another listing may have cut other parts; what they hold is not made again.
         to_do = (
-            len(missing) - len(store.known_rows(stage.folder(plan.work), missing, set())) if missing else 0
+            len(missing) - len(files.known_rows(stage.folder(plan.work), missing, set())) if missing else 0
         )
         rows.append(
             {"stage": stage.name, "backend": stage.backend or None, "revision": stage.revision or None,

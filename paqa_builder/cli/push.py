@@ -26,7 +26,7 @@ def push(
 
     paqa push shards me/my-paqa --dry-run
     """
-    from paqa_builder import hub
+    from paqa_builder.dataset import hub
 
     pushed = hub.push(shards, repo, public=public, dry_run=dry_run)
     common.err.print(pushed.summary)

@@ -51,8 +51,8 @@ def status(
 
 
 def _rows(work: Path) -> list[dict[str, Any]]:
-    from paqa_builder import store
-    from paqa_builder.stages import BUILTIN
+    from paqa_builder import files
+    from paqa_builder.perception.stage import BUILTIN
 
     order = [*BUILTIN, "questions"]
     rows = []
@@ -64,7 +64,7 @@ def _rows(work: Path) -> list[dict[str, Any]]:
         done: dict[str, bool] = {}
         parts = sorted(folder.glob("part-*.jsonl"))
         for part in parts:
-            done.update({row["clip"]: "failure" in row for row in store.read_rows(part)})
+            done.update({row["clip"]: "failure" in row for row in files.read_rows(part)})
         rows.append(
             {
                 "stage": match["stage"],

@@ -43,9 +43,9 @@ def try_(
 
     from paqa_builder import registry
     from paqa_builder.audio import read, resample
-    from paqa_builder.backends import Heard
     from paqa_builder.config import validate_options
-    from paqa_builder.executors import worker_environment
+    from paqa_builder.perception.backends.base import Heard
+    from paqa_builder.runtime.executor import worker_environment
 
     for path in plugin or []:
         registry.load_plugin(path)
@@ -111,7 +111,7 @@ def _parse(pairs: list[str]) -> dict[str, Any]:
 def _rows(stage: str, result: Any, name: str, folder: Path | None) -> list[dict[str, Any]]:
     if stage == "separate":
         from paqa_builder.audio import encode_flac
-        from paqa_builder.store import write_atomic
+        from paqa_builder.files import write_atomic
 
         rows = []
         for stem, audio in zip(("speech", "background"), result, strict=True):

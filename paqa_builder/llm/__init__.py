@@ -2,6 +2,7 @@
 
 :mod:`~paqa_builder.llm.rephrase` words questions and traces anew, :mod:`~paqa_builder.llm.propose`
 has it choose what else to ask, :mod:`~paqa_builder.llm.blind` lets it guess without the audio.
-What it writes is published only if :mod:`~paqa_builder.llm.claims` finds that it claims the same.
+What it writes is published only if :mod:`~paqa_builder.questions.traces.claims` finds that it
+claims the same.
 ``docs/llm.md`` describes all of it. Nothing in here is used unless ``llm.url`` is set.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from paqa_builder.blind.item import BlindItem
+from paqa_builder.gate.item import BlindItem
 from paqa_builder.llm.cache import Messages, Reply
 from paqa_builder.llm.replies import UselessError, json_of, prompt
 from paqa_builder.llm.talk import Answer, NoReply, Talk

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import store
+from paqa_builder import files
 
 Messages = tuple[tuple[str, str], ...]
 """(role, text) of each message."""
@@ -33,7 +33,7 @@ class Request:
     @property
     def key(self) -> str:
         """A hash of the content."""
-        return store.digest(
+        return files.digest(
             [self.model, [list(m) for m in self.messages], self.temperature, self.max_tokens], 64
         )
 
@@ -81,7 +81,7 @@ class Cache:
     def put(self, request: Request, reply: Reply) -> None:
         """Keeps a reply; it is there, whole, when this returns."""
         content = {"model": request.model, "reply": asdict(reply)}
-        store.write_atomic(self._file(request), json.dumps(content, ensure_ascii=False).encode())
+        files.write_atomic(self._file(request), json.dumps(content, ensure_ascii=False).encode())
 
     def _file(self, request: Request) -> Path:
         key = request.key

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from paqa_builder.llm.cache import Messages, Reply
 from paqa_builder.llm.rephrase import tidy
 from paqa_builder.llm.replies import UselessError, json_of, prompt
-from paqa_builder.llm.rewriting import faults, rewrite
-from paqa_builder.qa import Corpus, QaOptions, generate, verify
-from paqa_builder.qa.question import Question
-from paqa_builder.qa.templates import Template
+from paqa_builder.questions import Corpus, QaOptions, generate, verify
+from paqa_builder.questions.question import Question
+from paqa_builder.questions.templates import Template
+from paqa_builder.questions.traces.rewording import faults, rewrite
 from paqa_builder.records import Scene
 
 # The hardest by their measured difficulty are shown: a list is for choosing, not for reading.

@@ -8,9 +8,9 @@ from collections import Counter
 
 from paqa_builder.llm.cache import Messages, Reply
 from paqa_builder.llm.replies import UselessError, json_of, prompt
-from paqa_builder.llm.rewriting import TEXTS, faults, rewrite, texts_of
-from paqa_builder.qa.question import Question
-from paqa_builder.qa.templates import Template
+from paqa_builder.questions.question import Question
+from paqa_builder.questions.templates import Template
+from paqa_builder.questions.traces.rewording import TEXTS, faults, rewrite, texts_of
 
 
 def messages(question: Question) -> Messages:

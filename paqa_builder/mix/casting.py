@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paqa_builder import ontology
 from paqa_builder.errors import ConfigError
+from paqa_builder.labels import audioset
 from paqa_builder.mix.layout import EDGE, LATCH, between, gaps, roles, runs, starts
 from paqa_builder.mix.material import Material, Piece, Stretch, Take
 from paqa_builder.mix.pools import Recording, normal_text
 from paqa_builder.mix.spec import EventsSpec, Spec
-from paqa_builder.qa.draw import digest, pick, shuffled, unit
+from paqa_builder.seeded import digest, pick, shuffled, unit
 
 ATTEMPTS = 300
 SLACK = 0.25
@@ -197,7 +197,7 @@ def cast_events(
         label: recordings
         for label, recordings in material.groups("events", split).items()
         if (events.labels is None or recordings[0].label in events.labels or label in events.labels)
-        and not (avoid and ontology.same_source(recordings[0].label or label, avoid))
+        and not (avoid and audioset.same_source(recordings[0].label or label, avoid))
     }
     most = max(events.kinds)
     for attempt in range(ATTEMPTS):
@@ -223,7 +223,7 @@ def _unlike(labels: Sequence[str], groups: dict[str, tuple[Recording, ...]]) -> 
     kept: list[str] = []
     for name in labels:
         label = groups[name][0].label or name
-        if not any(ontology.same_source(label, groups[other][0].label or other) for other in kept):
+        if not any(audioset.same_source(label, groups[other][0].label or other) for other in kept):
             kept.append(name)
     return kept
 

@@ -25,6 +25,7 @@ import numpy as np
 import soundfile
 
 from paqa_builder.errors import ConfigError
+from paqa_builder.files import write_atomic, write_rows
 from paqa_builder.mix import truth
 from paqa_builder.mix.listings import read_pool
 from paqa_builder.mix.material import Material
@@ -33,7 +34,6 @@ from paqa_builder.mix.pools import Pool
 from paqa_builder.mix.render import Rendered, render
 from paqa_builder.mix.scene import Plan, plan_json
 from paqa_builder.mix.spec import Spec
-from paqa_builder.store import write_atomic, write_rows
 
 MANIFEST = "manifest.jsonl"
 POOLS = "pools.json"
@@ -139,8 +139,8 @@ def _results(job: Job, chunks: list[tuple[int, ...]], workers: int) -> Iterator[
         material = Material(job.spec, job.speech, job.events)
         yield from (_scene(job, material, index) for chunk in chunks for index in chunk)
         return
-    from paqa_builder.executors import Crash
-    from paqa_builder.executors.processes import Processes
+    from paqa_builder.runtime.executor import Crash
+    from paqa_builder.runtime.processes import Processes
 
     tasks = (_Task(job.spec, job.out, job.places, chunk) for chunk in chunks)
     for task, result in Processes(workers).run(_work, tasks):

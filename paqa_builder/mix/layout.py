@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from paqa_builder.mix.spec import EventsSpec, Range, TurnsSpec
-from paqa_builder.qa.draw import pick, shuffled, unit
+from paqa_builder.seeded import pick, shuffled, unit
 
 LATCH = 0.05
 """Seconds between pieces that follow each other at once."""

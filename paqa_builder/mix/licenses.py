@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from paqa_builder.sources.licenses import UNKNOWN, spdx
+from paqa_builder.licenses import UNKNOWN, spdx
 
 _PERMISSIVE = frozenset({"mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "isc"})
 

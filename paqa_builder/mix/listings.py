@@ -20,13 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import ontology
 from paqa_builder.audio import SUFFIXES
 from paqa_builder.errors import PaqaError, SourceError
+from paqa_builder.labels import audioset as ontology
+from paqa_builder.licenses import UNKNOWN
 from paqa_builder.mix.pools import Kind, Pool, Recording, assign_splits, check_splits
 from paqa_builder.mix.spec import Spec
 from paqa_builder.sources import SPLITS
-from paqa_builder.sources.licenses import UNKNOWN
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from paqa_builder.errors import AudioError
+from paqa_builder.licenses import UNKNOWN
 from paqa_builder.mix import decoding
 from paqa_builder.mix.activity import Spans, activity, clip_spans, split_long
 from paqa_builder.mix.pools import Pool, Recording
 from paqa_builder.mix.spec import Spec
-from paqa_builder.sources.licenses import UNKNOWN
 
 log = logging.getLogger(__name__)
 

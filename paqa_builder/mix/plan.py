@@ -16,7 +16,7 @@ from paqa_builder.mix.material import Material, Stretch
 from paqa_builder.mix.pools import Recording
 from paqa_builder.mix.scene import VERSION, Place, Plan, Room, Segment, Sound, Speaker
 from paqa_builder.mix.spec import RoomSpec, Spec
-from paqa_builder.qa.draw import below, digest, shuffled, unit
+from paqa_builder.seeded import below, digest, shuffled, unit
 
 
 def spec_digest(spec: Spec) -> str:

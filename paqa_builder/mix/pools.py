@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from paqa_builder.errors import SourceError
-from paqa_builder.qa.draw import digest
+from paqa_builder.seeded import digest
 from paqa_builder.sources import SPLITS
 
 Kind = Literal["speech", "events"]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from paqa_builder import audio
 from paqa_builder.errors import AudioError, ConfigError, NotReadyError
-from paqa_builder.store import write_atomic
+from paqa_builder.files import write_atomic
 
 SECONDS = 120
 """A line takes a fraction of a second; an engine that needs more hangs."""

@@ -30,9 +30,9 @@ from pydantic import Field
 
 from paqa_builder.audio import SUFFIXES
 from paqa_builder.errors import SourceError
+from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip
 from paqa_builder.sources import SPLITS, Source, SourceOptions
-from paqa_builder.sources.licenses import UNKNOWN, spdx
 
 log = logging.getLogger(__name__)
 

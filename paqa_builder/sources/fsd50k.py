@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from paqa_builder import ontology
 from paqa_builder.errors import SourceError
+from paqa_builder.labels import audioset
+from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip, Tag, Truth
 from paqa_builder.sources import Source, SourceOptions
-from paqa_builder.sources.licenses import UNKNOWN, spdx
 
 if TYPE_CHECKING:
     import pandas
@@ -117,7 +117,7 @@ class Fsd50k(Source):
     def _tags(self, mids: str, where: str) -> tuple[Tag, ...]:
         labels = []
         for mid in filter(None, mids.split(",")):
-            label = ontology.by_mid().get(mid)
+            label = audioset.by_mid().get(mid)
             if label is None:
                 raise SourceError(f"{where}, column 'mids': AudioSet has no class {mid!r}")
             labels.append(label.name)

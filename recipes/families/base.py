@@ -45,7 +45,7 @@ class Family(ABC):
         """
         import torch
 
-        from recipes import attention
+        from recipes.layers import attention
 
         if settings.path is None:
             raise ConfigError("model.path is not set", mend="--set model.path=FOLDER_OR_HUB_NAME")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from paqa_builder.qa import grammar
+from paqa_builder.questions.traces import grammar
 
 WIDTH, LAYERS, HEADS, MELS, SECONDS = 32, 2, 4, 16, 2
 FRAMES = SECONDS * 100

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from recipes import prompts, rows
 from recipes.config import Config
+from recipes.data import prompts, rows
 from recipes.mini import model, pools
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from paqa_builder.qa import grammar
+from paqa_builder.questions.traces import grammar
 from recipes.families import qwen2_audio
 
 if TYPE_CHECKING:

@@ -44,10 +44,10 @@ def embedded_whisper() -> dict[str, Any]:
     Raises:
         NotReadyError: The package is not installed; says which command mends it.
     """
-    from paqa_builder import convert, models
+    from paqa_builder.weights import ctranslate2, embedded
 
-    file = Path(models.folder("whisper-base")) / "model.bin"
-    found = convert.rename(convert.read(file))
+    file = Path(embedded.folder("whisper-base")) / "model.bin"
+    found = ctranslate2.rename(ctranslate2.read(file))
     return {name: array for name, array in found.items() if name.startswith("encoder.")}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from recipes.data.rows import Row
 from recipes.rewards import reading
-from recipes.rows import Row
 
 
 def accuracy(

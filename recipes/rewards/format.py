@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paqa_builder.qa import grammar
-from recipes.rows import Row
+from paqa_builder.questions.traces import grammar
+from recipes.data.rows import Row
 
 
 def format_(

@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from recipes import scoring
+from recipes.data.rows import Row
 from recipes.rewards import reading
 from recipes.rewards.records import Known, alike, kind_of, known, label, name
-from recipes.rows import Row
+from recipes.scoring import matching
 
 _WEIGHTS = {"env": 0.4, "speaker": 0.2, "asr": 0.25, "backing": 0.15}
 _COUNT = 0.7
@@ -123,7 +123,7 @@ def _score(completion: str, row: Row) -> float:
 
 
 def _accuracy(real: str, claimed: str) -> float:
-    errors, said = scoring.word_errors(real, claimed)
+    errors, said = matching.word_errors(real, claimed)
     return max(0.0, 1.0 - errors / said) if said else float(not claimed)
 
 
@@ -132,7 +132,7 @@ def _attributed(said: list[tuple[int | None, str]], real: tuple[tuple[int | None
     errors = total = 0
     for who in {who for who, _ in (*said, *real) if who}:
         mine, claimed = (" ".join(text for by, text in layer if by == who) for layer in (real, said))
-        wrong, words = scoring.word_errors(mine, claimed)
+        wrong, words = matching.word_errors(mine, claimed)
         errors, total = errors + wrong, total + words
     return max(0.0, 1.0 - errors / total) if total else 0.0
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from paqa_builder.qa import grammar
+from paqa_builder.questions.traces import grammar
 
 _LEAF = {tag: re.compile(rf"<{tag}>(.*?)</{tag}>", re.DOTALL) for tag in grammar.LEAVES}
 _ANY_TAG = re.compile(rf"</?(?:{'|'.join(grammar.TAGS)})>")

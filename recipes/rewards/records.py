@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from paqa_builder import ontology
-from paqa_builder.qa import wording
-from paqa_builder.qa.options import Thresholds
-from recipes.rows import Row
+from paqa_builder.labels import audioset
+from paqa_builder.questions import wording
+from paqa_builder.questions.options import Thresholds
+from recipes.data.rows import Row
 
 # A tag of a model is taken for true from here on (the default thresholds of the questions), and for
 # possible from there on.
@@ -50,13 +50,13 @@ def known(row: Row) -> Known:
     if truth is not None:
         names = {tag["label"] for tag in truth}
         # What a more specific label implies is no sound of its own, though nothing wrong to say.
-        heard = [n for n in names if not any(n in ontology.ancestors(other) for other in names)]
+        heard = [n for n in names if not any(n in audioset.ancestors(other) for other in names)]
         maybe = names if scene.get("truth_tags_complete") else names | maybe
     elif tags is not None:
         heard = _sure(scores)
     order, spans = _turns(scene)
     return Known(
-        sounds=None if heard is None else frozenset(filter(ontology.is_event, heard)),
+        sounds=None if heard is None else frozenset(filter(audioset.is_event, heard)),
         possible=frozenset(maybe),
         turns=spans,
         speech=_speech(scene, order),
@@ -77,18 +77,18 @@ def label(text: str) -> str:
 @cache
 def alike(one: str, other: str) -> bool:
     """Whether two labels may truly name one sound: ``Bark`` is heard where ``Dog`` is."""
-    return name(one) == name(other) or ontology.same_source(one, other)
+    return name(one) == name(other) or audioset.same_source(one, other)
 
 
 @cache
 def kind_of(one: str, other: str) -> bool:
     """Whether one label is the other, or a kind of it."""
-    return name(one) == name(other) or other in ontology.ancestors(one)
+    return name(one) == name(other) or other in audioset.ancestors(one)
 
 
 @cache
 def _labels() -> dict[str, str]:
-    return {name(label): label for label in ontology.labels()}
+    return {name(label): label for label in audioset.labels()}
 
 
 def _scores(tags: Iterable[dict[str, Any]]) -> dict[str, float]:
@@ -101,10 +101,10 @@ def _scores(tags: Iterable[dict[str, Any]]) -> dict[str, float]:
 def _sure(scores: dict[str, float]) -> list[str]:
     """Of a model's labels that may name one sound, the one with the best score, as ENV has it."""
     found: list[str] = []
-    for one in sorted(scores, key=lambda one: (-scores[one], len(ontology.ancestors(one)), one)):
-        needed = _THRESHOLDS.voice_event if ontology.is_voice(one) else _THRESHOLDS.event
-        sound = ontology.is_event(one) and ontology.is_source(one)
-        if sound and scores[one] >= needed and not any(ontology.confusable(one, other) for other in found):
+    for one in sorted(scores, key=lambda one: (-scores[one], len(audioset.ancestors(one)), one)):
+        needed = _THRESHOLDS.voice_event if audioset.is_voice(one) else _THRESHOLDS.event
+        sound = audioset.is_event(one) and audioset.is_source(one)
+        if sound and scores[one] >= needed and not any(audioset.confusable(one, other) for other in found):
             found.append(one)
     return found
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 import soundfile
 import typer
-from audio_made import CONVERSATIONS, folder_bytes
+from helpers.audio_made import CONVERSATIONS, folder_bytes
 from typer.testing import CliRunner, Result
 
-from paqa_builder import build as building
-from paqa_builder.bench.finished import load_build
 from paqa_builder.bench.formats import load_references
 from paqa_builder.bench.score import score_build
 from paqa_builder.bench.titles import TITLES
 from paqa_builder.cli import bench as command
 from paqa_builder.cli import common
 from paqa_builder.config import Config
+from paqa_builder.dataset.read import load_build
+from paqa_builder.pipeline import build as building
 from paqa_builder.testing import tone_scene
 
 for package in ("pyannote.metrics", "jiwer", "whisper_normalizer", "scipy", "matplotlib"):

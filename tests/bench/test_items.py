@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bench_scenes import made, truth_of
+from helpers.bench_scenes import made, truth_of
 
 from paqa_builder.bench import items
 from paqa_builder.bench.items import Judged
 from paqa_builder.bench.reference import Reference
 from paqa_builder.bench.truth_reading import align, locate, mentioned, speakers_in
-from paqa_builder.qa import Corpus, QaOptions, generate, load_templates
-from paqa_builder.qa.examples import scene_of
-from paqa_builder.qa.facts import kind
-from paqa_builder.qa.question import Question
-from paqa_builder.qa.templates import MiniLayers, MiniScene
+from paqa_builder.questions import Corpus, QaOptions, generate, load_templates
+from paqa_builder.questions.examples import scene_of
+from paqa_builder.questions.facts import kind
+from paqa_builder.questions.question import Question
+from paqa_builder.questions.templates import MiniLayers, MiniScene
 from paqa_builder.records import Scene
 
 pytest.importorskip("whisper_normalizer", reason="needs the eval extra")

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from bench_scenes import made, truth_of
+from helpers.bench_scenes import made, truth_of
 
 from paqa_builder.bench import events, stems, voices, words
 from paqa_builder.bench.reference import Reference
 from paqa_builder.bench.score import score
-from paqa_builder.qa.examples import scene_of
-from paqa_builder.qa.templates import MiniScene
+from paqa_builder.questions.examples import scene_of
+from paqa_builder.questions.templates import MiniScene
 from paqa_builder.records import Scene
 
 for package in ("pyannote.metrics", "jiwer", "whisper_normalizer", "scipy"):

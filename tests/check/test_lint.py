@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from paqa_builder import build as building
 from paqa_builder.check.findings import Finding
 from paqa_builder.check.lint import lint
 from paqa_builder.cli import app
 from paqa_builder.config import Config
 from paqa_builder.errors import ConfigError
-from paqa_builder.qa.draw import below, pick, shuffled
-from paqa_builder.qa.grammar import Trace, write
+from paqa_builder.pipeline import build as building
+from paqa_builder.questions.traces.grammar import Trace, write
+from paqa_builder.seeded import below, pick, shuffled
 
 SOUNDS = ("horse", "siren", "train", "piano", "crows", "drums", "waves", "rains", "clock", "sheep")
 WORDS = ("when", "after", "before", "while", "since", "beside", "under", "above", "river", "street",
@@ -200,7 +200,7 @@ def test_json_in_its_shapes(tmp_path: Path, name: str, convert: Callable[[list],
 
 
 def answers_of(path: Path) -> list[int | None]:
-    from paqa_builder.check.read import open_data
+    from paqa_builder.formats.read import open_data
 
     return [item.answer for item in open_data(path).items()]
 

@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from audio_made import CONVERSATIONS, write_audio
+from helpers.audio_made import CONVERSATIONS, write_audio
 from typer.testing import CliRunner
 
-from paqa_builder import build as building
 from paqa_builder.check.proof import prove
 from paqa_builder.cli import app
 from paqa_builder.config import load
 from paqa_builder.errors import PaqaError
+from paqa_builder.pipeline import build as building
 from paqa_builder.testing import tone_scene
 
 

@@ -11,17 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from server import fair
+from helpers.llm_server import fair
 
 from paqa_builder.llm import rephrase
 from paqa_builder.llm.cache import Reply
-from paqa_builder.llm.rewriting import TEXTS, faults, restored, rewrite, texts_of
-from paqa_builder.qa import Corpus, QaOptions, Question, generate, load_templates, verify
+from paqa_builder.questions import Corpus, QaOptions, Question, generate, load_templates, verify
+from paqa_builder.questions.traces.rewording import TEXTS, faults, restored, rewrite, texts_of
 from paqa_builder.records import Scene, to_json
 
 TEMPLATES = {t.name: t for t in load_templates()}
 OPTIONS = QaOptions(per_clip=60, per_template=1, balance=False, reflection=0.3)
-MADE = runpy.run_path(str(Path(__file__).parents[1] / "qa/scenes_made.py"))
+MADE = runpy.run_path(str(Path(__file__).parents[1] / "helpers/scenes_made.py"))
 CORPUS = Corpus.of(MADE["many"](20))
 PAIRS: list[tuple[Scene, Question]] = [
     (scene, question)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server import Server, Trouble, fair, serving
+from helpers.llm_server import Server, Trouble, fair, serving
 
 from paqa_builder.errors import NotReadyError
 from paqa_builder.llm.cache import Reply, Request

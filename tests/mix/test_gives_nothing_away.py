@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pools_for_tests import SPEC, events_manifest, speech_manifest
+from helpers.mix_pools import SPEC, events_manifest, speech_manifest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_predict
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from audio_made import folder_bytes
-from pools_for_tests import SPEC, events_manifest, speech_manifest
+from helpers.audio_made import folder_bytes
+from helpers.mix_pools import SPEC, events_manifest, speech_manifest
 from typer.testing import CliRunner
 
 from paqa_builder.cli import mix as command

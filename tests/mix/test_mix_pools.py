@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.mix_pools import SPEC, voice, write
 from hypothesis import given
 from hypothesis import strategies as st
-from pools_for_tests import SPEC, voice, write
 
 from paqa_builder.errors import SourceError
 from paqa_builder.mix.listings import read_pool

@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from audio_made import folder_bytes
-from pools_for_tests import LABELS, SPEC, events_manifest, speech_manifest
+from helpers.audio_made import folder_bytes
+from helpers.mix_pools import LABELS, SPEC, events_manifest, speech_manifest
 
-from paqa_builder import ontology
 from paqa_builder.errors import AudioError, ConfigError, SourceError
+from paqa_builder.labels import audioset
 from paqa_builder.mix import decoding, render
 from paqa_builder.mix.activity import FRAME, active_rms, merge
 from paqa_builder.mix.folder import mix, prepare, write_scene
 from paqa_builder.mix.licenses import combined
 from paqa_builder.mix.scene import plan_json, read_plan
+from paqa_builder.mix.source import Mix
 from paqa_builder.mix.spec import load_spec, make_spec
 from paqa_builder.records import Clip, from_json, to_json
 from paqa_builder.sources import settle_truth
-from paqa_builder.sources.mix import Mix
 
 
 @pytest.fixture(scope="module")
@@ -325,7 +325,7 @@ def test_real_clips_are_mixed_with_splits_apart(tmp_path: Path, testdata: Path) 
     assert job.speech is not None
     assert job.events is not None
     assert {r.group for r in job.events.recordings} >= {"dog", "rain"}
-    assert {e["audioset"] for row in rows for e in row["events"]} <= set(ontology.labels())
+    assert {e["audioset"] for row in rows for e in row["events"]} <= set(audioset.labels())
     # Folds 1 to 3, 4 and 5; and no speaker in two splits.
     assert {r.split for r in job.events.recordings if r.path.startswith("events/5-")} == {"test"}
     speakers = [set(job.speech.groups(split)) for split in ("train", "validation", "test")]

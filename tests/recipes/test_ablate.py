@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from paqa_builder.qa import grammar
-from recipes import ablate, config, rows
+from paqa_builder.questions.traces import grammar
+from recipes import ablate, config
+from recipes.data import rows
+from recipes.data.rows import Row
 from recipes.families import family
-from recipes.rows import Row
 
-pytest_plugins = ["recipe_data"]
+pytest_plugins = ["helpers.recipe_data"]
 
 
 def questions(count: int) -> list[Row]:

@@ -27,7 +27,7 @@ def test_parameters_are_those_of_the_model(name: str, tmp_path: Path) -> None:
     assert parts.total == size(model)
     assert parts.tower == size(kind.tower(model))
     assert parts.embeddings == 2 * len(processor.tokenizer) * parts.width
-    from recipes.trainable import lora  # heavy
+    from recipes.trainers.trainable import lora  # heavy
 
     settings = config.load(None, [f"model.family={name}", "model.lora.r=4"])
     from peft import get_peft_model

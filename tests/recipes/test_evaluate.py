@@ -12,14 +12,16 @@ import pytest
 import soundfile
 
 from paqa_builder.errors import ConfigError
-from recipes import answering, benchmarks, blind, config, evaluate, measuring, report, rows
-from recipes.answering import Answers, Examinee
+from recipes import config, evaluate
+from recipes.data import rows
+from recipes.data.rows import Row
 from recipes.families import family
-from recipes.pause import PauseConfig, add_pause_token
-from recipes.rollout import Sampling
-from recipes.rows import Row
+from recipes.pauses.pause import PauseConfig, add_pause_token
+from recipes.pauses.rollout import Sampling
+from recipes.scoring import answering, benchmarks, blind, measuring, report
+from recipes.scoring.answering import Answers, Examinee
 
-pytest_plugins = ["recipe_data"]
+pytest_plugins = ["helpers.recipe_data"]
 KEYS = {"accuracy", "interval", "n", "by_skill", "format", "seconds"}
 
 

@@ -16,13 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recipe_data import shards  # noqa: F401
+from helpers.recipe_data import shards  # noqa: F401
 from trl.kernels import ChunkedLogProbFunction
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from recipes import config, muon, progress, prompts, rows, run, sft, stage1, trainable
-from recipes.collate import IGNORE
+from recipes import config, progress, run, stage1
+from recipes.data import prompts, rows
+from recipes.data.collate import IGNORE
 from recipes.families import FAMILIES, family
+from recipes.layers import muon
+from recipes.trainers import sft, trainable
 
 FAST = ["run.report_to=none", "data.trace=terse", "stage1.learning_rate=5e-3", "stage1.warmup_steps=2"]
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from recipe_data import shards  # noqa: F401
+from helpers.recipe_data import shards  # noqa: F401
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from recipes import config, prompts, rows, stage1, stage2
+from recipes import config, stage1, stage2
+from recipes.data import prompts, rows
 from recipes.families import FAMILIES, family
-from recipes.pause import PauseConfig
+from recipes.pauses.pause import PauseConfig
 
 FAST = [
     "run.report_to=none", "data.trace=terse", "run.size=tiny", "stage1.max_steps=2", "stage1.batch=2",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from paqa_builder import ontology, registry
+from paqa_builder import registry
 from paqa_builder.errors import SourceError
+from paqa_builder.labels import audioset
 from paqa_builder.sources import settle_truth
 from paqa_builder.sources.covost2 import Covost2, Covost2Options
 from paqa_builder.sources.meld import Meld
@@ -143,7 +144,7 @@ def test_urbansound_gives_labels_of_audioset(tmp_path: Path) -> None:
 
 
 def test_the_labels_are_audiosets() -> None:
-    assert set(LABELS.values()) <= set(ontology.labels())
+    assert set(LABELS.values()) <= set(audioset.labels())
 
 
 @pytest.mark.testdata

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from paqa_builder import ontology
 from paqa_builder.errors import SourceError
+from paqa_builder.labels import audioset
 from paqa_builder.sources.fsd50k import Fsd50k, Fsd50kOptions
 
 DEV = "fname,labels,mids,split\n"
@@ -166,7 +166,7 @@ def test_the_official_ground_truth_is_listed_in_seconds(tmp_path: Path) -> None:
         # Labels run from leaf to root, except where a class has several parents: a bell may be a
         # musical instrument, and FSD50K does not claim that it is.
         labels = {tag.label for tag in clip.truth.tags or ()}
-        parents = [ontology.labels()[label].parents for label in labels]
+        parents = [audioset.labels()[label].parents for label in labels]
         assert {p[0] for p in parents if len(p) == 1} & heard <= labels, clip.id
 
 

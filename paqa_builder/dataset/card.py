@@ -1,0 +1,136 @@
+"""The data set's card: ``README.md``, whose YAML tells ``datasets`` and the Hub what is where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from paqa_builder.dataset.lock import ShardFile
+from paqa_builder.dataset.summary import Summary
+from paqa_builder.licenses import hub_id
+from paqa_builder.records import STAGES, TRUTH
+from paqa_builder.sources import SPLITS
+
+MARK = "paqa-builder"
+"""The tag by which a card of ours is known, here and on the Hub."""
+
+_SIZES = [
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+]
+_ORDER = {name: n for n, name in enumerate((TRUTH, *STAGES))}
+
+
+def render(
+    summary: Summary,
+    files: Sequence[ShardFile],
+    build: Mapping[str, Any],
+    about: str = "",
+    *,
+    audio_of_all: bool = False,
+) -> str:
+    """Writes the card from ``data_cards/_template.md.j2``.
+
+    Args:
+        files: The shards. Only configurations and splits that have some are declared, because
+            ``load_dataset`` fails on any other.
+        build: As in the lock; ``title`` is used if it is there.
+        about: Markdown on the corpus; by default what ``data_cards/`` says of the sources.
+        audio_of_all: Whether ``scenes`` carries audio, so that no clip is without.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters["cell"] = _cell
+    environment.filters["fence"] = _fence
+    return environment.from_string(_text("_template.md.j2")).render(
+        front=front_matter(summary, files),
+        title=build.get("title")
+        or f"Perception-grounded audio questions ({', '.join(sorted(summary.sources)) or 'empty'})",
+        s=summary,
+        splits=[split for split in SPLITS if summary.clips[split]],
+        origins=sorted(
+            summary.origins, key=lambda o: (_ORDER.get(o.stage, len(_ORDER)), o.backend, o.revision)
+        ),
+        configs=_configs(files),
+        about=(about or "\n\n".join(map(about_source, sorted(summary.sources)))).strip(),
+        audio_of_all=audio_of_all,
+    )
+
+
+def about_source(name: str) -> str:
+    """What ``data_cards/NAME.md`` says of a source, its heading left out; nothing if there is none."""
+    try:
+        text = _text(f"{name}.md")
+    except FileNotFoundError:
+        return ""
+    return text.partition("\n")[2].strip() if text.startswith("# ") else text.strip()
+
+
+def _text(name: str) -> str:
+    # In a wheel the cards are inside the package, in a checkout beside it.
+    inside = resources("paqa_builder").joinpath("data_cards")
+    folder = inside if inside.is_dir() else Path(__file__).parents[2] / "data_cards"
+    return folder.joinpath(name).read_text(encoding="utf-8")
+
+
+def front_matter(summary: Summary, files: Sequence[ShardFile]) -> str:
+    """The card's YAML, without the lines of dashes."""
+    total = sum(summary.questions.values())
+    front: dict[str, Any] = {"pretty_name": "Perception-grounded audio questions", **_license(summary)}
+    if summary.languages:
+        # Noise taken for a word of some far language does not make the data set multilingual.
+        least = 0.02 * sum(summary.languages.values())
+        front["language"] = sorted(name for name, n in summary.languages.items() if n >= least)
+    front |= {
+        "task_categories": ["audio-text-to-text", "question-answering"],
+        "size_categories": [next((name for limit, name in _SIZES if total < limit), "n>10M")],
+        "tags": ["audio", "multiple-choice", "audio-question-answering", MARK],
+        "configs": [
+            {
+                "config_name": name,
+                **({"default": True} if name == "default" else {}),
+                "data_files": data_files,
+            }
+            for name, data_files in _configs(files).items()
+        ],
+    }
+    return yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _license(summary: Summary) -> dict[str, str]:
+    """One licence for all clips is named; several become ``other``, explained in the card's text."""
+    identifiers = {hub_id(name) for name in summary.licenses}
+    if len(summary.licenses) == 1 and identifiers != {"other"}:
+        return {"license": identifiers.pop()}
+    return {"license": "other", "license_name": "per-clip", "license_link": "README.md"}
+
+
+def _configs(files: Sequence[ShardFile]) -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = {}
+    for name, folder in (("default", "data"), ("scenes", "scenes"), ("quarantine", "quarantine")):
+        splits = [s for s in SPLITS if any(f.path.startswith(f"{folder}/{s}-") for f in files)]
+        if splits:
+            found[name] = [{"split": s, "path": f"{folder}/{s}-*.parquet"} for s in splits]
+    return found
+
+
+def _cell(text: Any) -> str:
+    """Text that a table's cell can hold."""
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def _fence(text: str) -> str:
+    """A fenced block, its fence longer than any run of backticks within."""
+    longest = max((len(run) for run in "".join(c if c == "`" else " " for c in text).split()), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text.rstrip()}\n{fence}"

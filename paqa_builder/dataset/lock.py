@@ -1,0 +1,126 @@
+"""``paqa.lock.json``: what a data set was made of, and the files it consists of.
+
+It is written last, so a folder with a lock is a finished build. It names versions, options, model
+revisions and checksums, and nothing of the machine: the same build gives the same bytes anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from paqa_builder import __version__
+from paqa_builder.errors import PaqaError
+from paqa_builder.files import file_sha256
+
+LOCK = "paqa.lock.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFile:
+    """One Parquet file. ``path`` is relative to the data set's folder, with ``/``."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The content of ``paqa.lock.json``.
+
+    Attributes:
+        build: The caller's account of the build: source, options, stages, keys, templates.
+        software: Versions of Python and of the libraries that decide results.
+        card_sha256: Of ``README.md`` as it was written; it may be edited by hand afterwards.
+    """
+
+    build: dict[str, Any]
+    software: dict[str, str]
+    files: tuple[ShardFile, ...]
+    card_sha256: str
+
+    def to_bytes(self) -> bytes:
+        """The file's bytes."""
+        content = {"format": FORMAT, **asdict(self)}
+        return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read(folder: Path) -> Lock | None:
+    """Reads a folder's lock; None where there is none, so that no build has finished there.
+
+    Raises:
+        PaqaError: The lock is damaged, or of a newer format.
+    """
+    path = folder / LOCK
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+        if content.pop("format") != FORMAT:
+            raise PaqaError(f"{path}: written by another version of paqa", mend="pip install -U paqa-builder")
+        files = tuple(ShardFile(**file) for file in content.pop("files"))
+        return Lock(files=files, **content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PaqaError(f"{path}: damaged ({error})", mend=f"rm '{path}' and build again") from error
+
+
+def verify(folder: Path) -> Lock:
+    """Checks that a folder holds a whole data set: every file there, with the right bytes.
+
+    Raises:
+        PaqaError: The build is not finished, or a file is missing or has changed.
+    """
+    lock = read(folder)
+    if lock is None:
+        raise PaqaError(
+            f"{folder}: no finished build in there (no {LOCK})", mend=f"paqa build … --out '{folder}'"
+        )
+    for file in lock.files:
+        path = folder / file.path
+        if not path.is_file():
+            raise PaqaError(f"{path}: missing", mend=f"run the build into '{folder}' again")
+        if path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
+            raise PaqaError(
+                f"{path}: is not what the build wrote (its SHA-256 differs from {LOCK})",
+                mend=f"rm '{path}' and run the build into '{folder}' again",
+            )
+    return lock
+
+
+def up_to_date(folder: Path, build: Mapping[str, Any]) -> bool:
+    """True if the folder holds what this build would write. Compares sizes, not checksums."""
+    try:
+        lock = read(folder)
+    except PaqaError:
+        return False
+    if lock is None or lock.build != json.loads(json.dumps(build)) or lock.software != software():
+        return False
+    return all(
+        (folder / file.path).is_file() and (folder / file.path).stat().st_size == file.bytes
+        for file in lock.files
+    )
+
+
+def software() -> dict[str, str]:
+    """Versions of Python, of this package, and of what it requires and finds installed."""
+    versions = {"python": platform.python_version(), "paqa-builder": __version__}
+    installed = {_canonical(d.metadata["Name"]): d for d in distributions() if d.metadata["Name"]}
+    own = installed.get("paqa-builder")
+    for requirement in own.requires or () if own else ():
+        name = _canonical(re.match(r"[A-Za-z0-9._-]+", requirement)[0])  # type: ignore[index]
+        if name in installed:
+            versions.setdefault(name, installed[name].version)
+    return dict(sorted(versions.items()))
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

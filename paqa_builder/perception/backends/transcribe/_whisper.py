@@ -1,0 +1,125 @@
+"""What all Whispers share: how their inventions are caught, and how their words are put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from paqa_builder.audio import Audio
+from paqa_builder.perception.backends.base import Dropped, dropped_words
+from paqa_builder.records import Word
+from paqa_builder.runtime.device import DeviceOptions
+
+TICK = 0.02
+"""Whisper's time resolution in seconds; no word is shorter."""
+
+
+class WhisperOptions(DeviceOptions):
+    """Settings of every Whisper: its language, and when its text counts as invented."""
+
+    language: str | None = Field(None, description="ISO 639-1 code; without one the language is detected.")
+    max_no_speech: float = Field(
+        0.6, ge=0, le=1, description="Above this no-speech probability a doubtful segment is dropped."
+    )
+    min_log_probability: float = Field(
+        -1.0, le=0, description="Mean log probability per token below which a segment is doubtful."
+    )
+    max_compression: float = Field(
+        2.4, gt=1, description="Segments whose text compresses better than this are dropped as loops."
+    )
+    max_repeats: int = Field(
+        3, ge=1, description="Of a phrase said more than this many times on end, the first is kept."
+    )
+    max_phrase: int = Field(4, ge=1, description="Longest phrase, in words, that is watched for repeats.")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of text with Whisper's own figures.
+
+    Attributes:
+        words: Objects with ``start``, ``end``, ``word`` and ``probability``.
+        log_probability: Mean log probability per token.
+        no_speech: Probability of the no-speech token.
+        compression: How well the text compresses; loops compress well.
+    """
+
+    words: Iterable[Any]
+    log_probability: float
+    no_speech: float
+    compression: float
+
+
+def sift(
+    segments: Iterable[Segment], audio: Audio, options: WhisperOptions
+) -> tuple[list[Word], tuple[Dropped, ...]]:
+    """Tells what was said from what Whisper made up.
+
+    Returns:
+        The words that are believed, in time order, and the rest, each with the reason.
+    """
+    kept: list[Word] = []
+    dropped: list[Dropped] = []
+    for segment in segments:
+        words = tidy(segment.words, audio)
+        reason = invented(segment, options)
+        if reason is None:
+            kept += words
+        elif words:
+            dropped.append(dropped_words(words, reason))
+    kept.sort(key=lambda word: (word.start, word.end))
+    kept, loops = without_loops(kept, options.max_phrase, options.max_repeats)
+    dropped += [dropped_words(words, "repetition") for words in loops]
+    return kept, tuple(sorted(dropped, key=lambda d: (d.start, d.end, d.reason)))
+
+
+def invented(segment: Segment, options: WhisperOptions) -> str | None:
+    """The reason why a segment is made up, by its own figures; None for speech."""
+    doubtful = segment.log_probability < options.min_log_probability
+    if doubtful and segment.no_speech > options.max_no_speech:
+        return "no_speech"
+    return "compression" if segment.compression > options.max_compression else None
+
+
+def tidy(words: Iterable[Any], audio: Audio) -> list[Word]:
+    """Words inside the clip, in time order, each at least one tick long and not blank."""
+    found = []
+    for word in words:
+        if text := word.word.strip():
+            start = min(max(0.0, float(word.start)), max(0.0, audio.duration - TICK))
+            end = min(max(float(word.end), start + TICK), audio.duration)
+            found.append(Word(start, end, text, min(1.0, max(0.0, float(word.probability)))))
+    return sorted(found, key=lambda word: (word.start, word.end))
+
+
+def without_loops(
+    words: Sequence[Word], max_phrase: int, max_repeats: int
+) -> tuple[list[Word], list[Sequence[Word]]]:
+    """Keeps the first of a phrase that is repeated on end more than ``max_repeats`` times.
+
+    ``no no no`` is speech; ``thank you thank you thank you thank you`` is a recogniser in a loop.
+
+    Returns:
+        What is kept, and the repeats of each loop.
+    """
+    plain = [word.text.lower().strip(".,!?;:…\"'") for word in words]
+    kept: list[Word] = []
+    loops: list[Sequence[Word]] = []
+    at = 0
+    while at < len(words):
+        for size in range(1, max_phrase + 1):
+            phrase, times = plain[at : at + size], 1
+            while plain[at + times * size : at + (times + 1) * size] == phrase:
+                times += 1
+            if times > max_repeats and len(phrase) == size:
+                kept += words[at : at + size]
+                loops.append(words[at + size : at + times * size])
+                at += times * size
+                break
+        else:
+            kept.append(words[at])
+            at += 1
+    return kept, loops

@@ -1,0 +1,177 @@
+"""Whisper through OpenAI's own package: any size, by name or by checkpoint, on CPU or GPU.
+
+Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023. What is heard
+and what is dropped follows :mod:`paqa_builder.perception.backends.transcribe.faster_whisper`, so that the two
+can be compared word by word; that one is several times faster on a CPU.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from pydantic import Field
+
+from paqa_builder.audio import Audio
+from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.perception.backends.base import Heard, Speech, Transcriber
+from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
+from paqa_builder.runtime import device
+from paqa_builder.weights import ctranslate2, embedded, remote
+
+_EMBEDDED = "whisper-base"
+
+
+class OpenaiWhisperOptions(WhisperOptions):
+    """Settings of openai-whisper."""
+
+    model: str = Field(
+        "", description="A size (large-v3: see `paqa fetch --list`), or a .pt file; empty: the embedded base."
+    )
+    beam_size: int = Field(5, ge=1, description="Hypotheses kept while decoding; 1 is greedy.")
+    precision: device.Precision = Field("auto", description="auto: float16 on a GPU, float32 on the CPU.")
+
+
+class OpenaiWhisper(Transcriber):
+    """Hears one clip at a time, at temperature 0: the same clip gives the same words."""
+
+    sample_rate = 16_000
+    needs = ("torch", "openai-whisper")
+    extra = "gpu"
+    Options = OpenaiWhisperOptions
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        self.revision = f"{_revision(self.options.model)}+1"
+
+    def load(self) -> None:
+        torch, self._device = device.torch_on(self.options.device)
+        kind = device.dtype(torch, self.options.precision, self._device)
+        if kind is torch.bfloat16:
+            raise ConfigError(
+                "openai-whisper knows float16 and float32 only", mend="choose precision float32"
+            )
+        self._half = kind is torch.float16
+        try:
+            import whisper
+        except (ImportError, OSError) as error:
+            raise NotReadyError(
+                f"openai-whisper does not import ({error})", mend="pip install 'paqa-builder[gpu]'"
+            ) from error
+        path = _checkpoint(self.options.model)
+        self._whisper = whisper
+        try:
+            self._model = whisper.load_model(str(path), device=self._device)
+            heads = torch.load(path, map_location="cpu", weights_only=True, mmap=True).get("alignment_heads")
+        except Exception as error:  # unpickling raises what it likes
+            raise NotReadyError(
+                f"{path}: not a checkpoint of openai-whisper ({error})",
+                mend="name a size, or a whole .pt file",
+            ) from error
+        if heads is not None:
+            self._align(torch, heads)
+        elif self.options.model in whisper.available_models():
+            # By path the package does not know which size it loads, and so not which heads keep time.
+            self._model.set_alignment_heads(whisper._ALIGNMENT_HEADS[self.options.model])
+
+    def _align(self, torch: Any, heads: list[list[int]]) -> None:
+        """Word times are read from these cross-attention heads, given as (layer, head)."""
+        mask = torch.zeros(self._model.dims.n_text_layer, self._model.dims.n_text_head, dtype=torch.bool)
+        for layer, head in heads:
+            mask[layer, head] = True
+        self._model.register_buffer("alignment_heads", mask.to_sparse().to(self._device), persistent=False)
+
+    def transcribe(self, heard: Heard) -> Speech:
+        audio = heard.main
+        if audio.silent:
+            return Speech((), None, 0.0)
+        language, sure = self._language(audio)
+        result = self._whisper.transcribe(
+            self._model,
+            audio.samples,
+            language=language,
+            # None asks for the greedy decoder; a beam of one is the same words by a longer way.
+            beam_size=self.options.beam_size if self.options.beam_size > 1 else None,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            word_timestamps=True,
+            fp16=self._half,
+            no_speech_threshold=None,
+            compression_ratio_threshold=None,
+            logprob_threshold=None,
+            verbose=None,
+        )
+        found = (
+            Segment(
+                [SimpleNamespace(**word) for word in s.get("words", ())],
+                s["avg_logprob"],
+                s["no_speech_prob"],
+                s["compression_ratio"],
+            )
+            for s in result["segments"]
+        )
+        words, dropped = sift(found, audio, self.options)
+        if not words:
+            return Speech((), None, 0.0, dropped)
+        return Speech(tuple(words), language, sure, dropped)
+
+    def _language(self, audio: Audio) -> tuple[str, float]:
+        """The language of the first 30 s, and its probability."""
+        if self.options.language:
+            return self.options.language, 1.0
+        if not self._model.is_multilingual:
+            return "en", 1.0
+        from whisper.audio import N_FRAMES, N_SAMPLES, log_mel_spectrogram, pad_or_trim
+
+        mel = log_mel_spectrogram(audio.samples, self._model.dims.n_mels, padding=N_SAMPLES)
+        mel = pad_or_trim(mel, N_FRAMES).to(self._device, self._model.encoder.conv1.weight.dtype)
+        _, chances = self._model.detect_language(mel)
+        best = max(chances, key=lambda code: chances[code])
+        return best, min(1.0, float(chances[best]))
+
+
+def _fetched(model: str) -> str | None:
+    """The name under which ``paqa fetch`` knows a size, or None for a path."""
+    name = f"whisper-{model}"
+    return name if name in remote.TABLE else None
+
+
+def _revision(model: str) -> str:
+    if not model:
+        return f"{embedded.revision(_EMBEDDED)}-pt"
+    if name := _fetched(model):
+        return remote.revision(name)
+    path = Path(model)
+    return f"{path.name}-{path.stat().st_size if path.is_file() else 0}"
+
+
+def _checkpoint(model: str) -> Path:
+    if not model:
+        return embedded_checkpoint()
+    if name := _fetched(model):
+        return remote.folder(name) / f"{model}.pt"
+    if not Path(model).is_file():
+        raise NotReadyError(
+            f"{model}: no such checkpoint, and no size of Whisper that `paqa fetch` knows",
+            mend="paqa fetch --list",
+        )
+    return Path(model)
+
+
+def embedded_checkpoint() -> Path:
+    """The embedded base model as a checkpoint of openai-whisper, converted once, in the cache.
+
+    Raises:
+        NotReadyError: The packages that carry it are not installed, or the cache cannot be written.
+    """
+    home = embedded.cache_dir() / "models" / f"{_EMBEDDED}-{embedded.revision(_EMBEDDED)}-pt"
+    path = home / "base.pt"
+    if not path.is_file():
+        try:
+            ctranslate2.whisper_checkpoint(embedded.folder(_EMBEDDED), path)
+        except OSError as error:
+            raise NotReadyError(
+                f"cannot write to {home} ({error.strerror})", mend="export PAQA_CACHE=/a/writable/folder"
+            ) from error
+    return path

@@ -1,0 +1,161 @@
+"""Asking questions about a plan's scenes, part by part, with the same resume as the stages.
+
+Distractors come from the whole corpus, so there are three passes: one gathers the corpus's pools, one
+rehearses with a sample of the clips (:mod:`paqa_builder.questions.rehearsal`), one asks. The pools are
+part of the key: the same scenes give the same questions.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from paqa_builder import files
+from paqa_builder.config import Config, validate_options
+from paqa_builder.pipeline import scenes
+from paqa_builder.pipeline.perceive import Listener, StageReport
+from paqa_builder.pipeline.plan import Plan
+from paqa_builder.pipeline.work import Done
+from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
+from paqa_builder.questions.generate import select
+from paqa_builder.questions.question import Question
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.rehearsal import rehearse
+from paqa_builder.questions.templates import Template
+from paqa_builder.records import Scene, to_json
+from paqa_builder.runtime.executor import Crash, Executor
+
+STAGE = "questions"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The questions of one part."""
+
+    plan: Plan
+    part: files.Part
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        return self.part.file(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A question that was refused, and why.
+
+    Attributes:
+        by: ``"verifier"`` or ``"gate"``.
+    """
+
+    question: Question
+    problems: tuple[str, ...]
+    by: str = "verifier"
+
+
+def options_of(config: Config) -> QaOptions:
+    """The ``questions`` section of a configuration, checked."""
+    return validate_options(QaOptions, config.questions, "questions")
+
+
+def run(plan: Plan, executor: Executor, listener: Listener) -> tuple[Path, StageReport]:
+    """Writes the questions of every part that lacks them; returns their folder."""
+    began = time.monotonic()
+    options, templates = options_of(plan.config), load_templates(plan.config.templates)
+    asked = {template.fact for template in select(templates, options)}
+    corpus = Corpus.of(scenes.of_plan(plan), options, asked)
+    folder = plan.work / f"{STAGE}-{_key(plan, templates, corpus.to_json())}"
+    if not (folder / "corpus.json").is_file():
+        corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)
+        text = json.dumps(corpus.to_json(), ensure_ascii=False, sort_keys=True, indent=1)
+        files.write_atomic(folder / "corpus.json", text.encode())
+    total = len(plan.clips)
+    tasks = [
+        Task(_of_part(plan, part), part, folder) for part in plan.parts if not part.file(folder).is_file()
+    ]
+    clips = sum(len(task.part.prints) for task in tasks)
+    listener.begin(STAGE, total, total - clips)
+    cpu = 0.0
+    for task, result in executor.run(ask, tasks):
+        if isinstance(result, Crash):
+            result = executor.run_alone(ask, task)
+        if isinstance(result, Crash):
+            raise RuntimeError(f"the worker died while asking about the clips of {task.file.name}")
+        cpu += result.cpu_seconds
+        listener.advance(STAGE, result)
+    report = StageReport(STAGE, clips, total - clips, 0, 0.0, cpu, time.monotonic() - began)
+    listener.end(report)
+    return folder, report
+
+
+def ask(task: Task) -> Done:
+    """Asks about the clips of one part, verifies every question, writes the part."""
+    began = time.process_time()
+    corpus, templates = _tools(task.folder, tuple(task.plan.config.templates))
+    options, seed = options_of(task.plan.config), task.plan.config.seed
+    rows = []
+    for scene in scenes.of_part(task.plan, task.part):
+        kept, refused = [], []
+        reading = Reading(scene, options.thresholds)
+        for question in generate(scene, corpus, templates, options, seed):
+            problems = verify(question, scene, options, templates, reading)
+            if problems:
+                refused.append({"question": to_json(question), "problems": problems})
+            else:
+                kept.append(to_json(question))
+        rows.append({"clip": scene.clip.id, "questions": kept, "quarantined": refused})
+    files.write_rows(task.file, rows)
+    return Done(len(rows), 0, 0.0, time.process_time() - began)
+
+
+def items(plan: Plan, folder: Path) -> Iterator[tuple[Scene, list[Question], list[Quarantined]]]:
+    """Every clip's scene with its questions, proved and refused, in the order of the clips."""
+    for part in plan.parts:
+        rows = files.read_rows(part.file(folder))
+        for scene, row in zip(scenes.of_part(plan, part), rows, strict=True):
+            kept = [Question.from_json(data) for data in row["questions"]]
+            refused = [
+                Quarantined(Question.from_json(data["question"]), tuple(data["problems"]))
+                for data in row["quarantined"]
+            ]
+            yield scene, kept, refused
+
+
+def _key(plan: Plan, templates: Iterable[Template], corpus: Any) -> str:
+    asking = [template.model_dump(mode="json") for template in templates]
+    truths = [[clip.id, clip.split, clip.source, to_json(clip.truth)] for clip in plan.clips]
+    return files.digest(
+        [
+            _code(), plan.config.seed, options_of(plan.config).model_dump(mode="json"),
+            files.digest(asking), files.digest(corpus), files.digest(truths),
+            [[stage.name, stage.key] for stage in plan.stages],
+        ]
+    )  # fmt: skip
+
+
+@cache
+def _code() -> str:
+    """Hash of all that makes questions: they are cheap to remake, and must never be stale."""
+    package = Path(str(resources.files("paqa_builder")))
+    sources = [*package.glob("questions/**/*.py"), *package.glob("labels/*.py"), *package.glob("data/*.csv")]
+    sources += [package / name for name in ("intervals.py", "records.py", "seeded.py")]
+    sources += package.glob("data/*.yaml")
+    return files.digest([[path.name, path.read_text(encoding="utf-8")] for path in sorted(sources)])
+
+
+def _of_part(plan: Plan, part: files.Part) -> Plan:
+    """The plan as far as one part's worker needs it: a task must not carry the whole corpus."""
+    return Plan(plan.config, None, (part,), plan.stages)
+
+
+@lru_cache(maxsize=1)
+def _tools(folder: Path, template_folders: tuple[Path, ...]) -> tuple[Corpus, Any]:
+    corpus = Corpus.from_json(json.loads((folder / "corpus.json").read_text(encoding="utf-8")))
+    return corpus, load_templates(list(template_folders))

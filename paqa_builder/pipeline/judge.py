@@ -1,0 +1,114 @@
+"""The gate as a step of a build: between asking and publishing, with the same resume.
+
+::
+
+    WORK/gate-<key>/items.jsonl       the texts of all questions, which the solver reads several times
+    WORK/gate-<key>/verdicts.json     what the gate says; it is there when the gate is done
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from paqa_builder import files
+from paqa_builder.config import Config, validate_options
+from paqa_builder.gate.gate import Reader, judge
+from paqa_builder.gate.item import BlindItem
+from paqa_builder.gate.options import GateOptions
+from paqa_builder.gate.report import GateReport, Verdicts
+from paqa_builder.pipeline.perceive import Listener, StageReport
+from paqa_builder.pipeline.plan import Plan
+
+STEP = "gate"
+
+
+def options_of(config: Config) -> GateOptions:
+    """The ``gate`` section of a configuration, checked."""
+    return validate_options(GateOptions, config.gate, "gate")
+
+
+def run(
+    plan: Plan, asked: Path, listener: Listener, reader: Reader | None = None, reader_key: str = ""
+) -> tuple[Verdicts, StageReport]:
+    """Judges a plan's questions, or finds that it was done.
+
+    Args:
+        asked: The parts with the questions; see :func:`paqa_builder.pipeline.ask.run`.
+        reader: A stronger blind reader; ``reader_key`` names it, for another one gives other verdicts.
+    """
+    began, worked = time.monotonic(), time.process_time()
+    options = options_of(plan.config)
+    folder = plan.work / f"{STEP}-{_key(plan, asked, options, reader_key)}"
+    done = folder / "verdicts.json"
+    total = len(plan.clips)
+    clips = 0 if done.is_file() else total
+    listener.begin(STEP, total, total - clips)
+    if clips:
+        texts = folder / "items.jsonl"
+        _write_texts(plan, asked, texts)
+        verdicts = judge(lambda: _texts(texts), options, reader)
+        content = {
+            "report": verdicts.report.to_json(),
+            "refused": verdicts.refused,
+            "weak": sorted(verdicts.weak),
+        }
+        files.write_atomic(done, json.dumps(content, ensure_ascii=False).encode())
+        texts.unlink()
+    verdicts = read(done)
+    cpu = time.process_time() - worked if clips else 0.0
+    report = StageReport(STEP, clips, total - clips, 0, 0.0, cpu, time.monotonic() - began)
+    listener.end(report)
+    return verdicts, report
+
+
+def read(file: Path) -> Verdicts:
+    """Reads ``verdicts.json``."""
+    content = files.read_rows(file)[0]
+    return Verdicts(GateReport.from_json(content["report"]), content["refused"], frozenset(content["weak"]))
+
+
+def _write_texts(plan: Plan, asked: Path, file: Path) -> None:
+    # Whole questions carry their traces: ten times as much to parse in every pass.
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    with aside.open("w", encoding="utf-8") as out:
+        for part in plan.parts:
+            for row in files.read_rows(part.file(asked)):
+                for q in row["questions"]:
+                    text = [
+                        q["id"],
+                        q["question"],
+                        q["choices"],
+                        q["answer_index"],
+                        row["clip"],
+                        q["template"],
+                    ]
+                    out.write(json.dumps(text, ensure_ascii=False) + "\n")
+    os.replace(aside, file)
+
+
+def _texts(file: Path) -> Iterator[BlindItem]:
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            name, question, choices, answer, clip, template = json.loads(line)
+            yield BlindItem(name, question, tuple(choices), answer, clip, template)
+
+
+def _key(plan: Plan, asked: Path, options: GateOptions, reader_key: str) -> str:
+    parts = [part.hash for part in plan.parts]
+    made: list[Any] = [_code(), version("scipy"), asked.name, parts, options.model_dump(), reader_key]
+    return files.digest(made)
+
+
+@cache
+def _code() -> str:
+    package = Path(str(resources.files("paqa_builder.gate")))
+    return files.digest([path.read_text(encoding="utf-8") for path in sorted(package.glob("*.py"))])

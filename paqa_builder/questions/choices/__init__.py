@@ -1,0 +1,1 @@
+"""Choices of a question: wrong ones drawn, lengths matched, order shuffled."""

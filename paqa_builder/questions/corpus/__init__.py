@@ -1,0 +1,1 @@
+"""Answers of the whole corpus, from which wrong choices are drawn."""

@@ -1,0 +1,70 @@
+"""Samples of texts by number of words: bounded, and the same whatever the order of the clips.
+
+Pools have names (the split, and what tells one kind of phrase from another within it); a pool maps a
+number of words to its texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from paqa_builder.questions.wording import tokens
+from paqa_builder.seeded import digest, sampled
+
+PHRASES_PER_LENGTH = 256
+
+Pools = Mapping[str, Mapping[int, tuple[str, ...]]]
+
+
+def put(pool: dict[int, set[str]], text: str) -> None:
+    """Adds a text; the sample of each length stays bounded."""
+    length = len(tokens(text))
+    kept = pool.setdefault(length, set())
+    kept.add(text)
+    if len(kept) > 2 * PHRASES_PER_LENGTH:
+        pool[length] = set(smallest(kept))
+
+
+def frozen(pools: Mapping[str, Mapping[int, set[str]]]) -> Pools:
+    """The pools, sorted and cut to size."""
+    return {
+        name: {length: smallest(texts) for length, texts in sorted(pool.items())}
+        for name, pool in sorted(pools.items())
+    }
+
+
+def joined(one: Pools, other: Pools) -> Pools:
+    """The pools of two sets of clips together."""
+    return {
+        name: {
+            length: smallest({*one.get(name, {}).get(length, ()), *other.get(name, {}).get(length, ())})
+            for length in sorted({*one.get(name, {}), *other.get(name, {})})
+        }
+        for name in sorted({*one, *other})
+    }
+
+
+def plain(pools: Pools) -> dict[str, dict[str, list[str]]]:
+    """Plain data; :func:`read` undoes it."""
+    return {
+        name: {str(length): list(texts) for length, texts in pool.items()} for name, pool in pools.items()
+    }
+
+
+def read(data: Mapping[str, Mapping[str, list[str]]]) -> Pools:
+    """Undoes :func:`plain`."""
+    return {
+        name: {int(length): tuple(texts) for length, texts in pool.items()} for name, pool in data.items()
+    }
+
+
+def nearest(pool: Mapping[int, tuple[str, ...]], length: int, *key: object) -> Iterator[str]:
+    """Texts of about ``length`` words, nearest in length first."""
+    for distance in range(3):
+        texts = [t for n in sorted({length - distance, length + distance}) for t in pool.get(n, ())]
+        yield from sampled(texts, *key)
+
+
+def smallest(texts: Iterable[str]) -> tuple[str, ...]:
+    """Those of the smallest hashes: the same sample in any order of clips."""
+    return tuple(sorted(set(texts), key=lambda text: (digest(text), text))[:PHRASES_PER_LENGTH])

@@ -1,0 +1,120 @@
+"""Mini scenes of templates' examples made into real ones, and examples run as tests."""
+
+from __future__ import annotations
+
+from paqa_builder.questions.facts import Fact, kind
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.templates import Example, MiniLayers, MiniMeasures, MiniScene, Template
+from paqa_builder.records import (
+    TRUTH,
+    AudioInfo,
+    Clip,
+    EventMeasure,
+    Measures,
+    Origin,
+    Scene,
+    Tag,
+    Truth,
+    Turn,
+    Utterance,
+    VoiceMeasure,
+    Word,
+)
+
+# An example's records are as sure as a model ever is, but for the tags, which say how sure.
+_SURE = 0.95
+_MODELS = {
+    "turns": Origin("diarize", "example", "1"),
+    "tags": Origin("tag", "example", "1"),
+    "utterances": Origin("transcribe", "example", "1"),
+}
+_TRUTH = dict.fromkeys(_MODELS, Origin(TRUTH, "example", "1"))
+
+
+def scene_of(mini: MiniScene, clip_id: str = "example") -> Scene:
+    """Builds the scene that a mini scene stands for."""
+    truth = Truth()
+    if mini.truth is not None:
+        turns, tags, utterances = _layers(mini.truth, _TRUTH, mini.duration)
+        truth = Truth(turns, tags, utterances, mini.tags_complete)
+    clip = Clip(clip_id, "example", "train", f"{clip_id}.wav", truth=truth)
+    turns, tags, utterances = _layers(mini, _MODELS, mini.duration)
+    audio = AudioInfo(mini.duration, 16_000, 1, "0" * 64)
+    return Scene(
+        clip, audio, turns=turns, tags=tags, utterances=utterances, measures=_measures(mini.measures)
+    )
+
+
+def _measures(mini: MiniMeasures | None) -> Measures | None:
+    if mini is None:
+        return None
+    voices = tuple(
+        VoiceMeasure(name, v.seconds, v.pitch, v.spread, v.rate, tuple(v.pauses), v.level)
+        for name, v in mini.voices.items()
+    )
+    events = tuple(EventMeasure(*event) for event in mini.events)
+    made = Origin("measure", "example", "1")
+    return Measures(mini.snr, mini.loudness, mini.quality, mini.overlap, voices, events, made)
+
+
+def _layers(
+    mini: MiniLayers, origins: dict[str, Origin], duration: float
+) -> tuple[tuple[Turn, ...] | None, tuple[Tag, ...] | None, tuple[Utterance, ...] | None]:
+    turns = tags = utterances = None
+    if mini.turns is not None:
+        turns = tuple(Turn(a, b, who, _SURE, origins["turns"]) for a, b, who in mini.turns)
+    if mini.tags is not None:
+        made = origins["tags"]
+        stem = "clip" if made.is_truth else "background"
+        tags = tuple(
+            Tag(0.0, duration, item, 1.0, stem, False, made)
+            if isinstance(item, str)
+            else Tag(item[0], item[1], item[2], item[3], stem, True, made)
+            for item in mini.tags
+        )
+    if mini.utterances is not None:
+        meanings = [*mini.translations, *[None] * len(mini.utterances)]
+        utterances = tuple(
+            Utterance(
+                a, b, who, text, _words(a, b, text), mini.language, _SURE, origins["utterances"],
+                meaning, "en" if meaning else None,
+            )
+            for (a, b, who, text), meaning in zip(mini.utterances, meanings, strict=False)
+        )  # fmt: skip
+    return turns, tags, utterances
+
+
+def _words(start: float, end: float, text: str) -> tuple[Word, ...]:
+    parts = text.split()
+    step = (end - start) / max(1, len(parts))
+    return tuple(
+        Word(start + n * step, end if n + 1 == len(parts) else start + (n + 1) * step, part, _SURE)
+        for n, part in enumerate(parts)
+    )
+
+
+def run_example(template: Template, example: Example) -> list[str]:
+    """Says where a template does not do what its example says; an empty list if it does."""
+    reading, of = Reading(scene_of(example.scene)), kind(template.fact)
+    asked: list[Fact] = [fact for fact in of.facts(reading) if template.asks(fact)]
+    found = "; ".join(f"{template.questions(f)[0]} {f.answer}" for f in asked) or "nothing"
+    if example.question is None:
+        return [f"abstention expected, but it asks: {found}"] if asked else []
+    matching = [
+        fact
+        for fact in asked
+        if template.questions(fact)[0] == example.question and fact.answer == example.answer
+    ]
+    if not matching:
+        return [f"{example.question} {example.answer}: not asked; it asks: {found}"]
+    judged = {
+        True: [] if example.answer is None else [example.answer],
+        False: example.wrong,
+        None: example.unsure,
+    }  # fmt: skip
+    return [
+        f"{choice!r} is judged {verdict}, not {wanted}"
+        for wanted, choices in judged.items()
+        for choice in choices
+        if (verdict := of.judge(reading, matching[0].about, choice).true) is not wanted
+    ]

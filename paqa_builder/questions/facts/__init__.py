@@ -1,0 +1,193 @@
+"""Facts: what is true of a scene and can be asked. Code finds and judges them, templates phrase them.
+
+A kind of fact is a small class, registered by name. It does two things, and they check each other:
+``find`` lists the facts of a scene with their answers; ``judge`` says of *any* choice whether it is
+true, false, or beyond proof. Generation only offers choices that are judged false, and the verifier
+judges all of them again. To add a kind, subclass one of the bases in
+:mod:`paqa_builder.questions.facts.bases` and decorate it with :func:`register`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from paqa_builder.errors import ConfigError
+from paqa_builder.questions.question import Evidence
+from paqa_builder.questions.reading.reading import Reading
+
+if TYPE_CHECKING:
+    from paqa_builder.questions.corpus.corpus import Corpus
+
+_MODULES = (
+    "environment", "speakers", "words", "together", "lasting", "order", "cooccurrence", "levels", "silence",
+    "families", "inference", "across", "around",
+    "turntaking", "overlap", "voice", "timing", "phrases", "roles", "mentions", "language",
+)  # fmt: skip
+
+
+class Form(StrEnum):
+    """What the choices of a question look like."""
+
+    SOUND = "sound"
+    SPEAKER = "speaker"
+    QUOTE = "quote"
+    NUMBER = "number"
+    WORD = "word"
+    TRANSLATION = "translation"
+    YES_NO = "yes_no"
+    LISTED = "listed"
+    PAIR = "pair"
+    SEQUENCE = "sequence"
+
+    @property
+    def closed(self) -> bool:
+        """The same few answers for every clip: these must be balanced over a corpus."""
+        return self not in (Form.SOUND, Form.PAIR, Form.SEQUENCE, *_SPOKEN)
+
+    @property
+    def spoken(self) -> bool:
+        """Words: their wrong choices come from what the rest of the corpus says."""
+        return self in _SPOKEN
+
+
+_SPOKEN = (Form.QUOTE, Form.WORD, Form.TRANSLATION)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a choice is true of the clip.
+
+    Attributes:
+        true: None where it cannot be proved either way; such a choice is never offered.
+        because: The sentence that says why, with times.
+        evidence: The records that it cites.
+        missing: For what is simply not there, its name: the trace gathers these in one sentence.
+    """
+
+    true: bool | None
+    because: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One true thing.
+
+    Attributes:
+        key: Tells it from the other facts of its kind in the scene.
+        slots: What the templates may use.
+        answer: The right choice; None where it is drawn from the corpus (what is *not* heard).
+        own: Further choices that come from the scene itself; some may turn out to be true too.
+        about: What the question is about, for ``judge``.
+        steps: Sentences of reasoning that lead to the answer.
+        evidence: The records that prove it.
+        group: Facts whose answers compete: a corpus is balanced within each group.
+        grounds: The part of the evidence that proves what the question takes for granted.
+        pool: Which of the corpus's samples its wrong choices come from, for forms that have several;
+            see :func:`paqa_builder.questions.reading.speech.pool_of`.
+    """
+
+    key: str
+    slots: Mapping[str, Any]
+    answer: str | None
+    own: tuple[str, ...] = ()
+    about: Any = None
+    steps: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = field(default=())
+    group: str = ""
+    grounds: tuple[Evidence, ...] = ()
+    pool: str = ""
+
+    @property
+    def confidence(self) -> float:
+        """That of its weakest record."""
+        return min((item.confidence for item in self.evidence), default=1.0)
+
+
+class Kind(ABC):
+    """One kind of fact.
+
+    Class attributes:
+        name: Its name in templates.
+        form: What its choices look like.
+        needs: Layers without which it abstains (``"tags"``, ``"turns"``, ``"utterances"``,
+            ``"measures"``).
+        slots: Names that its facts give to templates.
+        open: "None of these" may be a choice, and the right one: the question presupposes nothing
+            of its answer.
+    """
+
+    name: ClassVar[str]
+    form: ClassVar[Form]
+    needs: ClassVar[tuple[str, ...]]
+    slots: ClassVar[tuple[str, ...]] = ()
+    open: ClassVar[bool] = False
+
+    def facts(self, reading: Reading) -> list[Fact]:
+        """The facts of this kind; none where a layer is unknown."""
+        if self.name not in reading.found:
+            known = all(map(reading.knows, self.needs))
+            reading.found[self.name] = tuple(self.find(reading)) if known else ()
+        return list(reading.found[self.name])
+
+    @abstractmethod
+    def find(self, reading: Reading) -> Iterator[Fact]:
+        """Yields what is true and clear enough, in an order that depends on the scene alone."""
+
+    @abstractmethod
+    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+        """Judges a choice, wherever it came from; ``about`` is :attr:`Fact.about`."""
+
+    def wrong(self, reading: Reading, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str] | None:
+        """Wrong choices, best first, where they must fit together; None: each is found by itself."""
+        return None
+
+
+_kinds: dict[str, Kind] = {}
+K = TypeVar("K", bound=type[Kind])
+
+
+def register(cls: K) -> K:
+    """Class decorator: makes a kind known by its name.
+
+    Raises:
+        ConfigError: The name is taken.
+    """
+    if cls.name in _kinds and type(_kinds[cls.name]).__qualname__ != cls.__qualname__:
+        raise ConfigError(f"two kinds of fact are called {cls.name!r}")
+    _kinds[cls.name] = cls()
+    return cls
+
+
+def kinds() -> dict[str, Kind]:
+    """All kinds by name."""
+    _load()
+    return dict(sorted(_kinds.items()))
+
+
+@cache
+def _load() -> None:
+    for module in _MODULES:
+        importlib.import_module(f"{__name__}.{module}")
+
+
+def kind(name: str) -> Kind:
+    """The kind called ``name``.
+
+    Raises:
+        ConfigError: There is none; suggests the nearest.
+    """
+    _load()
+    if name not in _kinds:
+        close = difflib.get_close_matches(name, _kinds, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(f"no fact is called {name!r}.{hint} There are: {', '.join(kinds())}.")
+    return _kinds[name]

@@ -1,0 +1,250 @@
+"""Facts about sounds, and about sounds against the presence of speech."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from paqa_builder.intervals import both, grow, outside, total
+from paqa_builder.questions import wording
+from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
+from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, absent
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.sounds import Sound
+
+
+def heard(sound: Sound) -> str:
+    """``"The sound of a dog is heard from 1.0 s to 3.0 s."``"""
+    when = f" {wording.stretches(sound.spans)}" if sound.spans else ""
+    return f"{wording.capital(wording.sound_of(sound.label))} is heard{when}."
+
+
+def starts(sound: Sound) -> str:
+    """``"The sound of a dog starts at 1.0 s"``, without a full stop."""
+    return f"{wording.capital(wording.sound_of(sound.label))} starts at {wording.at(sound.onset)}"
+
+
+@register
+class SoundPresent(SoundKind):
+    """A sound is heard somewhere in the clip."""
+
+    name = "sound_present"
+    needs = ("tags",)
+    open = True
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        return [Subject()]
+
+    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+        return Verdict(True, heard(sound), sound.presence_evidence)
+
+
+@register
+class SoundAbsent(Kind):
+    """A sound is heard nowhere in the clip; the wrong choices are all heard."""
+
+    name = "sound_absent"
+    form = Form.SOUND
+    needs = ("tags",)
+
+    def find(self, reading: Reading) -> Iterator[Fact]:
+        sounds = reading.sounds
+        # What could never be missing is never the answer, and so no choice either.
+        there = [sound for sound in sounds.heard if sounds.deniable(sound.label)]
+        if len(there) >= 2 and sounds.looked:
+            yield Fact(
+                key="absent",
+                slots={},
+                answer=None,
+                own=tuple(wording.choice_of_label(sound.label) for sound in there),
+                evidence=tuple(e for sound in there for e in sound.presence_evidence),
+            )
+
+    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+        label = wording.label_of_choice(choice)
+        sound = reading.sounds.find(label)
+        if sound is not None:
+            return Verdict(False, heard(sound), sound.presence_evidence)
+        if absent(reading, label).true is None:
+            return Verdict(None)
+        because = f"Nothing in the clip sounds like {wording.bare_sound(label)}."
+        return Verdict(True, because, reading.layer("tags"))
+
+
+@register
+class SoundOrder(SoundKind):
+    """Which of several sounds starts first, and which last."""
+
+    name = "sound_order"
+    needs = ("tags",)
+    slots = ("which",)
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        if len(reading.sounds.timed) >= 2:
+            yield Subject("first", {"which": "first"}, "first")
+            yield Subject("last", {"which": "last"}, "last")
+
+    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+        timed, margin = reading.sounds.timed, reading.thresholds.order
+        others = [other for other in timed if other != sound]
+        if not sound.spans or not others:
+            return Verdict(None)
+        start = starts(sound)
+        evidence = sound.timing_evidence
+        if about == "first":
+            if all(other.earliest - sound.onset >= margin for other in others):
+                return Verdict(True, f"{start}, before any of the others.", evidence)
+            if any(sound.earliest - other.onset >= margin for other in others):
+                return Verdict(False, f"{start}, later.", evidence)
+        else:
+            if all(sound.earliest - other.onset >= margin for other in others):
+                return Verdict(True, f"{start}, after all of the others.", evidence)
+            if any(other.earliest - sound.onset >= margin for other in others):
+                return Verdict(False, f"{start} already.", evidence)
+        return Verdict(None)
+
+
+@register
+class SoundLongest(SoundKind):
+    """Which of several sounds is heard for the longest time in all."""
+
+    name = "sound_longest"
+    needs = ("tags",)
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        return [Subject()] if len(reading.sounds.timed) >= 2 else []
+
+    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+        others = [other for other in reading.sounds.timed if other != sound]
+        if not sound.spans or not others:
+            return Verdict(None)
+        lasts = f"{wording.capital(wording.sound_of(sound.label))} lasts {wording.long(sound.seconds)} in all"
+        evidence = sound.timing_evidence
+        if all(self.longer(reading, sound.seconds, total(other.maybe)) for other in others):
+            return Verdict(True, f"{lasts}, the longest.", evidence)
+        if any(self.longer(reading, other.seconds, total(sound.maybe)) for other in others):
+            return Verdict(False, f"{lasts}, less.", evidence)
+        return Verdict(None)
+
+    @staticmethod
+    def longer(reading: Reading, one: float, other: float) -> bool:
+        limits = reading.thresholds
+        return one - other >= max(limits.longer_seconds, limits.longer_share * other)
+
+
+@register
+class SoundCount(NumberKind):
+    """How many different sounds there are; only where the annotation is complete."""
+
+    name = "sound_count"
+    needs = ("tags",)
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        return [Subject()]
+
+    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+        sounds = reading.sounds
+        # A tagger misses what is quiet, and two annotated kinds of music are one sound or two.
+        if not (sounds.complete and sounds.heard) or self._blurred(sounds.heard):
+            return None, Verdict(None)
+        names = wording.listed([wording.sound_of(sound.label) for sound in sounds.heard])
+        kinds = wording.count(len(sounds.heard), "kind")
+        because = f"There {'is' if len(sounds.heard) == 1 else 'are'} {kinds} of sound: {names}."
+        evidence = tuple(e for sound in sounds.heard for e in sound.presence_evidence)
+        return len(sounds.heard), Verdict(True, because, (*evidence, *reading.layer("tags")))
+
+    @staticmethod
+    def _blurred(sounds: tuple[Sound, ...]) -> bool:
+        from paqa_builder.labels.audioset import same_source
+
+        return any(same_source(a.label, b.label) for n, a in enumerate(sounds) for b in sounds[n + 1 :])
+
+
+@register
+class SoundWithoutSpeech(SoundKind):
+    """A sound is heard while nobody speaks; the wrong ones only under speech, or not at all."""
+
+    name = "sound_without_speech"
+    needs = ("tags", "turns")
+    open = True
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        speech = reading.voices.speech
+        quiet = outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration)
+        # Where nobody speaks at all, this would be asking what is heard.
+        if total(speech) >= 1.0 and total(quiet) >= reading.thresholds.together:
+            step = f"Nobody speaks {wording.stretches(outside(speech, 0.0, reading.duration))}."
+            yield Subject(steps=(step,), evidence=(*reading.voices.evidence, *reading.layer("turns")))
+
+    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+        speech = reading.voices.speech
+        if not sound.spans:
+            return Verdict(None)
+        quiet = both(sound.spans, outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration))
+        evidence = sound.timing_evidence
+        if total(quiet) >= reading.thresholds.together:
+            return Verdict(True, heard(sound), evidence)
+        if total(both(sound.maybe, outside(speech, 0.0, reading.duration))) < 0.1:
+            name = wording.capital(wording.sound_of(sound.label))
+            return Verdict(False, f"{name} is heard only while somebody speaks.", evidence)
+        return Verdict(None)
+
+
+@register
+class SoundBeforeSpeech(SoundKind):
+    """A sound starts well before the first word of the clip."""
+
+    name = "sound_before_speech"
+    needs = ("tags", "turns")
+    open = True
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        speech, spoken = reading.voices.speech, reading.maybe_spoken
+        if speech and spoken[0][0] >= reading.thresholds.together:
+            first = reading.voices.speakers[0]
+            step = f"Speech begins at {wording.at(speech[0][0])}."
+            yield Subject(steps=(step,), evidence=first.evidence[:1])
+
+    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+        begins, earliest = reading.voices.speech[0][0], reading.maybe_spoken[0][0]
+        if not sound.spans:
+            return Verdict(None)
+        start = starts(sound)
+        if earliest - sound.onset >= reading.thresholds.together:
+            return Verdict(True, f"{start}, before that.", sound.timing_evidence)
+        if sound.earliest - begins >= reading.thresholds.apart:
+            return Verdict(False, f"{start}, after that.", sound.timing_evidence)
+        return Verdict(None)
+
+
+@register
+class SpeechOverSound(YesNoKind):
+    """Whether anybody speaks while a sound is heard."""
+
+    name = "speech_over_sound"
+    needs = ("tags", "turns")
+    slots = ("sound",)
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        if reading.voices.speech:
+            for sound in reading.sounds.timed:
+                yield Subject(
+                    sound.label, {"sound": wording.sound_of(sound.label)}, sound.label, (heard(sound),),
+                    sound.timing_evidence, f"sound:{sound.label}",
+                )  # fmt: skip
+
+    def decide(self, reading: Reading, about: Any) -> Verdict:
+        sound, voices = reading.sounds.find(about), reading.voices
+        assert sound is not None
+        shared = both(sound.spans, voices.speech)
+        if total(shared) >= reading.thresholds.together:
+            speakers = [s for s in voices.speakers if both(s.spans, sound.spans)]
+            evidence = tuple(e for s in speakers for a, b in shared for e in s.evidence_in(a, b))
+            return Verdict(True, f"Somebody speaks over it {wording.stretches(shared)}.", evidence)
+        if not both(grow(sound.maybe, reading.thresholds.apart), reading.maybe_spoken):
+            spoken = wording.stretches(voices.speech)
+            return Verdict(
+                False, f"Speech is heard only {spoken}, never at the same time.",
+                (*voices.evidence, *reading.layer("turns")),
+            )  # fmt: skip
+        return Verdict(None)

@@ -1,0 +1,214 @@
+"""Facts about the family that a sound's source belongs to: an animal, a vehicle, a tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import chain
+from typing import Any
+
+from paqa_builder.labels import audioset
+from paqa_builder.questions import wording
+from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.bases import Subject, numbered
+from paqa_builder.questions.facts.environment import SoundOrder, heard
+from paqa_builder.questions.facts.listed import ListedKind
+from paqa_builder.questions.facts.speakers import speaks
+from paqa_builder.questions.facts.together import within
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.sounds import FAINT, Sound
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of source. ``members`` are the labels that certainly belong to it."""
+
+    choice: str
+    members: frozenset[str]
+
+
+@cache
+def families() -> dict[str, Family]:
+    """All families by choice, from ``data/families.yaml``."""
+    import yaml
+
+    text = files("paqa_builder").joinpath("data/families.yaml").read_text(encoding="utf-8")
+    return {
+        choice: Family(choice, _under(rows["classes"]) - _under(rows.get("except", [])))
+        for choice, rows in yaml.safe_load(text).items()
+    }
+
+
+def _under(classes: Iterable[str]) -> frozenset[str]:
+    roots = set(classes)
+    unknown = roots - set(audioset.labels())
+    assert not unknown, unknown
+    return frozenset(
+        label for label in audioset.labels() if label in roots or audioset.ancestors(label) & roots
+    )
+
+
+@cache
+def family_of(label: str) -> str | None:
+    """The family that a label belongs to; None where it is none or more than one."""
+    found = [choice for choice, family in families().items() if label in family.members]
+    return found[0] if len(found) == 1 else None
+
+
+@cache
+def touched(label: str, strictly: bool) -> frozenset[str]:
+    """The families to which the source of a sound so labelled may belong.
+
+    Args:
+        strictly: The label is an annotator's; a model's may stand for all that it is confused with.
+    """
+    found = set(_overlapping(label))
+    groups = audioset.look_alikes()
+    if strictly:
+        for group in groups["same source"]:
+            mine = [a for a in group if a == label or a in audioset.ancestors(label)]
+            found.update(choice for a in mine for b in group - {a} for choice in _overlapping(b))
+        return frozenset(found)
+    for group in chain.from_iterable(groups.values()):
+        if group & {label, *audioset.ancestors(label)}:
+            found.update(choice for other in group for choice in _overlapping(other))
+    alike = (other for other in audioset.siblings(label) if audioset.confusable(label, other))
+    return frozenset(found.union(*map(_overlapping, alike)))
+
+
+@cache
+def _overlapping(label: str) -> frozenset[str]:
+    """Families with a member that is a kind of ``label``, or of which it is a kind."""
+    return frozenset(
+        choice
+        for choice, family in families().items()
+        if any(audioset.related(label, member) for member in family.members)
+    )
+
+
+def judged(reading: Reading, choice: str, sounds: Iterable[Sound]) -> Verdict:
+    """Whether one of some sounds is of a family; only true, or unknown."""
+    for sound in sounds:
+        known = family_of(sound.label) == choice and not _disputed(reading, sound, choice)
+        if known and not _person_beside_speech(reading, choice):
+            because = f"{heard(sound)} Its source is {in_sentence(choice)}."
+            return Verdict(True, because, sound.timing_evidence)
+    return Verdict(None)
+
+
+def _disputed(reading: Reading, sound: Sound, choice: str) -> bool:
+    """True if a tagger heard, nearly as well, what would make the source one of another family."""
+    labels = {tag.label for tag in reading.scene.tags or () if tag.score >= FAINT}
+    return not reading.sounds.truth and any(
+        audioset.confusable(label, sound.label) and family_of(label) not in (choice, None) for label in labels
+    )
+
+
+def nowhere(reading: Reading, choice: str) -> Verdict:
+    """False if nothing that may be heard can be of the family."""
+    sounds = reading.sounds
+    if not sounds.looked or _person_beside_speech(reading, choice):
+        return Verdict(None)
+    if any(choice in touched(label, sounds.complete) for label in sounds.possible):
+        return Verdict(None)
+    if any(choice in touched(label, False) for label in sounds.suspects):
+        return Verdict(None)
+    return Verdict(False, evidence=reading.layer("tags"), missing=in_sentence(choice))
+
+
+def in_sentence(choice: str) -> str:
+    """``"an animal"``."""
+    return choice[0].lower() + choice[1:]
+
+
+def _person_beside_speech(reading: Reading, choice: str) -> bool:
+    # Who speaks moves and breathes, too, and nobody writes it down.
+    return reading.sounds.speech and any(map(audioset.is_voice, families()[choice].members))
+
+
+class FamilyKind(ListedKind):
+    """The answer is a family of sources."""
+
+    def answers(self) -> tuple[str, ...]:
+        return tuple(families())
+
+
+@register
+class SourceFamily(FamilyKind):
+    """What kind of source is heard somewhere in the clip."""
+
+    name = "source_family"
+    needs = ("tags",)
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        return [Subject()] if reading.sounds.heard else []
+
+    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+        verdict = judged(reading, answer, reading.sounds.heard)
+        return verdict if verdict.true else nowhere(reading, answer)
+
+
+@register
+class FirstSourceFamily(FamilyKind):
+    """What kind of source makes the first of the sounds, or the last to start."""
+
+    name = "first_source_family"
+    needs = ("tags",)
+    slots = ("which",)
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        for which in ("first", "last"):
+            sound = self._sound(reading, which)
+            if sound is not None and reading.sounds.all_timed:
+                yield Subject(which, {"which": which}, which, (), sound.timing_evidence)
+
+    def _sound(self, reading: Reading, which: str) -> Sound | None:
+        order = SoundOrder()
+        return next((s for s in reading.sounds.timed if order.holds(reading, which, s).true), None)
+
+    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+        sound = self._sound(reading, about)
+        assert sound is not None
+        verdict = judged(reading, answer, [sound])
+        if verdict.true:
+            return Verdict(True, f"The {about} sound to start is this: {verdict.because}", verdict.evidence)
+        mine = touched(sound.label, reading.sounds.complete)
+        for other in reading.sounds.timed:
+            if other != sound and family_of(other.label) == answer and answer not in mine:
+                because = f"{heard(other)} It is not the {about} to start."
+                return Verdict(False, because, other.timing_evidence)
+        return nowhere(reading, answer)
+
+
+@register
+class FamilyDuringSpeaker(FamilyKind):
+    """What kind of source is heard while a certain person speaks."""
+
+    name = "family_during_speaker"
+    needs = ("tags", "turns")
+    slots = ("speaker",)
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        if numbered(reading):
+            for s in reading.voices.speakers:
+                slots = {"speaker": wording.speaker(s.number)}
+                yield Subject(str(s.number), slots, s.number, (speaks(s),), s.evidence)
+
+    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+        spans = next(s.spans for s in reading.voices.speakers if s.number == about)
+        during = {sound: within(reading, sound, spans) for sound in reading.sounds.heard}
+        verdict = judged(reading, answer, [sound for sound, inside in during.items() if inside])
+        if verdict.true:
+            return verdict
+        # Every sound that may be of this family must be surely heard at another time.
+        strictly = reading.sounds.complete
+        kin = [s for s in during if answer in touched(s.label, strictly)]
+        if any(during[s] is not False for s in kin):
+            return Verdict(None)
+        rest = reading.sounds.possible - {s.label for s in kin}
+        unsure = any(answer in touched(label, strictly) for label in rest)
+        if not kin or unsure:
+            return nowhere(reading, answer)
+        return Verdict(False, " ".join(map(heard, kin)), tuple(e for s in kin for e in s.timing_evidence))

@@ -1,0 +1,102 @@
+"""Facts that follow from what is heard: where it sounds like, what goes on, what has happened.
+
+Cues are in ``data/inference.yaml``. An answer is true where enough of its cues are surely heard, and
+false only where none of them may be heard at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, ClassVar
+
+from paqa_builder.labels import audioset
+from paqa_builder.questions import wording
+from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.bases import Subject
+from paqa_builder.questions.facts.environment import heard
+from paqa_builder.questions.facts.listed import ListedKind
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.sounds import Sound
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """An answer, and the cues that lead to it; each cue is a set of labels that stand for one thing."""
+
+    choice: str
+    cues: tuple[frozenset[str], ...]
+    needed: int
+
+    def heard(self, sounds: Iterable[Sound]) -> tuple[Sound, ...]:
+        """The first sound for each cue that is there."""
+        found = []
+        for cue in self.cues:
+            found += [s for s in sounds if {s.label, *audioset.ancestors(s.label)} & cue][:1]
+        return tuple(dict.fromkeys(found))
+
+
+@cache
+def conclusions(subject: str) -> dict[str, Conclusion]:
+    """All answers to one kind of question, by choice."""
+    import yaml
+
+    text = files("paqa_builder").joinpath("data/inference.yaml").read_text(encoding="utf-8")
+    section = yaml.safe_load(text)[subject]
+    found = {}
+    for choice, cues in section["answers"].items():
+        sets = tuple(frozenset(cue if isinstance(cue, list) else [cue]) for cue in cues)
+        unknown = frozenset().union(*sets) - set(audioset.labels())
+        assert not unknown, unknown
+        found[choice] = Conclusion(choice, sets, section["cues"])
+    return found
+
+
+class InferenceKind(ListedKind):
+    """The answer follows from sounds; ``subject`` is a section of the data file."""
+
+    needs: ClassVar[tuple[str, ...]] = ("tags",)
+    subject: ClassVar[str]
+
+    def answers(self) -> tuple[str, ...]:
+        return tuple(conclusions(self.subject))
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        return [Subject()] if reading.sounds.heard else []
+
+    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+        conclusion = conclusions(self.subject)[answer]
+        cues = conclusion.heard(reading.sounds.heard)
+        if len(cues) >= conclusion.needed:
+            evidence = tuple(e for sound in cues for e in sound.presence_evidence)
+            return Verdict(True, " ".join(map(heard, cues)), evidence)
+        if cues or not all(reading.sounds.absent(label) for cue in conclusion.cues for label in cue):
+            return Verdict(None)
+        names = ", ".join(wording.bare_sound(min(cue)) for cue in conclusion.cues[:2])
+        return Verdict(False, evidence=reading.layer("tags"), missing=names)
+
+
+@register
+class Setting(InferenceKind):
+    """The place that two or more sounds together speak for."""
+
+    name = "setting"
+    subject = "setting"
+
+
+@register
+class Activity(InferenceKind):
+    """What somebody is doing, going by a sound that it makes."""
+
+    name = "activity"
+    subject = "activity"
+
+
+@register
+class Cause(InferenceKind):
+    """What has happened, or is the matter, going by a sound that comes of it."""
+
+    name = "cause"
+    subject = "cause"

@@ -1,0 +1,140 @@
+"""Facts about the language that is spoken, and about what is meant in another one."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from paqa_builder.questions import wording
+from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
+from paqa_builder.questions.facts.bases import Subject
+from paqa_builder.questions.facts.listed import ListedKind
+from paqa_builder.questions.question import Evidence, cite, confidence_of
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.speech import NEAR, near
+from paqa_builder.questions.wording import meant, quote, tokens
+from paqa_builder.records import Utterance
+
+if TYPE_CHECKING:
+    from paqa_builder.questions.corpus.corpus import Corpus
+
+# Fewer words than this do not tell a language.
+_WORDS = 4
+# Languages that models mistake for one another.
+_SIMILAR = (
+    {"da", "no", "nn", "sv"}, {"es", "pt", "gl", "ca", "it", "oc"}, {"cs", "sk", "pl"},
+    {"hr", "sr", "bs", "sl", "mk", "bg"}, {"ru", "uk", "be"}, {"hi", "ur", "pa"}, {"id", "ms", "jw"},
+    {"zh", "yue"}, {"de", "nl", "lb", "yi"}, {"ar", "fa", "he"},
+)  # fmt: skip
+# Of other languages than these, corpora that hold them know; choices for small ones are these.
+_COMMON = ("en", "de", "fr", "es", "it", "pt", "ru", "zh", "ja", "ar", "tr", "pl", "nl", "hi")
+
+
+@cache
+def languages() -> dict[str, str]:
+    """ISO 639-1 code to English name, of the languages that can be an answer."""
+    text = files("paqa_builder").joinpath("data/languages.csv").read_text(encoding="utf-8")
+    return {row["code"]: row["name"] for row in csv.DictReader(text.splitlines())}
+
+
+@cache
+def _codes() -> dict[str, str]:
+    return {name: code for code, name in languages().items()}
+
+
+@register
+class SpokenLanguage(ListedKind):
+    """Which language is spoken."""
+
+    name = "spoken_language"
+    needs = ("utterances",)
+
+    def answers(self) -> tuple[str, ...]:
+        return tuple(languages().values())
+
+    def subjects(self, reading: Reading) -> Iterable[Subject]:
+        utterances = reading.speech.utterances
+        words = sum(len(tokens(u.text)) for u in utterances)
+        clear = all(confidence_of(u) >= reading.thresholds.word for u in utterances)
+        return [Subject()] if clear and words >= _WORDS else []
+
+    def find(self, reading: Reading) -> Iterator[Fact]:
+        spoken = {u.language for u in reading.speech.utterances}
+        names = {languages()[code] for code in spoken if code in languages()}
+        for subject in self.subjects(reading):
+            for name in names:
+                verdict = self.holds(reading, subject.about, name)
+                if verdict.true:
+                    own = tuple(other for other in self.answers() if other != name)
+                    yield Fact("", {}, name, own, evidence=verdict.evidence)
+
+    def wrong(self, reading: Reading, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
+        # A large corpus lends its own languages, a small one those that people have heard of.
+        common = tuple(languages()[code] for code in _COMMON)
+        small = sum(corpus.answers.get(self.name, {}).values()) < corpus.enough
+        return iter(corpus.draw_answers(self.name, "", common if small else fact.own, *key))
+
+    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+        utterances = reading.speech.utterances
+        spoken, code = {u.language for u in utterances}, _codes()[answer]
+        if len(spoken) != 1 or None in spoken or not spoken <= set(languages()):
+            return Verdict(None)
+        (language,) = spoken
+        first = utterances[0]
+        evidence = tuple(map(cite, utterances))
+        if language == code:
+            because = f"{quote(_beginning(first))}, {wording.from_to(first.start, first.end)}, is {answer}."
+            return Verdict(True, because, evidence)
+        if not reading.speech.truth and any({language, code} <= family for family in _SIMILAR):
+            return Verdict(None)
+        return Verdict(False, "", evidence)
+
+
+def _beginning(utterance: Utterance) -> str:
+    words = utterance.text.split()
+    return " ".join(words[:8]) + (" …" if len(words) > 8 else "")
+
+
+@register
+class Translation(Kind):
+    """What the words mean in another language; only where the corpus itself says so."""
+
+    name = "translation"
+    form = Form.TRANSLATION
+    needs = ("utterances",)
+    slots = ("language",)
+    open = True
+
+    def find(self, reading: Reading) -> Iterator[Fact]:
+        utterances = reading.speech.utterances
+        into = {u.translation_language for u in utterances}
+        known = all(
+            u.translation and u.origin.is_truth and u.language != u.translation_language for u in utterances
+        )
+        if len(into) != 1 or not known:
+            return
+        (language,) = into
+        for utterance in utterances:
+            if language in languages() and utterance.translation:
+                evidence = (cite(utterance),)
+                yield Fact(
+                    f"{utterance.start:.3f}", {"language": languages()[language]},
+                    meant(utterance.translation),
+                    steps=(_said(utterance),), evidence=evidence, grounds=evidence, pool=f":{language}",
+                )  # fmt: skip
+
+    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+        for utterance in reading.speech.utterances:
+            if utterance.translation and meant(utterance.translation) == meant(choice):
+                return Verdict(True, f"That means {quote(choice)}.", (cite(utterance),))
+        if any(near(tokens(choice), tokens(u.translation or "")) >= NEAR for u in reading.speech.utterances):
+            return Verdict(None)
+        evidence: tuple[Evidence, ...] = reading.layer("utterances")
+        return Verdict(False, evidence=evidence, missing=quote(choice))
+
+
+def _said(utterance: Utterance) -> str:
+    return f"{quote(utterance.text)} is said {wording.from_to(utterance.start, utterance.end)}."

@@ -1,0 +1,1 @@
+"""Reasoning traces: their grammar, captions, reflections and rewordings."""

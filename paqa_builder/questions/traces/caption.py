@@ -1,0 +1,119 @@
+"""The CAPTION of a trace: what is heard, who speaks, what is said, straight from the records.
+
+What is unsure is said to be unsure, what nobody looked for is said not to have been looked for, and
+what was looked for and is not there is said not to be there.
+"""
+
+from __future__ import annotations
+
+from paqa_builder.intervals import total
+from paqa_builder.questions import wording
+from paqa_builder.questions.question import confidence_of
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.sounds import FAINT, Sound
+from paqa_builder.seeded import pick
+
+# Longer lists are cut: a trace is for reading, and a model's window is not endless.
+_LINES = 40
+_DOUBTFUL = 3
+# Seconds of common speech that are worth a word.
+_OVERLAP = 0.1
+
+
+def env(reading: Reading) -> str:
+    """Sounds with their times, surest words first."""
+    if not reading.knows("tags"):
+        return "The background was not analysed."
+    sounds = reading.sounds
+    lines = [f"- {_sound(sound, _how_sure(sound))}" for sound in sounds.heard]
+    doubtful = [sound for sound in sounds.doubtful if sound.confidence >= FAINT][:_DOUBTFUL]
+    lines += [f"- {_sound(sound, 'possibly heard')}" for sound in doubtful]
+    return _lines(lines) if lines else "No distinct sound is heard in the background."
+
+
+def _sound(sound: Sound, how: str) -> str:
+    when = f" {wording.stretches(sound.spans)}" if sound.spans else " (no times known)"
+    return f"{wording.name_of(sound.label)}: {how}{when}"
+
+
+def _how_sure(sound: Sound) -> str:
+    if all(tag.origin.is_truth for tag in sound.tags):
+        return "heard"
+    return "clearly heard" if sound.confidence >= 0.7 else "probably heard"
+
+
+def speakers(reading: Reading) -> str:
+    """Who speaks when, and when together."""
+    if not reading.knows("turns"):
+        return "Who speaks when is not known."
+    voices = reading.voices
+    lines = []
+    for one in voices.speakers:
+        phantom = not voices.truth and one.doubtful(reading.thresholds)
+        doubt = " (possibly)" if phantom else ""
+        lines.append(f"- {wording.ordinal(one.number)} speaker{doubt}: {wording.stretches(one.spans)}")
+    if total(voices.together) >= _OVERLAP:
+        lines.append(f"- voices overlap {wording.stretches(voices.together)}")
+    return _lines(lines) if lines else "Nobody speaks."
+
+
+def transcript(reading: Reading) -> str:
+    """What is said, by whom and when."""
+    if not reading.knows("utterances"):
+        return "What is said was not analysed."
+    lines = []
+    for utterance, who in zip(reading.speech.utterances, reading.speech.named, strict=True):
+        name = f"{wording.ordinal(who)} speaker" if who else "somebody"
+        unclear = " (unclear)" if confidence_of(utterance) < 0.5 else ""
+        span = wording.from_to(utterance.start, utterance.end)
+        lines.append(f"- {name}, {span}{unclear}: {wording.quote(utterance.text)}")
+    if lines:
+        return _lines(lines)
+    spoken = reading.knows("turns") and reading.voices.speakers
+    return "No word could be made out." if spoken else "Nothing is said."
+
+
+def description(reading: Reading, *key: object) -> str:
+    """The whole clip in a sentence."""
+    talk, sounds = _talk(reading), _background(reading)
+    length = wording.long(reading.duration)
+    if talk and sounds:
+        frames: tuple[str, ...] = (
+            f"In this clip of {length} {talk}, {sounds}.",
+            f"{wording.capital(talk)}, {sounds}; the clip lasts {length}.",
+            f"A recording of {length} in which {talk}, {sounds}.",
+        )
+    else:
+        frames = (
+            f"In this clip of {length} {talk or sounds}.",
+            f"{wording.capital(talk or sounds)} in this clip of {length}.",
+        )
+    return pick(frames, "description", *key)
+
+
+def _talk(reading: Reading) -> str:
+    if not reading.knows("turns"):
+        return ""
+    voices = reading.voices
+    number = len(voices.speakers)
+    if number < 2:
+        return "one person speaks" if number else "nobody speaks"
+    manner = "partly at the same time" if total(voices.together) >= _OVERLAP else "in turn"
+    return f"{wording.number_word(number)} people speak {manner}"
+
+
+def _background(reading: Reading) -> str:
+    if not reading.knows("tags"):
+        return "" if reading.knows("turns") else "neither speech nor background was analysed"
+    names = [wording.sound_of(sound.label) for sound in reading.sounds.heard[:4]]
+    if not names:
+        return "and no other distinct sound is heard" if reading.knows("turns") else "no sound is distinct"
+    verb = "is" if len(names) == 1 else "are"
+    phrase = f"{wording.listed(names)} {verb} heard"
+    return f"and {phrase}" if reading.knows("turns") else phrase
+
+
+def _lines(lines: list[str]) -> str:
+    if len(lines) > _LINES:
+        lines = [*lines[:_LINES], f"- and {len(lines) - _LINES} more"]
+    return "\n".join(lines)

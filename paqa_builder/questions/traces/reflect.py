@@ -1,0 +1,193 @@
+"""Reflection, made honestly: a percept goes wrong, an answer follows from it, the evidence mends both.
+
+A :class:`~paqa_builder.questions.question.Slip` says which record is misheard. The first half of the trace
+is written from the scene as the slip leaves it, so that CAPTION, REASONING and RESPONSE agree with one
+another and are wrong together; REFLECT goes back to the record and puts it right. What was slipped is
+published with the question, so nobody takes the first half for evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any, TypeVar
+
+from paqa_builder.labels import audioset
+from paqa_builder.questions import wording
+from paqa_builder.questions.choices.choices import Choices
+from paqa_builder.questions.facts import Fact, Form, kind
+from paqa_builder.questions.question import Slip
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.templates import Template, render
+from paqa_builder.questions.traces.grammar import Trace
+from paqa_builder.questions.traces.trace import in_sentence, trace_of
+from paqa_builder.records import Scene, Tag, Turn
+from paqa_builder.seeded import pick, shuffled
+
+# Slips to try before a question goes without reflection.
+_PATIENCE = 16
+R = TypeVar("R", Tag, Turn)
+
+
+def slips(reading: Reading, choices: Choices, form: Form) -> Iterator[Slip]:
+    """Every slip that could change an answer, in the order of the records."""
+    if reading.knows("tags"):
+        for sound in reading.sounds.heard:
+            start, end = (sound.onset, sound.offset) if sound.spans else (0.0, reading.duration)
+            for span in dict.fromkeys(((start, end), *sound.spans)):
+                yield Slip("missed_sound", *span, sound.label)
+            for choice in choices.texts if form is Form.SOUND else ():
+                label = wording.label_of_choice(choice)
+                if audioset.is_event(label) and not audioset.confusable(label, sound.label):
+                    yield Slip("misheard_sound", start, end, sound.label, label)
+    if reading.knows("turns"):
+        voices = reading.voices.speakers
+        for one in voices if len(voices) > 1 else ():
+            yield Slip("missed_speaker", one.onset, one.offset, one.name)
+            for turn in one.turns:
+                for other in voices:
+                    if other is not one:
+                        yield Slip("wrong_speaker", turn.start, turn.end, one.name, other.name)
+
+
+def apply(scene: Scene, slip: Slip) -> Scene:
+    """The scene as somebody hears it to whom the slip happens."""
+    if slip.kind.endswith("_sound"):
+        return _with_layer(scene, "tags", lambda tags: _slipped_tags(tags, slip))
+    return _with_layer(
+        _with_layer(scene, "turns", lambda turns: _slipped_turns(turns, slip)),
+        "utterances",
+        lambda utterances: _slipped_words(utterances, slip),
+    )
+
+
+def reflected(
+    reading: Reading, template: Template, fact: Fact, choices: Choices, text: str, key: str, slip: Slip
+) -> Trace | None:
+    """The trace of a question whose first answer follows from a slip.
+
+    Returns:
+        None where the slip leaves the answer as it is, or in doubt.
+    """
+    heard = Reading(apply(reading.scene, slip), reading.thresholds)
+    of = kind(template.fact)
+    for other in of.facts(heard):
+        if not template.asks(other) or text not in template.questions(other):
+            continue
+        verdicts = tuple(of.judge(heard, other.about, choice) for choice in choices.texts)
+        if [v.true for v in verdicts].count(True) != 1 or any(v.true is None for v in verdicts):
+            continue
+        mistaken = Choices(choices.texts, verdicts)
+        if mistaken.index == choices.index:
+            continue
+        first = trace_of(heard, template, other, mistaken, key)
+        answer = choices.texts[choices.index]
+        sentences = _second_thought(reading, template, fact, choices, mistaken.index, key, slip)
+        return replace(first, reflect=" ".join(sentences), final_answer=answer)
+    return None
+
+
+def find(
+    reading: Reading, template: Template, fact: Fact, choices: Choices, text: str, key: str
+) -> tuple[Slip, Trace] | None:
+    """The first slip, in an order drawn by hash, that leads to another of the choices."""
+    found = list(slips(reading, choices, kind(template.fact).form))
+    for slip in islice(shuffled(found, "slip", key), _PATIENCE):
+        trace = reflected(reading, template, fact, choices, text, key, slip)
+        if trace is not None:
+            return slip, trace
+    return None
+
+
+def _second_thought(
+    reading: Reading,
+    template: Template,
+    fact: Fact,
+    choices: Choices,
+    taken: int,
+    key: str,
+    slip: Slip,
+) -> list[str]:
+    form = kind(template.fact).form
+    right, wrong = choices.verdicts[choices.index], choices.verdicts[taken]
+    opening = pick(
+        (
+            "Let me hold this against the audio once more.",
+            "Before I settle on this, I listen again.",
+            "Wait, this does not fit what is heard.",
+            "Checking the evidence again, something is off.",
+        ),
+        "reflect",
+        key,
+    )
+    against = wrong.because or (f"Of {wrong.missing} nothing is heard." if wrong.missing else "")
+    statement = render(
+        pick(template.statement, "statement", key),
+        {**fact.slots, "answer": in_sentence(form, choices.texts[choices.index])},
+    )
+    so = pick(("So my first answer was wrong:", "I correct myself:", "Hence I change my answer:"), "so", key)
+    sentences = [opening, _mended(reading, slip, key), *fact.steps, right.because, against]
+    return [*dict.fromkeys(filter(None, sentences)), f"{so} {statement}."]
+
+
+def _mended(reading: Reading, slip: Slip, key: str) -> str:
+    when = wording.from_to(slip.start, slip.end)
+    if slip.kind == "missed_sound":
+        sound = wording.sound_of(slip.value)
+        return pick(
+            (f"There is {sound} {when}, which I left out.", f"I overlooked {sound} {when}."), "mend", key
+        )
+    if slip.kind == "misheard_sound":
+        taken, real = wording.sound_of(slip.heard_as), wording.sound_of(slip.value)
+        return f"What I took for {taken} {when} is {real}."
+    who = {one.name: wording.speaker(one.number) for one in reading.voices.speakers}
+    if slip.kind == "missed_speaker":
+        return f"I left a voice out: that of {who[slip.value]}, heard {when}."
+    return f"The voice {when} is not that of {who[slip.heard_as]} but that of {who[slip.value]}."
+
+
+def _with_layer(scene: Scene, name: str, change: Any) -> Scene:
+    """Changes the layer that a reading goes by, and the model's view of the same thing.
+
+    Speakers are named apart by a corpus and a model, so of turns and utterances only one is changed.
+    """
+    truth = scene.clip.truth
+    own, model = getattr(truth, name), getattr(scene, name)
+    if own is not None:
+        scene = replace(scene, clip=replace(scene.clip, truth=replace(truth, **{name: change(own)})))
+    if model is not None and (name == "tags" or own is None):
+        scene = replace(scene, **{name: change(model)})
+    return scene
+
+
+def _slipped_tags(tags: tuple[Tag, ...], slip: Slip) -> tuple[Tag, ...]:
+    meant = [
+        tag
+        for tag in tags
+        if audioset.confusable(tag.label, slip.value) and tag.start < slip.end and slip.start < tag.end
+    ]
+    kept = [tag for tag in tags if tag not in meant]
+    if slip.heard_as:
+        kept += [replace(tag, label=slip.heard_as) for tag in meant if tag.label == slip.value]
+    return tuple(sorted(kept, key=lambda tag: (tag.start, tag.end, tag.label)))
+
+
+def _slipped_turns(turns: tuple[Turn, ...], slip: Slip) -> tuple[Turn, ...]:
+    if slip.kind == "missed_speaker":
+        return tuple(turn for turn in turns if turn.speaker != slip.value)
+    return tuple(
+        replace(turn, speaker=slip.heard_as)
+        if (turn.start, turn.end, turn.speaker) == (slip.start, slip.end, slip.value)
+        else turn
+        for turn in turns
+    )
+
+
+def _slipped_words(utterances: tuple[Any, ...], slip: Slip) -> tuple[Any, ...]:
+    return tuple(
+        replace(said, speaker=slip.heard_as or None)
+        if said.speaker == slip.value and slip.start <= (said.start + said.end) / 2 < slip.end
+        else said
+        for said in utterances
+    )

@@ -1,0 +1,1 @@
+"""Where work runs: devices, threads, worker processes and import workarounds."""

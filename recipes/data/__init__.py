@@ -1,0 +1,1 @@
+"""Rows, prompts and audio of training and evaluation, and their batches."""

@@ -1,0 +1,233 @@
+"""Questions to train on: our shards, the official PAQA JSONL, AVQA's JSON.
+
+Whatever the source, a question becomes a :class:`Row`. Audio stays where it is until somebody
+listens (:mod:`recipes.data.audio`), so a data set may be larger than memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache, cached
+
+from paqa_builder.dataset import rows as reader
+from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.questions.traces import grammar
+from recipes.config import Data
+from recipes.data import json_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_WANTED = ("id", "clip_id", "question", "choices", "answer", "trace", "skill", "level")
+_CONTRIBUTION = "audio_contribution"
+_OPTIONAL = (_CONTRIBUTION, "template")
+_FOLDER = "data"
+# Row groups of audio that were read last, bounded by bytes.
+_groups: LRUCache[Any, Any] = LRUCache(512 << 20, getsizeof=lambda column: column.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRef:
+    """A clip's file inside a Parquet shard."""
+
+    file: str
+    group: int
+    place: int
+
+    def read(self) -> bytes:
+        """The clip's file, byte for byte."""
+        return _group(self.file, self.group)[self.place].as_py()["bytes"]
+
+
+@cached(_groups)
+def _group(file: str, group: int) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(file).read_row_group(group, columns=["audio"]).column("audio")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One question about one clip.
+
+    Attributes:
+        audio: The clip: a file's bytes, its path, samples (float32, mono, at the model's rate), or a
+            place in a shard.
+        answer: The text of the right choice.
+        trace: What stage I learns from; empty where the data has none.
+        contribution: ``strong`` or ``weak``: whether the question needs the audio; None if unknown.
+        scene: The clip's row of ``scenes``, without word times; None where there is none.
+        template: The name of what asked; empty where the data does not say.
+    """
+
+    id: str
+    clip_id: str
+    audio: bytes | str | np.ndarray | AudioRef
+    question: str
+    choices: tuple[str, ...]
+    answer: str
+    trace: str = ""
+    skill: str = ""
+    level: str = ""
+    contribution: str | None = None
+    scene: dict[str, Any] | None = None
+    template: str = ""
+
+
+def read(data: Data, split: str) -> list[Row]:
+    """All rows of a split, in the data's order; only places of audio, not the audio itself.
+
+    Raises:
+        ConfigError: There is no data, no such split, or columns are missing.
+        NotReadyError: The Hub's data set could not be fetched.
+    """
+    if data.path is None:
+        raise ConfigError("data.path is not set", mend="--set data.path=SHARDS")
+    if _is_json(data):
+        rows = [Row(**fields) for fields in json_rows.read(data, split)]
+    else:
+        rows = list(_of_shards(_local(data.path), split))
+    wanted = [
+        row for row in rows if data.contribution in (None, row.contribution) or row.contribution is None
+    ]
+    if not wanted:
+        why = f" with audio_contribution {data.contribution}" if rows else ""
+        raise ConfigError(f"{data.path}: no questions in split {split!r}{why}")
+    wanted = wanted[: data.limit]
+    return wanted if data.reflect else [without_reflection(row) for row in wanted]
+
+
+def stream(data: Data, split: str, *, seed: int = 0, epoch: int = 0) -> Iterator[Row]:
+    """The rows of a split while they are read, shuffled within a buffer. Scenes are read beforehand.
+
+    Args:
+        seed: The same seed and epoch give the same order.
+
+    Raises:
+        ConfigError: As in :func:`read`.
+    """
+    from datasets import Audio, load_dataset
+
+    if data.path is None or _is_json(data):
+        raise ConfigError(f"{data.path}: only shards can be streamed", mend="--set data.streaming=false")
+    try:
+        source = load_dataset(data.path, split=split, streaming=True)
+    except (ValueError, FileNotFoundError, OSError) as error:
+        raise ConfigError(f"{data.path}: split {split!r} cannot be streamed ({error})") from error
+    _check_columns(list(source.column_names or _WANTED), data.path)
+    source = source.cast_column("audio", Audio(decode=False))
+    source = source.shuffle(seed=seed + epoch, buffer_size=data.shuffle_buffer)
+    scenes = _streamed_scenes(data.path, split)
+    given = 0
+    for fields in source:
+        row = _row(fields, fields["audio"]["bytes"], scenes.get(fields["clip_id"]))
+        if data.contribution in (None, row.contribution) or row.contribution is None:
+            yield row if data.reflect else without_reflection(row)
+            given += 1
+            if given == data.limit:
+                return
+
+
+def without_reflection(row: Row) -> Row:
+    """The row without its trace, where that one reflects; others are left as they are.
+
+    What comes before a REFLECT was corrupted on purpose, the CAPTION included: cut short, such a trace
+    would teach what is not heard.
+    """
+    return replace(row, trace="") if reflects(row.trace) else row
+
+
+def reflects(trace: str) -> bool:
+    """True if a trace is in the grammar and reconsiders its first answer."""
+    return not grammar.validate(trace) and grammar.parse(trace).reflect is not None
+
+
+def by_clip(rows: Sequence[Row], most: int) -> list[list[int]]:
+    """The numbers of the rows, those of one clip together, up to ``most`` at a time."""
+    of: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        of.setdefault(row.clip_id, []).append(number)
+    return [numbers[at : at + most] for numbers in of.values() for at in range(0, len(numbers), most)]
+
+
+def _is_json(data: Data) -> bool:
+    return data.format in ("paqa", "avqa") or (
+        data.format == "auto" and str(data.path).removesuffix(".gz").endswith((".json", ".jsonl"))
+    )
+
+
+def _local(path: str) -> Path:
+    """The folder of shards, fetched from the Hub where the path is a name there."""
+    if Path(path).is_dir():
+        return Path(path)
+    if path.count("/") != 1 or path.startswith((".", "/")):
+        raise ConfigError(
+            f"{path}: there is no such folder of shards",
+            mend="paqa build --source folder --root AUDIO --out " + path,
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(path, repo_type="dataset", allow_patterns=["*.parquet"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise NotReadyError(f"{path}: neither a folder nor a data set on the Hub ({error})") from error
+
+
+def _of_shards(folder: Path, split: str) -> Iterator[Row]:
+    import pyarrow.parquet as pq
+
+    files = sorted((folder / _FOLDER).glob("*.parquet"))
+    if not files:
+        raise ConfigError(
+            f"{folder}: holds no shards (data/*.parquet)",
+            mend=f"paqa build --source folder --root AUDIO --out {folder}",
+        )
+    splits = sorted({file.name.rpartition("-of-")[0].rpartition("-")[0] for file in files})
+    chosen = [file for file in files if file.name.startswith(f"{split}-")]
+    if not chosen:
+        raise ConfigError(f"{folder}: has no split {split!r}; there are: {', '.join(splits)}")
+    scenes = {row["clip_id"]: _scene(row) for row in reader.rows(folder, "scenes", split=split)}
+    for file in chosen:
+        parquet = pq.ParquetFile(file)
+        _check_columns(parquet.schema_arrow.names, str(file))
+        columns = [name for name in (*_WANTED, *_OPTIONAL) if name in parquet.schema_arrow.names]
+        for group in range(parquet.num_row_groups):
+            for place, fields in enumerate(parquet.read_row_group(group, columns=columns).to_pylist()):
+                yield _row(fields, AudioRef(str(file), group, place), scenes.get(fields["clip_id"]))
+
+
+def _check_columns(there: list[str], where: str) -> None:
+    missing = [name for name in (*_WANTED, "audio") if name not in there]
+    if missing:
+        raise ConfigError(
+            f"{where}: lacks the columns {', '.join(missing)}; it has: {', '.join(there)}",
+            mend="data.path must be a data set made by `paqa build`",
+        )
+
+
+def _row(fields: dict[str, Any], audio: bytes | AudioRef, scene: dict[str, Any] | None) -> Row:
+    known = {name: fields[name] for name in _WANTED} | {"choices": tuple(fields["choices"])}
+    contribution, template = fields.get(_CONTRIBUTION), fields.get("template") or ""
+    return Row(**known, audio=audio, contribution=contribution, scene=scene, template=template)
+
+
+def _scene(row: dict[str, Any]) -> dict[str, Any]:
+    for layer in ("utterances", "truth_utterances"):
+        for utterance in row.get(layer) or ():
+            utterance.pop("words", None)
+    return row
+
+
+def _streamed_scenes(path: str, split: str) -> dict[str, dict[str, Any]]:
+    from datasets import load_dataset
+
+    try:
+        scenes = load_dataset(path, "scenes", split=split, streaming=True)
+        return {row["clip_id"]: _scene(row) for row in scenes}
+    except ValueError:  # a data set without the second configuration
+        return {}

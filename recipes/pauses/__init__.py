@@ -1,0 +1,1 @@
+"""Latent PAUSE tokens: where they are inserted, and rollouts that hold them."""

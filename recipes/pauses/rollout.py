@@ -1,0 +1,283 @@
+"""Sampling with pauses: every forced pause runs in one forward.
+
+Which tokens a pause consists of is known before it starts, so its ``n`` steps go through the model at
+once, where it pays in the same forward in which the other rows take their next token. Every row has
+its own stream of random numbers, so what it samples depends on neither order nor company, and the
+tokens are those of the slow way, one forced token a step (``block=False``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from paqa_builder.errors import ConfigError
+from recipes.layers.attention import LEAN
+from recipes.layers.last_layer import last_position
+from recipes.layers.ragged_cache import RaggedCache
+from recipes.pauses.pause import PauseConfig, PauseState
+from recipes.pauses.sampling import Rollout, Sampling, Special
+
+_PLAIN = Sampling()
+# Rows that pause wait until they are this share of the unfinished ones,
+_PATIENCE = 0.25
+# or, together with the others, as long as they bring more than so many times the others' tokens.
+_ROOM = 4
+
+
+@torch.no_grad()
+def generate(
+    model: Any,
+    inputs: Mapping[str, Tensor],
+    special: Special,
+    max_new_tokens: int,
+    *,
+    sampling: Sampling = _PLAIN,
+    pause: PauseConfig | None = None,
+    source: Iterable[int] | None = None,
+    greedy: Iterable[bool] | None = None,
+    block: bool = True,
+    together: bool | None = None,
+    synced: bool = False,
+    autocast: bool = False,
+) -> Rollout:
+    """Completes prompts.
+
+    Args:
+        model: A causal audio language model of transformers, wrapped by PEFT or not, whose language
+            model attends to everything before a token (no sliding window, no flash attention).
+        inputs: The processor's output for the prompts, each once, padded on the left.
+        pause: When to pause; None: never.
+        source: The prompt of each completion, for several completions a prompt. None: one each.
+        greedy: Of each completion, whether it takes the likeliest tokens; None: as ``sampling`` says.
+        block: A pause in one forward; False: one forward a token, as ``model.generate`` would.
+        together: Pauses share forwards with the other rows' tokens, which is best where a forward costs
+            much the same for more tokens, as on a GPU. Else pauses have forwards of their own, and wait
+            for each other. None: as the device is.
+        synced: Ranks make the same number of forwards, as sharded parameters need it.
+        autocast: Read the prompts in bfloat16. A completion's tokens, which come one by one, gain nothing
+            by it.
+
+    Raises:
+        ConfigError: The model's attention cannot be used.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        loop = _Loop(model, inputs, special, max_new_tokens, sampling, pause, source, greedy, autocast)
+        return loop.run(block, synced, inputs["input_ids"].is_cuda if together is None else together)
+    finally:
+        model.train(was_training)
+
+
+class _Loop:
+    """The state of one :func:`generate`."""
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: Mapping[str, Tensor],
+        special: Special,
+        budget: int,
+        sampling: Sampling,
+        pause: PauseConfig | None,
+        source: Iterable[int] | None,
+        greedy: Iterable[bool] | None,
+        autocast: bool,
+    ) -> None:
+        self.autocast = autocast
+        self.model, self.special, self.sampling, self.budget = model, special, sampling, budget
+        self.inputs = dict(inputs)
+        ids, attention = self.inputs.pop("input_ids"), self.inputs.pop("attention_mask")
+        self.ids, self.attention, self.device = ids, attention, ids.device
+        prompts = torch.arange(len(ids)) if source is None else torch.as_tensor(list(source))
+        prompts = prompts.to(self.device)
+        rows = len(prompts)
+        flags = [sampling.greedy] * rows if greedy is None else list(greedy)
+        self.kinds = set(flags)  # of rows: asked of every token, so not of the device
+        self.greedy = torch.tensor(flags, device=self.device)
+        # A greedy row's log-probabilities are the model's own.
+        self.temperature = torch.where(self.greedy, 1.0, sampling.temperature)
+        seed = sampling.seed if sampling.seed is not None else int(torch.randint(2**62, ()))
+        self.chance = torch.rand(rows, budget, generator=torch.Generator().manual_seed(seed)).to(self.device)
+        self.state: PauseState | None = None
+        if pause is not None:
+            if special.forced is None:
+                raise ConfigError("pauses need the id of the pause token")
+            self.state = PauseState(pause, special.forced, rows, budget, self.device, seed % 2**31)
+        self.n = pause.n if pause is not None else 0
+        self.cache = RaggedCache(
+            prompts, ids.shape[1] - attention.sum(1), ids.shape[1], budget, _layers(model)
+        )
+        self.prompts = prompts
+        self.tokens = torch.full((rows, budget), special.pad, device=self.device)
+        self.forced = torch.zeros(rows, budget, dtype=torch.bool, device=self.device)
+        self.logprobs = torch.zeros(rows, budget, device=self.device)
+        self.length = torch.zeros(rows, dtype=torch.long, device=self.device)
+        self.fed = torch.zeros(rows, dtype=torch.long, device=self.device)  # of the length, in the cache
+        self.done = torch.zeros(rows, dtype=torch.bool, device=self.device)
+        self.aborted = torch.zeros(rows, dtype=torch.bool, device=self.device)
+        self.count = torch.zeros(rows, dtype=torch.long, device=self.device)  # tokens drawn
+        self.eos = torch.tensor(special.eos, device=self.device)
+        self.dtype = model.get_input_embeddings().weight.dtype
+        self.forwards = 0
+
+    def run(self, block: bool, synced: bool, together: bool) -> Rollout:
+        with last_position(self.model):
+            rows, scores = self._prefill()
+            while True:
+                if len(rows):
+                    self._emit(rows, scores)
+                coming = self._coming(block, together)
+                if synced and not _anyone(len(coming) > 0, self.device):
+                    break
+                if len(coming):
+                    rows, scores = self._forward(coming, block)
+                elif synced:
+                    self._keep_company()
+                    rows = coming
+                else:
+                    break
+        return self._result()
+
+    def _prefill(self) -> tuple[Tensor, Tensor]:
+        positions = (self.attention.long().cumsum(1) - 1).clamp(min=0)
+        # A trainer may have the whole under autocast already; that is not to be switched off.
+        with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext():
+            out = self._call(
+                input_ids=self.ids, attention_mask=self.attention, position_ids=positions, **self.inputs
+            )
+        if self.autocast:
+            self.cache.cast(self.dtype)
+        return torch.arange(len(self.prompts), device=self.device), out[self.prompts]
+
+    def _emit(self, rows: Tensor, scores: Tensor) -> None:
+        """Lets each row pause, end, or draw its next token."""
+        logs = scores.float()
+        scores = logs.clone()
+        if self.special.banned:
+            scores[:, list(self.special.banned)] = -torch.inf
+        keep = torch.ones(len(rows), dtype=torch.bool, device=self.device)
+        if self.state is not None:
+            assert self.special.forced is not None
+            scores = self.state.forbid(scores, rows)
+            pause, abort = self.state.decide(scores, rows)
+            self._force(rows[pause], self.special.forced, self.n)
+            self._force(rows[abort], self.special.eos[0], 1)
+            self.aborted[rows[abort]] = True
+            self.done[rows[abort]] = True
+            keep = ~(pause | abort)
+        rows, scores, logs = rows[keep], scores[keep], logs[keep]
+        if not len(rows):
+            return
+        drawn = self._draw(scores, rows)
+        at = self.length[rows]
+        self.tokens[rows, at] = drawn
+        logs = (logs / self.temperature[rows, None]).log_softmax(-1)
+        self.logprobs[rows, at] = logs.gather(1, drawn[:, None])[:, 0]
+        self.length[rows] += 1
+        self.count[rows] += 1
+        self.done[rows] = torch.isin(drawn, self.eos) | (self.length[rows] >= self.budget)
+        if self.state is not None:
+            began = rows[self.state.took(drawn, rows)]
+            self._force(began, self.special.forced or 0, self.n - 1)
+
+    def _force(self, rows: Tensor, token: int, n: int) -> None:
+        at = self.length[rows][:, None] + torch.arange(n, device=self.device)
+        self.tokens[rows[:, None], at] = token
+        self.forced[rows[:, None], at] = True
+        self.length[rows] += n
+
+    def _draw(self, scores: Tensor, rows: Tensor) -> Tensor:
+        if self.kinds == {True}:
+            return scores.argmax(-1)
+        sums = self.sampling.warp(scores).softmax(-1).double().cumsum(-1)
+        point = self.chance[rows, self.count[rows]].double()[:, None] * sums[:, -1:]
+        # The first token whose sum is above the point: never one without probability.
+        drawn = torch.searchsorted(sums, point, right=True)[:, 0].clamp(max=scores.shape[1] - 1)
+        return drawn if self.kinds == {False} else torch.where(self.greedy[rows], scores.argmax(-1), drawn)
+
+    def _coming(self, block: bool, together: bool) -> Tensor:
+        """The rows of the next forward, those that take one token first."""
+        live = (~self.done).nonzero()[:, 0]
+        pausing = self.length[live] - self.fed[live] > 1
+        if not (block and pausing.any()):
+            return live
+        stepping, waiting = live[~pausing], live[pausing]
+        fit = _ROOM * len(stepping) // self.n
+        if together and fit:
+            return torch.cat([stepping, waiting[:fit]])
+        enough = together or len(waiting) >= _PATIENCE * len(live)
+        return waiting if enough or not len(stepping) else stepping
+
+    def _forward(self, rows: Tensor, block: bool) -> tuple[Tensor, Tensor]:
+        """Feeds tokens; returns the rows that may now emit, and their logits."""
+        counts = self.length[rows] - self.fed[rows] if block else torch.ones_like(rows)
+        at = self.fed[rows][:, None] + torch.arange(int(counts.max()), device=self.device)
+        tokens = self.tokens[rows[:, None], at.clamp(max=self.budget - 1)]
+        arguments, last = self.cache.feed(rows, tokens, counts, self.special.pad)
+        mask = self.cache.mask(arguments["position_ids"], self.dtype)
+        out = self._call(**arguments, attention_mask=mask)[last]
+        self.fed[rows] += counts
+        ready = self.fed[rows] == self.length[rows]
+        self.cache.drop_all_but((~self.done).nonzero()[:, 0])
+        return rows[ready], out[ready]
+
+    def _keep_company(self) -> None:
+        """A forward for nothing, because other ranks still work."""
+        row = self.cache.anyone()
+        filled = self.cache.filled.clone()
+        arguments, _ = self.cache.feed(row, self.tokens[row, :1], torch.ones_like(row), self.special.pad)
+        self._call(**arguments, attention_mask=self.cache.mask(arguments["position_ids"], self.dtype))
+        self.cache.filled = filled
+
+    def _call(self, **arguments: Any) -> Tensor:
+        self.forwards += 1
+        out = self.model(**arguments, past_key_values=self.cache.cache, use_cache=True)
+        return out.logits[:, -1]
+
+    def _result(self) -> Rollout:
+        lengths = self.length.tolist()
+        state = self.state
+        stats = {
+            "rollout/forwards": float(self.forwards),
+            "rollout/aborted": self.aborted.float().mean().item(),
+        }
+        if state is not None:
+            stats |= state.stats()
+            stats["pause/tokens"] = self.forced.float().sum(1).mean().item()
+
+        def cut(table: Tensor) -> list[list[Any]]:
+            return [row[:n] for row, n in zip(table.tolist(), lengths, strict=True)]
+
+        return Rollout(
+            tokens=cut(self.tokens),
+            forced=cut(self.forced),
+            logprobs=cut(self.logprobs),
+            aborted=self.aborted.tolist(),
+            triggers=state.triggers.tolist() if state is not None else [0] * len(lengths),
+            stats=stats,
+        )
+
+
+def _layers(model: Any) -> int:
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    attention = getattr(config, "_attn_implementation", None) or model.config._attn_implementation
+    if kinds != {"full_attention"} or attention not in ("sdpa", "eager", LEAN):
+        raise ConfigError(
+            f"rollouts need full attention by sdpa or eager; this model has {', '.join(sorted(kinds))} by "
+            f"{attention}",
+            mend="set model.attention to sdpa",
+        )
+    return int(config.num_hidden_layers)
+
+
+def _anyone(working: bool, device: torch.device) -> bool:
+    flag = torch.tensor(int(working), device=device)
+    torch.distributed.all_reduce(flag)
+    return bool(flag.item())

@@ -1,0 +1,1 @@
+"""Evaluation: answers of a model, their scores, benchmarks, tables and plots."""

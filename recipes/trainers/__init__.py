@@ -1,0 +1,1 @@
+"""Trainers of both stages and what they practise on."""

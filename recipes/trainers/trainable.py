@@ -1,0 +1,106 @@
+"""What of a model learns, by which optimiser, and how it is saved."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from torch.nn.functional import dropout
+
+from paqa_builder.errors import ConfigError
+from recipes import config
+from recipes.families import Family
+from recipes.layers import muon
+
+
+def prepare(model: Any, kind: Family, settings: config.Config) -> Any:
+    """Freezes what does not learn, and makes a frozen tower remember its output where that is wanted.
+
+    Returns:
+        The tower's cache, or None.
+    """
+    if not settings.model.freeze_tower:
+        if settings.model.cache_tower:
+            raise ConfigError("model.cache_tower needs a frozen tower", mend="--set model.freeze_tower=true")
+        return None
+    tower = kind.tower(model)
+    tower.requires_grad_(False)
+    if not settings.model.cache_tower:
+        return None
+    from recipes.layers.tower_cache import TowerCache, fingerprint
+
+    return TowerCache(tower, settings.run.out / "cache" / fingerprint(tower))
+
+
+def optimiser(model: Any, kind: Family, settings: config.Config, stage: config.Optimiser) -> Any:
+    """Muon where a stage's configuration wants it; None leaves the trainer its AdamW.
+
+    Raises:
+        ConfigError: Muon together with LoRA, whose matrices it is not for.
+    """
+    if stage.optimiser == "adamw":
+        return None
+    if settings.model.lora is not None:
+        raise ConfigError(
+            "optimiser=muon trains whole matrices, and model.lora is set",
+            mend="--set model.lora=null, or the stage's optimiser=adamw",
+        )
+    return muon.of(
+        model,
+        kind.language_model(model),
+        matrix_learning_rate=stage.matrix_learning_rate,
+        learning_rate=stage.learning_rate,
+        weight_decay=stage.weight_decay,
+    )
+
+
+def deafen(tower: Any, share: float) -> Any:
+    """Drops a share of what a tower puts out, in training only, so that clips are not learned by heart.
+
+    Returns:
+        A handle whose ``remove`` ends it.
+    """
+
+    def drop(module: Any, inputs: Any, output: Any) -> Any:
+        if module.training and share:
+            output.last_hidden_state = dropout(output.last_hidden_state, share)
+        return output
+
+    return tower.register_forward_hook(drop)
+
+
+def lora(model: Any, kind: Family, settings: config.Config, pause_id: int) -> Any:
+    """The adapter's configuration: linear layers of the language model, and the row of PAUSE.
+
+    Returns:
+        A ``LoraConfig``, or None where everything learns.
+    """
+    wanted = settings.model.lora
+    if wanted is None:
+        return None
+    from peft import LoraConfig
+
+    decoder = kind.language_model(model)
+    prefix = next(name for name, module in model.named_modules() if module is decoder)
+    return LoraConfig(
+        r=wanted.r,
+        lora_alpha=wanted.alpha,
+        lora_dropout=wanted.dropout,
+        target_modules=rf"{re.escape(prefix)}\..*\.({'|'.join(map(re.escape, wanted.targets))})",
+        trainable_token_indices={"embed_tokens": [pause_id]},
+        task_type="CAUSAL_LM",
+    )
+
+
+def save(trainer: Any, kind: Family, processor: Any, out: Path) -> None:
+    """Writes model and processor; adapters are merged, so that the next stage finds a plain model."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+        if trainer.args.should_save:
+            model.save_pretrained(out)
+    else:
+        trainer.save_model(str(out))  # gathers what FSDP and ZeRO have scattered
+    if trainer.args.should_save:
+        processor.save_pretrained(out)

@@ -1,0 +1,207 @@
+"""The command line: what a person sees, and the exit codes that a script sees."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from paqa_builder.cli import app
+from paqa_builder.config import Config
+from paqa_builder.pipeline import build as building
+
+MakeConfig = Callable[..., Config]
+
+
+@pytest.fixture
+def paqa(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs a command at 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    runner = CliRunner()
+    return lambda *arguments: runner.invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def built(fake_config: MakeConfig) -> Path:
+    return building.build(fake_config()).config.out
+
+
+def test_help_is_fast_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, time; began = time.process_time()\n"
+        "import paqa_builder.cli\n"
+        "spent = time.process_time() - began\n"
+        "names = ('torch', 'numpy', 'pyarrow', 'pandas', 'pydantic', 'huggingface_hub')\n"
+        "heavy = [name for name in names if name in sys.modules]\n"
+        "print(spent, heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    spent, _, heavy = done.stdout.strip().partition(" ")
+    assert heavy == "[]"
+    assert float(spent) < 1.0  # 0.1 s on an idle machine; the limit of 0.3 s is for one that is idle
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["build", "plan", "status", "push", "inspect", "explain", "bench", "mix", "ls", "doctor", "fetch", "try"],
+)
+def test_every_command_has_help_with_an_example(paqa: Callable[..., Result], command: str) -> None:
+    result = paqa(command, "--help")
+    assert result.exit_code == 0
+    assert "Example" in result.output
+    assert f"paqa {command} " in result.output
+
+
+def test_build_makes_shards_and_says_so(paqa: Callable[..., Result], corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made"
+    result = paqa(
+        "build", "-s", "folder", "--root", corpus, "--out", out, "--preset", "fake", "--jobs", 1, "--json"
+    )
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["failures"] == []
+    assert report["questions"]["train"] == pq.read_table(out / "data").num_rows
+    again = paqa("build", "-s", "folder", "--root", corpus, "--out", out, "--preset", "fake")
+    assert again.exit_code == 0
+    assert "already up to date" in again.stderr
+    assert max(len(line) for line in again.stderr.splitlines() if "shards" not in line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["build"], 2, "--source"),
+        (["build", "--source", "foldr", "--root", "."], 2, "Did you mean 'folder'"),
+        (["build", "--source", "folder", "--root", "/no/such"], 2, "no such folder"),
+        (["build", "--preset", "gpuu"], 2, "no preset"),
+        (["build", "--no-such-flag"], 2, "no-such-flag"),
+        (["ls", "nonsense"], 2, "paqa ls"),
+        (["inspect", "x", "--shards", "/no/such"], 2, "no finished build"),
+        (["status", "--out", "/no/such"], 2, "no build has run"),
+        (["try", "nonsense", "x.wav"], 2, "no backend"),
+        (["fetch", "nonsense"], 2, "nonsense"),
+    ],
+)
+def test_mistakes_exit_with_two_and_a_hint(
+    paqa: Callable[..., Result], arguments: list[str], code: int, says: str
+) -> None:
+    result = paqa(*arguments)
+    assert result.exit_code == code, result.output
+    assert says in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+
+
+def test_some_failures_exit_with_three_all_with_two(
+    paqa: Callable[..., Result], corpus: Path, tmp_path: Path
+) -> None:
+    (corpus / "bad.wav").write_bytes(b"")
+    arguments = ["build", "-s", "folder", "--preset", "fake", "-j", 1]
+    result = paqa(*arguments, "--root", corpus, "-o", tmp_path / "a")
+    assert result.exit_code == 3
+    assert "bad.wav: the file is empty" in result.stderr
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "bad.wav").write_bytes(b"")
+    result = paqa(*arguments, "--root", only, "-o", tmp_path / "b")
+    assert result.exit_code == 2
+    assert "all 1 clips failed" in result.stderr
+
+
+def test_a_bug_keeps_its_traceback(paqa: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paqa_builder.registry.entries", lambda *_: 1 / 0)
+    result = paqa("ls", "backends")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("kind", ["sources", "backends", "stages", "templates", "presets"])
+def test_ls_lists_for_people_and_programs(paqa: Callable[..., Result], kind: str) -> None:
+    rows = json.loads(paqa("ls", kind, "--json").stdout)
+    shown = paqa("ls", kind).stdout
+    assert rows
+    assert all(row["name"].split("_")[0] in shown for row in rows)
+
+
+def test_inspect_shows_a_timeline(paqa: Callable[..., Result], built: Path) -> None:
+    shown = paqa("inspect", "dialogue", "--shards", built).stdout
+    assert "S1" in shown
+    assert "Siren" in shown
+    assert "█" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    row = json.loads(paqa("inspect", "dialogue", "--shards", built, "--json").stdout)
+    assert row["clip_id"] == "dialogue"
+    assert "none heard" in paqa("inspect", "silence", "--shards", built).stdout
+    assert "200 Hz" in shown
+    assert "600 Hz" in shown
+    assert "LUFS" in shown
+    assert "dBFS" in shown
+    assert "nothing" in paqa("inspect", "silence", "--shards", built).stdout
+
+
+def test_explain_shows_the_proof(paqa: Callable[..., Result], built: Path) -> None:
+    row = pq.read_table(built / "data").to_pylist()[0]
+    shown = paqa("explain", row["id"], "--shards", built, "--trace").stdout
+    assert "✓" in shown
+    assert "Evidence" in shown
+    assert "<THINK>" in shown
+    result = paqa("explain", "q-nothing", "--shards", built)
+    assert result.exit_code == 2
+    assert "no question is called" in result.stderr
+
+
+def test_status_counts_what_is_done(paqa: Callable[..., Result], built: Path) -> None:
+    state = json.loads(paqa("status", "--out", built, "--json").stdout)
+    assert state["complete"]
+    assert {row["stage"] for row in state["stages"]} >= {"read", "separate", "diarize", "tag", "transcribe"}
+    assert all(row["clips"] == 6 for row in state["stages"])
+
+
+def test_plan_counts_what_is_to_do(paqa: Callable[..., Result], corpus: Path, built: Path) -> None:
+    arguments = ["plan", "-s", "folder", "--root", corpus, "--preset", "fake", "--json"]
+    done = json.loads(paqa(*arguments, "--out", built).stdout)
+    assert {stage["to_do"] for stage in done["stages"]} == {0}
+    fresh = json.loads(paqa(*arguments, "--out", built.parent / "elsewhere").stdout)
+    assert {stage["done"] for stage in fresh["stages"]} == {0}
+
+
+def test_try_runs_one_backend(paqa: Callable[..., Result], corpus: Path, tmp_path: Path) -> None:
+    file = corpus / "dialogue.wav"
+    rows = json.loads(paqa("try", "fake", file, "--stage", "tag", "--json").stdout)
+    assert {row["name"] for row in rows} == {"Bell", "Siren"}
+    assert (
+        json.loads(paqa("try", "fake", file, "--stage", "tag", "-O", "threshold=0.9", "--json").stdout) == []
+    )
+    measured = json.loads(paqa("try", "fake", file, "--stage", "measure", "--json").stdout)
+    assert [row["what"] for row in measured] == ["loudness", "pitch", "voiced"]
+    assert paqa("try", "fake", file).exit_code == 2  # of which stage?
+    assert paqa("try", "fake", file, "--stage", "separate", "--stems", tmp_path).exit_code == 0
+    assert (tmp_path / "dialogue.speech.flac").is_file()
+
+
+def test_doctor_finds_the_fakes_well(paqa: Callable[..., Result]) -> None:
+    result = paqa("doctor", "--preset", "fake", "--json")
+    assert result.exit_code == 0, result.output
+    found = {check["name"]: check["ok"] for check in json.loads(result.stdout)}
+    assert found["tag: fake"]
+
+
+def test_doctor_says_how_to_mend(paqa: Callable[..., Result], tmp_path: Path) -> None:
+    plugin = tmp_path / "ill.py"
+    plugin.write_text(
+        "from paqa_builder.perception.backends.fake import FakeTagger\n"
+        "from paqa_builder.errors import NotReadyError\n\n"
+        "class IllTagger(FakeTagger):\n    def load(self):\n"
+        "        raise NotReadyError('weights are missing', mend='paqa fetch weights')\n"
+    )
+    config = tmp_path / "c.yaml"
+    config.write_text(f"preset: fake\nplugins: ['{plugin}']\nstages: {{tag: {{backend: ill_tagger}}}}\n")
+    result = paqa("doctor", "--config", config)
+    assert result.exit_code == 4
+    assert "weights are missing" in result.stdout
+    assert "→ paqa fetch weights" in result.stdout

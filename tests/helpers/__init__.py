@@ -1,0 +1,1 @@
+"""Audio, scenes, servers and models that several tests share."""

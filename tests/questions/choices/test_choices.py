@@ -1,0 +1,83 @@
+"""Choices: nothing about their form says which one is right."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from helpers.scenes_made import many
+
+from paqa_builder.questions import Corpus, QaOptions, generate, load_templates
+from paqa_builder.questions.choices.choices import too_close
+from paqa_builder.questions.choices.lengths import Lengths
+from paqa_builder.questions.choices.none_of_these import NOTHING
+from paqa_builder.questions.examples import scene_of
+from paqa_builder.questions.facts import Form, kind
+from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.templates import MiniScene
+from paqa_builder.questions.wording import tokens
+
+TEMPLATES = load_templates()
+SCENES = many(250)
+QUOTES = {t.name for t in TEMPLATES if kind(t.fact).form is Form.QUOTE}
+OPTIONS = QaOptions(per_clip=100, unanswerable=0.0, include=tuple(sorted(QUOTES)))
+
+
+def test_no_quote_is_alone_in_its_length() -> None:
+    """Were wrong quotes only about as long as the answer, the odd one would be known to be wrong."""
+    corpus, patterns = Corpus.of(SCENES), Counter[str]()
+    short = long = 0
+    for question in (q for s in SCENES for q in generate(s, corpus, TEMPLATES, OPTIONS)):
+        lengths = [len(tokens(choice)) for choice in question.choices]
+        mine = lengths[question.answer_index]
+        patterns[" ".join(map(str, sorted(Counter(lengths).values())))] += 1
+        short += mine == min(lengths) < max(lengths)
+        long += mine == max(lengths) > min(lengths)
+    assert patterns["4"] + patterns["2 2"] > 0.97 * patterns.total(), patterns
+    assert patterns["2 2"] > 100
+    # Of two lengths either is as often that of the answer: within three standard deviations.
+    assert abs(short - long) < 3 * (short + long) ** 0.5
+
+
+def test_where_three_quotes_stand_beside_none_of_these_any_may_be_alone_in_its_length() -> None:
+    larger = sum(Lengths.drawn(3, n).same == 2 for n in range(3_000))
+    assert abs(larger - 2_000) < 90
+    two_of_it, alone = Lengths(2, 1), Lengths(1, 2)
+    four, five = ["a b c d"], ["e f g h i"]
+    assert two_of_it.fit("k l m n", four + five)
+    assert not two_of_it.fit("k l m n o", four + five)
+    assert alone.fit("k l m n o", four + five)
+    assert not alone.fit("k l m n", four + five)
+    assert (two_of_it.missing(four + five), alone.missing(four + five)) == (4, 5)
+    assert not Lengths(2, 2).fit("a b", ["a b c d e f"])
+    assert not Lengths(2, 2).fit("k l m n o", ["a b c d"] * 3)
+
+
+def test_what_somebody_says_is_offered_beside_what_others_say() -> None:
+    """Else it were enough to know the words, not the voice."""
+    corpus, beside, total = Corpus.of(SCENES), 0, 0
+    options = QaOptions(per_clip=100, include=("said_by_speaker", "words_of_longest_talker"))
+    for scene in SCENES:
+        said = {p.text for p in Reading(scene, options.thresholds).speech.phrases if scene.utterances}
+        for question in generate(scene, corpus, TEMPLATES, options):
+            total += 1
+            beside += sum(choice in said for choice in question.choices) > (question.answer != NOTHING)
+    assert beside > 0.7 * total
+
+
+def test_wrong_quotes_do_not_resemble_one_another() -> None:
+    assert too_close(Form.QUOTE, "we left the house at noon", "we left the old house at noon")
+    assert not too_close(Form.QUOTE, "we left the house at noon", "nobody told me about that")
+    assert not too_close(Form.QUOTE, NOTHING, "these take the shape of a long round arch")
+
+
+def test_what_could_never_be_missing_is_no_choice_among_what_is_heard() -> None:
+    scene = scene_of(
+        MiniScene(
+            turns=[(0.5, 4.0, "S1"), (5.0, 9.0, "S2")],
+            tags=[(1.0, 2.0, "Sneeze", 0.9), (3.0, 4.0, "Dog", 0.95), (6.0, 8.0, "Church bell", 0.95)],
+        ),
+        "sneeze",
+    )
+    (fact,) = kind("sound_absent").facts(Reading(scene, QaOptions().thresholds))
+    assert set(fact.own) == {"Dog", "Church bell"}
+    assert NOTHING not in fact.own

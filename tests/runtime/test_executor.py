@@ -1,0 +1,97 @@
+"""Executors: results come back, crashes come back as crashes, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from paqa_builder.runtime.executor import Crash
+from paqa_builder.runtime.inline import Inline
+from paqa_builder.runtime.processes import Processes
+
+
+def square(n: int) -> int:
+    return n * n
+
+
+def die_on_three(n: int) -> int:
+    if n == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+def refuse_two(n: int) -> int:
+    if n == 2:
+        raise ValueError("two")
+    return n
+
+
+def environment(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+@pytest.mark.parametrize("executor", [Inline(), Processes(1), Processes(2)])
+def test_every_task_comes_back_once(executor: Inline | Processes) -> None:
+    assert sorted(executor.run(square, range(7))) == [(n, n * n) for n in range(7)]
+
+
+@pytest.mark.parametrize("executor", [Inline(), Processes(2)])
+def test_an_exception_reaches_the_caller(executor: Inline | Processes) -> None:
+    with pytest.raises(ValueError, match="two"):
+        list(executor.run(refuse_two, range(4)))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_worker_loses_no_task(workers: int) -> None:
+    results = dict(Processes(workers).run(die_on_three, range(8)))
+    assert sorted(results) == list(range(8))
+    crashed = {n for n, result in results.items() if isinstance(result, Crash)}
+    assert 3 in crashed
+    assert all(result == n for n, result in results.items() if n not in crashed)
+
+
+def test_alone_the_culprit_is_certain() -> None:
+    assert Processes(4).run_alone(die_on_three, 3) == Crash(alone=True)
+    assert Processes(4).run_alone(die_on_three, 4) == 4
+
+
+def test_models_get_one_thread_and_no_network() -> None:
+    found = dict(Processes(1).run(environment, ["OMP_NUM_THREADS", "HF_HUB_OFFLINE"]))
+    assert found == {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
+def test_workers_die_with_their_parent() -> None:
+    code = (
+        "import time\n"
+        "from paqa_builder.runtime.processes import Processes\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in Processes(2).run(time.sleep, [60, 60]): pass\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    workers: list[int] = []
+    deadline = time.monotonic() + 30
+    while len(workers) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        listing = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        workers = [int(pid) for pid in listing if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(workers) == 2
+    time.sleep(2)  # until they have started their watch
+    parent.kill()
+    parent.wait()
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not any(alive(pid) for pid in workers)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False

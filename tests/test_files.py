@@ -1,0 +1,95 @@
+"""The work folder: complete or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from paqa_builder import files
+from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.records import Clip
+
+
+def clip(path: Path) -> Clip:
+    return Clip(path.stem, "folder", "train", str(path))
+
+
+def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(NotReadyError, match="no space left"):
+        files.write_atomic(tmp_path / "a", b"new")
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_rows_of_any_text_survive(tmp_path: Path) -> None:
+    rows = [{"clip": "line\u2028separator", "text": 'quote " and \n newline \x85'}, {"clip": "ü"}]
+    files.write_rows(tmp_path / "part.jsonl", rows)
+    assert files.read_rows(tmp_path / "part.jsonl") == rows
+
+
+def test_a_damaged_part_says_what_to_delete(tmp_path: Path) -> None:
+    (tmp_path / "part.jsonl").write_text('{"clip": ')
+    with pytest.raises(ConfigError, match="rm "):
+        files.read_rows(tmp_path / "part.jsonl")
+
+
+def test_litter_of_the_dead_goes_and_of_the_living_stays(tmp_path: Path) -> None:
+    import socket
+
+    folder = tmp_path / "tag-0"
+    folder.mkdir()
+    mine = folder / f".part.jsonl.{socket.gethostname()}.{os.getpid()}.tmp"
+    dead = folder / f".part.jsonl.{socket.gethostname()}.999999999.tmp"
+    other_machine = folder / ".part.jsonl.elsewhere.999999999.tmp"
+    for path in (mine, dead, other_machine):
+        path.write_bytes(b"")
+    files.remove_litter(tmp_path)
+    assert sorted(folder.iterdir()) == sorted([mine, other_machine])
+
+
+def test_fingerprints_follow_content_not_names(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.wav", "b.wav")]
+    for path in paths:
+        path.write_bytes(b"same")
+    one, other = files.fingerprint([clip(p) for p in paths], tmp_path / "work")
+    assert one.sha256 == other.sha256 != ""
+    paths[0].write_bytes(b"else")
+    again = files.fingerprint([clip(p) for p in paths], tmp_path / "work")
+    assert again[0].sha256 != one.sha256
+    assert again[1] == other
+
+
+def test_fingerprints_are_remembered_unless_told_not_to(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"abc")
+    files.fingerprint([clip(path)], tmp_path / "work", save=False)
+    assert not (tmp_path / "work").exists()
+    files.fingerprint([clip(path)], tmp_path / "work")
+    stat = path.stat()
+    path.write_bytes(b"xyz")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    # Same size, same mtime: the cache answers, which is what makes a second build of a big corpus fast.
+    (cached,) = files.fingerprint([clip(path)], tmp_path / "work")
+    assert cached.sha256.startswith("ba7816bf")
+
+
+def test_a_missing_file_has_no_fingerprint_and_is_no_error(tmp_path: Path) -> None:
+    (found,) = files.fingerprint([clip(tmp_path / "gone.wav")], tmp_path / "work")
+    assert found.sha256 == ""
+
+
+def test_a_parts_name_covers_its_clips(tmp_path: Path) -> None:
+    prints = [files.Print(clip(tmp_path / f"{n}.wav"), str(n)) for n in range(5)]
+    parts = files.parts_of(prints, 2)
+    assert [len(part.prints) for part in parts] == [2, 2, 1]
+    changed = files.parts_of([*prints[:4], files.Print(prints[4].clip, "other")], 2)
+    assert [a.hash == b.hash for a, b in zip(parts, changed, strict=True)] == [True, True, False]
