@@ -31,7 +31,7 @@ import numpy as np
 from paqa_builder import registry
 from paqa_builder.audio import SILENCE_RMS, Audio, blend, read, resample
 from paqa_builder.labels.audioset import is_event, is_speech, related
-from paqa_builder.perception.backends.base import Heard, Span
+from paqa_builder.perception.backends.base import AudioInput, Span
 from paqa_builder.perception.backends.diarize import _segmentation as frames
 from paqa_builder.perception.backends.diarize import _voices
 from paqa_builder.perception.calibration import Curve, SameVoice
@@ -73,17 +73,17 @@ def clips(root: Path) -> Iterator[tuple[str, Path, dict[str, Any]]]:
                 yield kind, root / kind / row["audio"], row
 
 
-def hear(separator: Any, path: Path) -> Heard:
+def hear(separator: Any, path: Path) -> AudioInput:
     """As the stages do: mixture, stems and blend at 16 kHz; the mixture alone where speech was lost."""
     mix, _ = read(path)
     wide = resample(mix, separator.sample_rate)
-    _, background = separator.separate(Heard(wide, wide))
+    _, background = separator.separate(AudioInput(wide, wide))
     kept = resample(Audio(wide.samples - background.samples, wide.rate), 16_000)
     mix = resample(mix, 16_000)
     background = Audio(mix.samples - kept.samples, 16_000)
     options = Diarize.Options()
     lost = kept.rms < options.trust_ratio * mix.rms
-    return Heard(mix if lost else blend(kept, mix, options.speech_share), mix, kept, background)
+    return AudioInput(mix if lost else blend(kept, mix, options.speech_share), mix, kept, background)
 
 
 def activity(row: dict[str, Any], step: float, count: int) -> tuple[list[str], np.ndarray]:
@@ -99,7 +99,7 @@ def activity(row: dict[str, Any], step: float, count: int) -> tuple[list[str], n
 # ---- one voice or two ---------------------------------------------------------------------------
 
 
-def voice_pairs(diarizer: Any, heard: Heard, row: dict[str, Any], seed: int) -> list[Any]:
+def voice_pairs(diarizer: Any, heard: AudioInput, row: dict[str, Any], seed: int) -> list[Any]:
     """(evidence, same) of random groups of excerpts, each of one speaker."""
     windows = diarizer._segmentation.windows(heard.mix.samples, diarizer.options.window_hop)
     speech, overlap = diarizer._activity(heard, windows)
@@ -328,7 +328,7 @@ def _tags(tagger: Any, scores: list[tuple[np.ndarray, np.ndarray]]) -> list[Span
         tagger.probabilities = lambda audio, answer=answer: answer
         found += [
             Tag(span.start, span.end, span.name, span.score, stem, True, Origin("tag", "yamnet", ""))
-            for span in tagger.tag(Heard(any_sound, any_sound))
+            for span in tagger.tag(AudioInput(any_sound, any_sound))
         ]
     del tagger.probabilities
     return [Span(tag.start, tag.end, tag.label, tag.score) for tag in merge(found)]

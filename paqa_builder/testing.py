@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from paqa_builder.audio import Audio, resample
-from paqa_builder.perception.backends.base import Backend, Heard, Measured, Separator, Span, Speech
+from paqa_builder.perception.backends.base import AudioInput, Backend, Measured, Separator, Span, Speech
 from paqa_builder.perception.backends.fake import SOUNDS, VOICES
 
 FADE = 0.01
@@ -75,10 +75,10 @@ def murmur(duration: float, *, seed: int = 0, rate: int = 16_000) -> Audio:
     return Audio((0.3 * voices / peak + 0.01 * random.standard_normal(count)).astype(np.float32), rate)
 
 
-def hear(audio: Audio, rate: int) -> Heard:
+def hear(audio: Audio, rate: int) -> AudioInput:
     """What a backend hears where there is no separation."""
     heard = resample(audio, rate)
-    return Heard(heard, heard)
+    return AudioInput(heard, heard)
 
 
 def check_backend(cls: type[Backend], options: Any = None, *, clips: Sequence[Audio] | None = None) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from paqa_builder import audio
 from paqa_builder.labels import audioset
-from paqa_builder.perception.backends.base import Heard
+from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.records import Clip
 from paqa_builder.sources.folder import Folder
 from paqa_builder.weights import embedded
@@ -59,7 +59,7 @@ def test_the_tagger_hears_every_sound_when_it_sounds(truth: dict, clips: dict[st
     tagger = Yamnet()
     tagger.load()
     sound = audio.resample(audio.read(clips[truth["id"]].path)[0], tagger.sample_rate)
-    spans = tagger.tag(Heard(sound, sound))
+    spans = tagger.tag(AudioInput(sound, sound))
     for event in truth["events"]:
         heard = [span for span in spans if span.name == event["label"]]
         assert any(s.start < event["offset"] and event["onset"] < s.end for s in heard), event["label"]

@@ -8,7 +8,7 @@ import pytest
 
 from paqa_builder import audio, registry
 from paqa_builder.labels import audioset
-from paqa_builder.perception.backends.base import Heard
+from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.testing import check_backend
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +73,7 @@ class TestNewModel:
         sound = audio.resample(audio.read(ROOT / "demo" / "audio" / "call.opus")[0], model.sample_rate)
         backend = model()
         backend.load()
-        spans = backend.diarize(Heard(sound, sound))
+        spans = backend.diarize(AudioInput(sound, sound))
         assert spans[0].start == pytest.approx(0.4, abs=0.5)
         assert spans[-1].end == pytest.approx(9.7, abs=0.5)
         assert {span.name for span in spans} == {"me"}

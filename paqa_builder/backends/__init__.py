@@ -4,10 +4,10 @@ Plugins import from here, so that they keep working wherever the code behind it 
 """
 
 from paqa_builder.perception.backends.base import (
+    AudioInput,
     Backend,
     Diarizer,
     Dropped,
-    Heard,
     Measured,
     Measurer,
     Options,

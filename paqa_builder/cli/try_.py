@@ -44,7 +44,7 @@ def try_(
     from paqa_builder import registry
     from paqa_builder.audio import read, resample
     from paqa_builder.config import validate_options
-    from paqa_builder.perception.backends.base import Heard
+    from paqa_builder.perception.backends.base import AudioInput
     from paqa_builder.runtime.executor import worker_environment
 
     for path in plugin or []:
@@ -57,7 +57,7 @@ def try_(
     model.load()
     heard = resample(audio, model.sample_rate)
     began = time.perf_counter()
-    (result,) = model.run([Heard(heard, heard)])
+    (result,) = model.run([AudioInput(heard, heard)])
     took = time.perf_counter() - began
     common.err.print(
         f"{escape(file.name)}: {info.duration:.2f} s, {info.rate} Hz, {info.channels} ch; "

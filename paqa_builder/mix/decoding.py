@@ -13,17 +13,17 @@ from cachetools.keys import hashkey
 from paqa_builder import audio
 from paqa_builder.audio import Audio
 
-Heard = tuple[Audio, str]
+AudioInput = tuple[Audio, str]
 """A recording's samples, and the SHA-256 of its file's bytes."""
 
 HELD = 256 << 20
 """Bytes that a process keeps."""
 
-_recent: LRUCache[object, Heard] = LRUCache(HELD, getsizeof=lambda heard: heard[0].samples.nbytes)
+_recent: LRUCache[object, AudioInput] = LRUCache(HELD, getsizeof=lambda heard: heard[0].samples.nbytes)
 
 
 @cached(_recent)
-def heard(path: Path) -> Heard:
+def heard(path: Path) -> AudioInput:
     """A recording at its own rate. Its samples are shared: nobody may write into them.
 
     Raises:
@@ -33,14 +33,14 @@ def heard(path: Path) -> Heard:
 
 
 @cached(_recent)
-def heard_at(path: Path, rate: int) -> Heard:
+def heard_at(path: Path, rate: int) -> AudioInput:
     """The same at ``rate`` Hz."""
     # One that was not planned with just now is not kept at its own rate too.
     found, sha256 = _recent.get(hashkey(path)) or _read(path)
     return _shared(audio.resample(found, rate)), sha256
 
 
-def _read(path: Path) -> Heard:
+def _read(path: Path) -> AudioInput:
     found, info = audio.read(path)
     return _shared(found), info.sha256
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from paqa_builder.perception.backends.base import Heard, Span
+from paqa_builder.perception.backends.base import AudioInput, Span
 from paqa_builder.perception.listening import SpeechOptions, kept, speech_blend
 from paqa_builder.perception.stage import Stage, View
 from paqa_builder.records import Turn
@@ -24,7 +24,7 @@ class Diarize(Stage):
         spans = self.backend.run([self.listen(view) for view in views])
         return [self._turns(found, view.info.duration) for view, found in zip(views, spans, strict=True)]
 
-    def listen(self, view: View) -> Heard:
+    def listen(self, view: View) -> AudioInput:
         """The blend beside mixture and stems; the mixture in its place, where no stem is to be trusted."""
         rate = self.backend.sample_rate
         heard = speech_blend(view, rate, self.options)

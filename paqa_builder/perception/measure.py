@@ -12,7 +12,7 @@ from paqa_builder.audio import MAX_STEM_RATE, Audio
 from paqa_builder.intervals import Spans, both, grow, outside, total, union
 from paqa_builder.labels.audioset import is_speech
 from paqa_builder.perception._tracks import FRAME, Power, decibels, inside, pitch_of, runs, silences
-from paqa_builder.perception.backends.base import Heard, Measured
+from paqa_builder.perception.backends.base import AudioInput, Measured
 from paqa_builder.perception.stage import ListenOptions, Stage, View
 from paqa_builder.records import EventMeasure, Measures, Tag, Turn, Utterance, VoiceMeasure
 from paqa_builder.sources import settle_truth
@@ -80,12 +80,12 @@ class Measure(Stage):
         found = self.backend.run([self.listen(view) for view in views])
         return [(self.measures(view, item),) for view, item in zip(views, found, strict=True)]
 
-    def listen(self, view: View) -> Heard:
+    def listen(self, view: View) -> AudioInput:
         """The mixture for loudness; the speech stem for pitch: any of the mixture in it does harm."""
         rate = self.backend.sample_rate
         mix, speech = view.at("mix", rate), view.at("speech", rate)
         assert mix is not None
-        return Heard(mix if speech is None else speech, mix)
+        return AudioInput(mix if speech is None else speech, mix)
 
     def measures(self, view: View, measured: Measured) -> Measures:
         known = Known.of(view)

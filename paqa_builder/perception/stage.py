@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from paqa_builder import audio as audio_io
 from paqa_builder.audio import Audio, read_stem, resample
 from paqa_builder.errors import ConfigError
-from paqa_builder.perception.backends.base import Backend, Heard
+from paqa_builder.perception.backends.base import AudioInput, Backend
 from paqa_builder.records import Abstention, AudioInfo, Clip, Origin, Stem, Tag, Turn, Utterance
 
 BUILTIN = {
@@ -124,12 +124,12 @@ class Stage(ABC):
         assert self._backend is not None, f"stage {self.name} has no backend"
         return self._backend
 
-    def heard(self, view: View, main: Audio) -> Heard:
+    def heard(self, view: View, main: Audio) -> AudioInput:
         """Bundles ``main`` (already at the backend's rate) with what else there is to hear."""
         rate = self.backend.sample_rate
         mix = view.at("mix", rate)
         assert mix is not None
-        return Heard(main, mix, view.at("speech", rate), view.at("background", rate))
+        return AudioInput(main, mix, view.at("speech", rate), view.at("background", rate))
 
     @abstractmethod
     def run(self, views: Sequence[View]) -> list[tuple[Any, ...]]:

@@ -93,7 +93,7 @@ def _backend(what: tuple[str, StageConfig, tuple[Path, ...], str | None]) -> Che
     import numpy as np
 
     from paqa_builder.audio import Audio
-    from paqa_builder.perception.backends.base import Heard
+    from paqa_builder.perception.backends.base import AudioInput
 
     name, config, plugins, device = what
     label = f"{name}: {config.backend}"
@@ -105,7 +105,7 @@ def _backend(what: tuple[str, StageConfig, tuple[Path, ...], str | None]) -> Che
         rate = backend.sample_rate
         noise = 0.01 * np.random.default_rng(0).standard_normal(rate // 2).astype(np.float32)
         audio = Audio(noise, rate)
-        backend.run([Heard(audio, audio, audio, audio)])
+        backend.run([AudioInput(audio, audio, audio, audio)])
         return Check(label, True, f"loads and runs ({backend.revision})")
     except PaqaError as error:
         return Check(label, False, error.message, error.mend or "")

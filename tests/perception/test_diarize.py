@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from paqa_builder.audio import Audio, encode_flac, resample
-from paqa_builder.perception.backends.base import Diarizer, Heard, Span
+from paqa_builder.perception.backends.base import AudioInput, Diarizer, Span
 from paqa_builder.perception.backends.fake import FakeDiarizer
 from paqa_builder.perception.diarize import Diarize
 from paqa_builder.perception.stage import View
@@ -70,7 +70,7 @@ def test_speech_is_the_mixture_less_the_background_stem(tmp_path: Path) -> None:
 class Sloppy(Diarizer):
     """Reports turns outside the clip."""
 
-    def diarize(self, heard: Heard) -> list[Span]:
+    def diarize(self, heard: AudioInput) -> list[Span]:
         return [Span(-1.0, 0.5, "x", 0.5), Span(1.5, 99.0, "y", 0.5), Span(50.0, 60.0, "z", 0.5)]
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from paqa_builder.audio import Audio, resample
-from paqa_builder.perception.backends.base import Heard
+from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.perception.backends.fake import FakeSeparator
 from paqa_builder.perception.separate import Separate
 from paqa_builder.perception.stage import View
@@ -61,7 +61,7 @@ class Enhancer(FakeSeparator):
 
     enhances = True
 
-    def separate(self, heard: Heard) -> tuple[Audio, Audio]:
+    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
         low, _ = super().separate(heard)
         speech = low.samples * np.float32(2 / 3)
         return Audio(speech, low.rate), Audio(heard.main.samples - speech, low.rate)

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from paqa_builder.audio import Audio, encode_flac
-from paqa_builder.perception.backends.base import Heard, Span, Tagger
+from paqa_builder.perception.backends.base import AudioInput, Span, Tagger
 from paqa_builder.perception.backends.fake import FakeTagger
 from paqa_builder.perception.stage import View
 from paqa_builder.perception.tag import TagEvents, TagOptions, merge
@@ -80,7 +80,7 @@ def test_an_empty_background_is_not_heard(tmp_path: Path) -> None:
 class Talkative(Tagger):
     """Says Speech and Laughter of everything."""
 
-    def tag(self, heard: Heard) -> list[Span]:
+    def tag(self, heard: AudioInput) -> list[Span]:
         return [Span(0.0, 1.0, "Laughter", 0.5), Span(0.0, 9.0, "Speech", 0.9)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from paqa_builder.perception.backends.base import Dropped, Heard, Speech
+from paqa_builder.perception.backends.base import AudioInput, Dropped, Speech
 from paqa_builder.perception.backends.fake import FakeTranscriber
 from paqa_builder.perception.stage import View
 from paqa_builder.perception.transcribe import Transcribe, TranscribeOptions, attribute, into_turns
@@ -138,7 +138,7 @@ def test_where_nobody_speaks_nobody_listens(tmp_path: Path) -> None:
     heard = []
 
     class Counting(FakeTranscriber):
-        def transcribe(self, heard_clip: Heard) -> Speech:
+        def transcribe(self, heard_clip: AudioInput) -> Speech:
             heard.append(heard_clip)
             return super().transcribe(heard_clip)
 

@@ -36,7 +36,7 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AudioInput:
     """One clip as a stage lets a backend hear it, all at the backend's ``sample_rate``.
 
     Attributes:
@@ -98,7 +98,7 @@ class Measured:
     Attributes:
         loudness: Integrated loudness of the mixture in LUFS; None for silence.
         quality: Speech quality of the mixture, 1 to 5; None where it was not asked for.
-        pitch: Fundamental frequency of ``Heard.main`` in Hz by frame; 0 where nothing is voiced.
+        pitch: Fundamental frequency of ``AudioInput.main`` in Hz by frame; 0 where nothing is voiced.
         step: Seconds from frame to frame; frame n covers [n * step, (n + 1) * step).
     """
 
@@ -137,7 +137,7 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def run(self, heard: Sequence[Heard]) -> list[Any]:
+    def run(self, heard: Sequence[AudioInput]) -> list[Any]:
         """Hears a batch; one result per item, and the same as if each came alone."""
 
 
@@ -153,11 +153,11 @@ class Separator(Backend):
     sample_rate = 48_000
     enhances: ClassVar[bool] = False
 
-    def run(self, heard: Sequence[Heard]) -> list[tuple[Audio, Audio]]:
+    def run(self, heard: Sequence[AudioInput]) -> list[tuple[Audio, Audio]]:
         return [self.separate(item) for item in heard]
 
     @abstractmethod
-    def separate(self, heard: Heard) -> tuple[Audio, Audio]:
+    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
         """Returns (speech, background), each as long as ``heard.main`` and aligned to it."""
 
 
@@ -166,11 +166,11 @@ class Diarizer(Backend):
 
     stage = "diarize"
 
-    def run(self, heard: Sequence[Heard]) -> list[list[Span]]:
+    def run(self, heard: Sequence[AudioInput]) -> list[list[Span]]:
         return [self.diarize(item) for item in heard]
 
     @abstractmethod
-    def diarize(self, heard: Heard) -> list[Span]:
+    def diarize(self, heard: AudioInput) -> list[Span]:
         """Returns spans named by voice, any names; the stage renames them S1, S2, … in order."""
 
 
@@ -179,11 +179,11 @@ class Tagger(Backend):
 
     stage = "tag"
 
-    def run(self, heard: Sequence[Heard]) -> list[list[Span]]:
+    def run(self, heard: Sequence[AudioInput]) -> list[list[Span]]:
         return [self.tag(item) for item in heard]
 
     @abstractmethod
-    def tag(self, heard: Heard) -> list[Span]:
+    def tag(self, heard: AudioInput) -> list[Span]:
         """Returns spans named by AudioSet display name, sorted, those of one label disjoint."""
 
 
@@ -192,11 +192,11 @@ class Transcriber(Backend):
 
     stage = "transcribe"
 
-    def run(self, heard: Sequence[Heard]) -> list[Speech]:
+    def run(self, heard: Sequence[AudioInput]) -> list[Speech]:
         return [self.transcribe(item) for item in heard]
 
     @abstractmethod
-    def transcribe(self, heard: Heard) -> Speech:
+    def transcribe(self, heard: AudioInput) -> Speech:
         """Returns the words in time order; none where nobody speaks."""
 
 
@@ -205,9 +205,9 @@ class Measurer(Backend):
 
     stage = "measure"
 
-    def run(self, heard: Sequence[Heard]) -> list[Measured]:
+    def run(self, heard: Sequence[AudioInput]) -> list[Measured]:
         return [self.measure(item) for item in heard]
 
     @abstractmethod
-    def measure(self, heard: Heard) -> Measured:
+    def measure(self, heard: AudioInput) -> Measured:
         """Hears pitch in ``heard.main``, loudness and quality in ``heard.mix``; knows no speakers."""

@@ -12,8 +12,8 @@ import numpy as np
 
 from paqa_builder.audio import Audio
 from paqa_builder.perception.backends.base import (
+    AudioInput,
     Diarizer,
-    Heard,
     Measured,
     Measurer,
     Options,
@@ -55,7 +55,7 @@ class FakeSeparator(Separator):
     sample_rate = 16_000
     Options = FakeOptions
 
-    def separate(self, heard: Heard) -> tuple[Audio, Audio]:
+    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
         mix = heard.main
         spectrum = np.fft.rfft(mix.samples)
         spectrum[np.fft.rfftfreq(len(mix.samples), 1 / mix.rate) >= SPLIT_HZ] = 0
@@ -68,7 +68,7 @@ class FakeDiarizer(Diarizer):
 
     Options = FakeOptions
 
-    def diarize(self, heard: Heard) -> list[Span]:
+    def diarize(self, heard: AudioInput) -> list[Span]:
         spans = [
             Span(start, end, voice, 0.9)
             for voice, hertz in VOICES.items()
@@ -82,7 +82,7 @@ class FakeTagger(Tagger):
 
     Options = FakeOptions
 
-    def tag(self, heard: Heard) -> list[Span]:
+    def tag(self, heard: AudioInput) -> list[Span]:
         spans = [
             Span(start, end, label, 0.9)
             for label, hertz in SOUNDS.items()
@@ -96,7 +96,7 @@ class FakeTranscriber(Transcriber):
 
     Options = FakeOptions
 
-    def transcribe(self, heard: Heard) -> Speech:
+    def transcribe(self, heard: AudioInput) -> Speech:
         words = [
             Word(at, min(at + 0.5, end), WORDS[(3 * n + round(2 * at)) % len(WORDS)], 0.9)
             for n, hertz in enumerate(VOICES.values())
@@ -111,7 +111,7 @@ class FakeMeasurer(Measurer):
 
     Options = FakeOptions
 
-    def measure(self, heard: Heard) -> Measured:
+    def measure(self, heard: AudioInput) -> Measured:
         pitch = np.zeros(int(heard.main.duration / FRAME + 1e-6))
         for hertz in VOICES.values():
             for start, end in tone_spans(heard.main, hertz, self.options.threshold):

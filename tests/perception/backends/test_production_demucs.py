@@ -12,7 +12,7 @@ from helpers.production import needs
 
 from paqa_builder.audio import Audio
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.backends.base import Heard
+from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.perception.backends.separate.demucs import RATE, Demucs
 from paqa_builder.testing import check_backend, hear, murmur
 
@@ -83,7 +83,7 @@ def test_same_as_the_packages_own_inference(backend: Demucs, seconds: float) -> 
     with torch.no_grad():
         sources = apply_model(backend._network, stereo, shifts=0, split=True, overlap=0.25)
     vocals = sources[0, 1].mean(0).numpy() * scale
-    speech, _ = backend.separate(Heard(mix, mix))
+    speech, _ = backend.separate(AudioInput(mix, mix))
     assert np.abs(speech.samples - vocals).max() < 1e-4 * np.abs(vocals).max()
 
 
@@ -92,16 +92,16 @@ def test_windows_line_up(backend: Demucs, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(backend, "_hear", lambda windows: np.stack(windows))
     for seconds in (0.1, 1.99, 2.0, 2.01, 7.3):
         mix = hear(murmur(seconds), RATE).main
-        speech, background = backend.separate(Heard(mix, mix))
+        speech, background = backend.separate(AudioInput(mix, mix))
         assert np.abs(speech.samples - (mix.samples - mix.samples.mean())).max() < 1e-5
         assert len(background.samples) == len(mix.samples)
 
 
 def test_loudness_does_not_matter(backend: Demucs) -> None:
     mix = hear(murmur(2.0), RATE).main
-    loud, _ = backend.separate(Heard(mix, mix))
+    loud, _ = backend.separate(AudioInput(mix, mix))
     quiet_mix = Audio((0.01 * mix.samples).astype(np.float32), mix.rate)
-    quiet, _ = backend.separate(Heard(quiet_mix, quiet_mix))
+    quiet, _ = backend.separate(AudioInput(quiet_mix, quiet_mix))
     assert np.allclose(100 * quiet.samples, loud.samples, atol=1e-3 * float(np.abs(loud.samples).max()))
 
 

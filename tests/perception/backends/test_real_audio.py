@@ -13,7 +13,7 @@ import pytest
 
 from paqa_builder import registry
 from paqa_builder.audio import Audio, blend, read, resample
-from paqa_builder.perception.backends.base import Heard, Speech
+from paqa_builder.perception.backends.base import AudioInput, Speech
 from paqa_builder.perception.separate import Separate
 from paqa_builder.perception.stage import View
 from paqa_builder.records import Clip
@@ -149,7 +149,7 @@ def plain(text: str) -> str:
 def test_a_blend_of_both_stems_is_the_mix(data: Path) -> None:
     mix = resample(read(data / "conversations/pyannote_sample.flac")[0], 48_000)
     mix = Audio(mix.samples[: 5 * 48_000], 48_000)
-    speech, background = loaded("separate", "deepfilternet3").separate(Heard(mix, mix))
+    speech, background = loaded("separate", "deepfilternet3").separate(AudioInput(mix, mix))
     again = blend(speech, background, 0.5)
     assert np.allclose(2 * again.samples, mix.samples, atol=1e-5)
 
@@ -161,5 +161,5 @@ def test_quiet_speech_is_separated_like_loud_speech(data: Path) -> None:
     loud = Audio(piece.samples * (0.04 / piece.rms), 48_000)
     quiet = Audio(loud.samples / 64, 48_000)
     separator = loaded("separate", "deepfilternet3")
-    one, other = (separator.separate(Heard(clip, clip))[0] for clip in (loud, quiet))
+    one, other = (separator.separate(AudioInput(clip, clip))[0] for clip in (loud, quiet))
     assert np.allclose(64 * other.samples, one.samples, atol=1e-4)

@@ -12,7 +12,7 @@ import pytest
 from paqa_builder.audio import Audio, read, resample
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception._tracks import pitch_of
-from paqa_builder.perception.backends.base import Heard
+from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.perception.backends.measure import signal
 from paqa_builder.perception.backends.measure.signal import Signal, SignalOptions
 from paqa_builder.testing import murmur
@@ -88,9 +88,9 @@ def test_quality_is_what_its_authors_code_says() -> None:
     for seconds in (3.0, 10.3):
         heard = resample(murmur(seconds), backend.sample_rate)
         theirs = dnsmos.run(resample(heard, 16_000).samples, 16_000)["ovrl_mos"]
-        assert backend.measure(Heard(heard, heard)).quality == pytest.approx(float(theirs), abs=1e-4)
+        assert backend.measure(AudioInput(heard, heard)).quality == pytest.approx(float(theirs), abs=1e-4)
     silence = Audio(np.zeros(48_000, np.float32), 48_000)
-    assert backend.measure(Heard(silence, silence)).quality is None
+    assert backend.measure(AudioInput(silence, silence)).quality is None
 
 
 @pytest.mark.testdata

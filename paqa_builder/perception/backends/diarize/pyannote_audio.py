@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field
 
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.backends.base import Diarizer, Heard, Span
+from paqa_builder.perception.backends.base import AudioInput, Diarizer, Span
 from paqa_builder.runtime import compat, device
 from paqa_builder.weights import embedded, remote
 
@@ -143,7 +143,7 @@ class Pyannote(Diarizer):
             self._voices = sorted(np.flatnonzero(made.data.any(axis=0)).tolist(), key=str)
         return made
 
-    def diarize(self, heard: Heard) -> list[Span]:
+    def diarize(self, heard: AudioInput) -> list[Span]:
         if heard.main.silent:
             return []
         waveform = self._torch.from_numpy(np.ascontiguousarray(heard.main.samples))[None]

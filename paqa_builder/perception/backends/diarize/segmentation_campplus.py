@@ -14,7 +14,7 @@ from pydantic import Field
 
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception import calibration
-from paqa_builder.perception.backends.base import Diarizer, Heard, Options, Span
+from paqa_builder.perception.backends.base import AudioInput, Diarizer, Options, Span
 from paqa_builder.perception.backends.diarize import _campplus, _voices
 from paqa_builder.perception.backends.diarize import _segmentation as frames
 from paqa_builder.weights import embedded
@@ -77,7 +77,7 @@ class SegmentationCampplus(Diarizer):
                 f"scipy does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
             ) from error
 
-    def diarize(self, heard: Heard) -> list[Span]:
+    def diarize(self, heard: AudioInput) -> list[Span]:
         if heard.main.silent:
             return []
         duration = heard.main.duration
@@ -104,7 +104,7 @@ class SegmentationCampplus(Diarizer):
                     spans.append(Span(at, to, str(voice), self._sureness(raw)))
         return sorted(spans, key=lambda span: (span.start, span.end, span.name))
 
-    def _activity(self, heard: Heard, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    def _activity(self, heard: AudioInput, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
         """Posteriors per frame of anybody speaking, and of two voices at once, ``[frames]`` each."""
         count = frames.frame_count(heard.mix.duration)
         found = [windows]

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from paqa_builder.audio import Audio, resample
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.backends.base import Heard, Measured, Measurer, Options
+from paqa_builder.perception.backends.base import AudioInput, Measured, Measurer, Options
 from paqa_builder.runtime.threads import onnx_session
 from paqa_builder.weights import embedded
 
@@ -72,7 +72,7 @@ class Signal(Measurer):
         self._pitch = SwiftF0(threads=1, spin=False)
         self._quality = onnx_session(_quality_model()) if self.options.dnsmos else None
 
-    def measure(self, heard: Heard) -> Measured:
+    def measure(self, heard: AudioInput) -> Measured:
         quality = None if self._quality is None else self.quality(heard.mix)
         return Measured(self.loudness(heard.mix), quality, self.pitch(heard.main), _STEP)
 

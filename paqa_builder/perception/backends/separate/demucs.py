@@ -15,7 +15,7 @@ from pydantic import Field
 
 from paqa_builder.audio import Audio
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.backends.base import Heard, Separator
+from paqa_builder.perception.backends.base import AudioInput, Separator
 from paqa_builder.runtime import device
 from paqa_builder.weights import remote
 
@@ -78,7 +78,7 @@ class Demucs(Separator):
             "demucs", self._window / RATE, self.options.batch_seconds, self._device
         )
 
-    def separate(self, heard: Heard) -> tuple[Audio, Audio]:
+    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
         mix = heard.main
         if mix.silent:
             return Audio(np.zeros_like(mix.samples), mix.rate), mix

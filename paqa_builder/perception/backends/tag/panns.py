@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.labels import audioset
-from paqa_builder.perception.backends.base import Heard, Span, Tagger
+from paqa_builder.perception.backends.base import AudioInput, Span, Tagger
 from paqa_builder.perception.backends.tag._intervals import intervals
 from paqa_builder.runtime import device
 from paqa_builder.weights import embedded, remote
@@ -86,10 +86,10 @@ class Panns(Tagger):
         self._network = network.eval().to(self._device)
         self._batches = device.Batches("panns", WINDOW * SEGMENT, self.options.batch_seconds, self._device)
 
-    def tag(self, heard: Heard) -> list[Span]:
+    def tag(self, heard: AudioInput) -> list[Span]:
         return self.run([heard])[0]
 
-    def run(self, heard: Sequence[Heard]) -> list[list[Span]]:
+    def run(self, heard: Sequence[AudioInput]) -> list[list[Span]]:
         """All windows of all clips go through the network together."""
         windows: list[np.ndarray] = []
         whose: list[tuple[int, int]] = []
@@ -111,7 +111,7 @@ class Panns(Tagger):
         # The network repeats each segment for its 32 frames, and the last one for a frame more.
         return framewise[:, : 32 * WINDOW : 32].float().cpu().numpy()
 
-    def _spans(self, heard: Heard, parts: list[tuple[int, np.ndarray]]) -> list[Span]:
+    def _spans(self, heard: AudioInput, parts: list[tuple[int, np.ndarray]]) -> list[Span]:
         if not parts:
             return []
         scores = stitch(parts, segments(len(heard.main.samples)))

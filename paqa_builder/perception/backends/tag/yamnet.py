@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from paqa_builder.audio import Audio
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception import calibration
-from paqa_builder.perception.backends.base import Heard, Options, Span, Tagger
+from paqa_builder.perception.backends.base import AudioInput, Options, Span, Tagger
 from paqa_builder.perception.backends.tag._intervals import intervals
 from paqa_builder.runtime.threads import onnx_session
 from paqa_builder.weights import embedded
@@ -123,7 +123,7 @@ class Yamnet(Tagger):
         self._bank = mel_bank()
         self._taper = np.pad(np.hanning(_LENGTH + 1)[:_LENGTH], (0, _FFT - _LENGTH)).astype(np.float32)
 
-    def tag(self, heard: Heard) -> list[Span]:
+    def tag(self, heard: AudioInput) -> list[Span]:
         if heard.main.silent:
             return []
         edges, scores = self.probabilities(heard.main)

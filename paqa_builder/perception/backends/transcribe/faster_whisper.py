@@ -15,7 +15,7 @@ from pydantic import Field
 
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception import calibration
-from paqa_builder.perception.backends.base import Heard, Speech, Transcriber
+from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
 from paqa_builder.weights import embedded, remote
@@ -85,7 +85,7 @@ class FasterWhisper(Transcriber):
             local_files_only=True,
         )
 
-    def transcribe(self, heard: Heard) -> Speech:
+    def transcribe(self, heard: AudioInput) -> Speech:
         audio = heard.main
         if audio.silent:
             return Speech((), None, 0.0)

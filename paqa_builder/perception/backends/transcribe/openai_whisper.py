@@ -15,7 +15,7 @@ from pydantic import Field
 
 from paqa_builder.audio import Audio
 from paqa_builder.errors import ConfigError, NotReadyError
-from paqa_builder.perception.backends.base import Heard, Speech, Transcriber
+from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
 from paqa_builder.weights import ctranslate2, embedded, remote
@@ -82,7 +82,7 @@ class OpenaiWhisper(Transcriber):
             mask[layer, head] = True
         self._model.register_buffer("alignment_heads", mask.to_sparse().to(self._device), persistent=False)
 
-    def transcribe(self, heard: Heard) -> Speech:
+    def transcribe(self, heard: AudioInput) -> Speech:
         audio = heard.main
         if audio.silent:
             return Speech((), None, 0.0)
