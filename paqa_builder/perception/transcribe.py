@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from paqa_builder.audio import Audio
-from paqa_builder.perception.backends.base import Dropped, Speech, dropped_words
+from paqa_builder.perception.backends.base import RejectedWords, Speech, dropped_words
 from paqa_builder.perception.listening import SpeechOptions, speech_blend
 from paqa_builder.perception.stage import Stage, View
 from paqa_builder.records import Abstention, Turn, Utterance, Word
@@ -121,7 +121,7 @@ class Transcribe(Stage):
         ]
         return list(pairwise([0, *cuts, len(words)])) if words else []
 
-    def _abstention(self, found: Dropped, duration: float) -> Abstention:
+    def _abstention(self, found: RejectedWords, duration: float) -> Abstention:
         return Abstention(
             self.name,
             max(0.0, found.start),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from paqa_builder.perception.backends.base import AudioInput, Dropped, Speech
+from paqa_builder.perception.backends.base import AudioInput, RejectedWords, Speech
 from paqa_builder.perception.backends.fake import FakeTranscriber
 from paqa_builder.perception.stage import View
 from paqa_builder.perception.transcribe import Transcribe, TranscribeOptions, attribute, into_turns
@@ -65,7 +65,9 @@ def test_words_far_from_every_turn_are_nobodys() -> None:
 
 def test_doubtful_words_far_from_every_turn_are_dropped_with_their_reason() -> None:
     doubtful = tuple(replace(word, confidence=0.4) for word in said("thank you", start=5.0))
-    speech = Speech((*said("a b"), *doubtful), "en", 0.9, (Dropped(8.0, 12.0, "repetition", "x x x x", 0.3),))
+    speech = Speech(
+        (*said("a b"), *doubtful), "en", 0.9, (RejectedWords(8.0, 12.0, "repetition", "x x x x", 0.3),)
+    )
     stage = Transcribe(FakeTranscriber(), TranscribeOptions(), backend_name="fake")
     found, dropped = stage.utterances(speech, [turn(0, 1, "S1")], 10.0)
     assert [u.text for u in found] == ["a b"]

@@ -63,7 +63,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class RejectedWords:
     """Words that a transcriber made up, by its own figures; see
     :class:`~paqa_builder.records.Abstention` for ``reason``."""
 
@@ -74,11 +74,11 @@ class Dropped:
     confidence: float
 
 
-def dropped_words(words: Sequence[Word], reason: str) -> Dropped:
+def dropped_words(words: Sequence[Word], reason: str) -> RejectedWords:
     """Words in time order as one thing that is not believed; its confidence is their mean."""
     sure = sum(word.confidence for word in words) / len(words)
     end = max(word.end for word in words)
-    return Dropped(words[0].start, end, reason, " ".join(word.text for word in words), sure)
+    return RejectedWords(words[0].start, end, reason, " ".join(word.text for word in words), sure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Speech:
     words: tuple[Word, ...]
     language: str | None
     language_confidence: float = 1.0
-    dropped: tuple[Dropped, ...] = ()
+    dropped: tuple[RejectedWords, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from paqa_builder.audio import Audio
-from paqa_builder.perception.backends.base import Dropped, dropped_words
+from paqa_builder.perception.backends.base import RejectedWords, dropped_words
 from paqa_builder.records import Word
 from paqa_builder.runtime.device import DeviceOptions
 
@@ -55,14 +55,14 @@ class Segment:
 
 def sift(
     segments: Iterable[Segment], audio: Audio, options: WhisperOptions
-) -> tuple[list[Word], tuple[Dropped, ...]]:
+) -> tuple[list[Word], tuple[RejectedWords, ...]]:
     """Tells what was said from what Whisper made up.
 
     Returns:
         The words that are believed, in time order, and the rest, each with the reason.
     """
     kept: list[Word] = []
-    dropped: list[Dropped] = []
+    dropped: list[RejectedWords] = []
     for segment in segments:
         words = tidy(segment.words, audio)
         reason = invented(segment, options)
