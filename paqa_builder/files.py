@@ -124,7 +124,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Print:
+class Fingerprint:
     """A clip and what tells whether a row is its result.
 
     Attributes:
@@ -147,7 +147,7 @@ class Part:
     """Some clips that are worked on together: the unit of work and of resume."""
 
     index: int
-    prints: tuple[Print, ...]
+    prints: tuple[Fingerprint, ...]
     hash: str
 
     def with_truth(self, wanted: bool) -> Part:
@@ -162,22 +162,22 @@ class Part:
         return folder / f"part-{self.hash}.jsonl"
 
 
-def parts_of(prints: list[Print], size: int) -> list[Part]:
+def parts_of(prints: list[Fingerprint], size: int) -> list[Part]:
     """Cuts a listing into parts of ``size`` clips."""
     return [_part(n, tuple(prints[at : at + size])) for n, at in enumerate(range(0, len(prints), size))]
 
 
-def _part(index: int, prints: tuple[Print, ...]) -> Part:
+def _part(index: int, prints: tuple[Fingerprint, ...]) -> Part:
     rows = [[p.clip.id, p.sha256, *([p.truth] if p.truth else ())] for p in prints]
     return Part(index, prints, digest(rows, 16))
 
 
 def row_identity(row: dict[str, Any]) -> Identity:
-    """A row's counterpart of :attr:`Print.identity`."""
+    """A row's counterpart of :attr:`Fingerprint.identity`."""
     return (row["clip"], row["sha256"], row.get("truth", ""))
 
 
-def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Print]:
+def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fingerprint]:
     """Hashes every clip's bytes; files whose size and mtime are known are not read again.
 
     Args:
@@ -203,7 +203,7 @@ def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Pri
             fresh[path] = [*stamp, sha256]
         except OSError:
             pass  # the *read* stage will say why
-        prints.append(Print(clip, sha256))
+        prints.append(Fingerprint(clip, sha256))
     if save and not fresh.items() <= known.items():
         write_atomic(cache_file, json.dumps({**known, **fresh}, sort_keys=True).encode())
     return prints

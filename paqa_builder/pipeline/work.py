@@ -109,7 +109,7 @@ def run(task: Task) -> Done:
         for name, key in task.stage.upstream
     }
     rows: dict[files.Identity, dict[str, Any]] = {}
-    batch: list[tuple[files.Print, View]] = []
+    batch: list[tuple[files.Fingerprint, View]] = []
     batch_seconds = heard_seconds = 0.0
     for printed in task.part.prints:
         if printed.identity in task.known:
@@ -153,7 +153,7 @@ def load(task: Task) -> None:
     load_stage(task.stage, task.plugins)
 
 
-def single(task: Task, printed: files.Print) -> Task:
+def single(task: Task, printed: files.Fingerprint) -> Task:
     """The same task for one of its clips alone."""
     (part,) = files.parts_of([printed], 1)
     return replace(task, part=part, upstream_part=task.part)
@@ -171,7 +171,9 @@ def fail(task: Task, failure: Failure) -> Done:
     return Done(1, 1, 0.0, 0.0)
 
 
-def _run_batch(task: Task, batch: list[tuple[files.Print, View]]) -> dict[files.Identity, dict[str, Any]]:
+def _run_batch(
+    task: Task, batch: list[tuple[files.Fingerprint, View]]
+) -> dict[files.Identity, dict[str, Any]]:
     if not batch:
         return {}
     stage = load_stage(task.stage, task.plugins)
@@ -200,7 +202,7 @@ def _run_batch(task: Task, batch: list[tuple[files.Print, View]]) -> dict[files.
 
 
 def _row(
-    printed: files.Print,
+    printed: files.Fingerprint,
     *,
     records: Any = None,
     abstentions: Sequence[Abstention] = (),
@@ -219,7 +221,7 @@ def _duration(sources: dict[str, dict[str, Any]]) -> float:
     return sources["read"]["records"][0]["duration"] if "read" in sources else 0.0
 
 
-def _view(task: Task, printed: files.Print, sources: dict[str, dict[str, Any]]) -> View:
+def _view(task: Task, printed: files.Fingerprint, sources: dict[str, dict[str, Any]]) -> View:
     def records(stage: str, cls: type) -> tuple[Any, ...] | None:
         if stage not in sources:
             return None
