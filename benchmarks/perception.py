@@ -56,7 +56,7 @@ def hear(clips: dict[Path, Reference], options: dict[str, dict[str, Any]]) -> tu
 
     from paqa_builder import registry
     from paqa_builder.audio import encode_flac
-    from paqa_builder.perception.stage import View, stage_class
+    from paqa_builder.perception.stage import ClipContext, stage_class
 
     cpu: dict[str, float] = defaultdict(float)
     stages: dict[str, Any] = {}
@@ -75,7 +75,7 @@ def hear(clips: dict[Path, Reference], options: dict[str, dict[str, Any]]) -> tu
                 return file
 
             clip = Clip(path.stem, "benchmark", "test", str(path))
-            view = View(clip, Path(folder), save_stem=save)
+            view = ClipContext(clip, Path(folder), save_stem=save)
             info = soundfile.info(path)
             scene = Scene(clip, AudioInfo(info.duration, info.samplerate, info.channels, ""))
             for name, stage in stages.items():

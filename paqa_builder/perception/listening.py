@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from paqa_builder.audio import Audio, blend, fit
-from paqa_builder.perception.stage import ListenOptions, View
+from paqa_builder.perception.stage import ClipContext, ListenOptions
 
 
 class SpeechOptions(ListenOptions):
@@ -19,7 +19,7 @@ class SpeechOptions(ListenOptions):
     )
 
 
-def kept(view: View, rate: int) -> Audio | None:
+def kept(view: ClipContext, rate: int) -> Audio | None:
     """What the separator did not take away, at ``rate`` Hz; None where there is no stem.
 
     That is the mixture less the background stem. The speech stem itself may have some of the mixture put
@@ -32,7 +32,7 @@ def kept(view: View, rate: int) -> Audio | None:
     return Audio(mix.samples - fit(background.samples, len(mix.samples)), rate)
 
 
-def speech_blend(view: View, rate: int, options: SpeechOptions) -> Audio | None:
+def speech_blend(view: ClipContext, rate: int, options: SpeechOptions) -> Audio | None:
     """The blend at ``rate`` Hz; None where there is no stem, or none to trust.
 
     Far, quiet voices, as in meetings, are what a separator loses first: it then takes nearly all of

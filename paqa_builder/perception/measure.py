@@ -13,7 +13,7 @@ from paqa_builder.intervals import Spans, both, grow, outside, total, union
 from paqa_builder.labels.audioset import is_speech
 from paqa_builder.perception._tracks import FRAME, Power, decibels, inside, pitch_of, runs, silences
 from paqa_builder.perception.backends.base import AudioInput, Measured
-from paqa_builder.perception.stage import ListenOptions, Stage, View
+from paqa_builder.perception.stage import ClipContext, ListenOptions, Stage
 from paqa_builder.records import EventMeasure, Measures, Tag, Turn, Utterance, VoiceMeasure
 from paqa_builder.sources import settle_truth
 
@@ -54,7 +54,7 @@ class Known:
     utterances: tuple[Utterance, ...]
 
     @classmethod
-    def of(cls, view: View) -> Known:
+    def of(cls, view: ClipContext) -> Known:
         truth = settle_truth(view.clip.truth, view.info.duration)
         turns = view.turns if truth.turns is None else truth.turns
         tags = view.tags if truth.tags is None else truth.tags
@@ -76,18 +76,18 @@ class Measure(Stage):
     uses_truth = True
     Options = MeasureOptions
 
-    def run(self, views: Sequence[View]) -> list[tuple[Measures, ...]]:
+    def run(self, views: Sequence[ClipContext]) -> list[tuple[Measures, ...]]:
         found = self.backend.run([self.listen(view) for view in views])
         return [(self.measures(view, item),) for view, item in zip(views, found, strict=True)]
 
-    def listen(self, view: View) -> AudioInput:
+    def listen(self, view: ClipContext) -> AudioInput:
         """The mixture for loudness; the speech stem for pitch: any of the mixture in it does harm."""
         rate = self.backend.sample_rate
         mix, speech = view.at("mix", rate), view.at("speech", rate)
         assert mix is not None
         return AudioInput(mix if speech is None else speech, mix)
 
-    def measures(self, view: View, measured: Measured) -> Measures:
+    def measures(self, view: ClipContext, measured: Measured) -> Measures:
         known = Known.of(view)
         rate = min(view.info.rate, MAX_STEM_RATE)
         mix, speech, background = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paqa_builder.perception.stage import Stage, View
+from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.records import AudioInfo
 
 
@@ -14,5 +14,5 @@ class Read(Stage):
     name = "read"
     layer = "audio"
 
-    def run(self, views: Sequence[View]) -> list[tuple[AudioInfo, ...]]:
+    def run(self, views: Sequence[ClipContext]) -> list[tuple[AudioInfo, ...]]:
         return [(view.info,) for view in views]

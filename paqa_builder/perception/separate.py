@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from paqa_builder.audio import MAX_STEM_RATE, Audio, fit, resample
 from paqa_builder.perception._put_back import put_back
 from paqa_builder.perception.backends.base import Separator
-from paqa_builder.perception.stage import Stage, View
+from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.records import Stem
 
 
@@ -25,7 +25,7 @@ class Separate(Stage):
     version = 2
     layer = "stems"
 
-    def run(self, views: Sequence[View]) -> list[tuple[Stem, ...]]:
+    def run(self, views: Sequence[ClipContext]) -> list[tuple[Stem, ...]]:
         rate = self.backend.sample_rate
         heard = [self.heard(view, resample(view.mix, rate)) for view in views]
         pairs = self.backend.run(heard)
@@ -33,7 +33,7 @@ class Separate(Stage):
             self._keep(view, item.main, *pair) for view, item, pair in zip(views, heard, pairs, strict=True)
         ]
 
-    def _keep(self, view: View, heard: Audio, speech: Audio, background: Audio) -> tuple[Stem, ...]:
+    def _keep(self, view: ClipContext, heard: Audio, speech: Audio, background: Audio) -> tuple[Stem, ...]:
         mix = resample(view.mix, min(view.mix.rate, MAX_STEM_RATE))
         lost = mix.samples - _like(heard, mix).samples
         rest = Audio(_like(background, mix).samples + lost, mix.rate)
@@ -42,7 +42,7 @@ class Separate(Stage):
             kept = Audio(kept.samples + put_back(kept.samples, rest.samples, mix.rate), mix.rate)
         return (self._store(view, "speech", kept), self._store(view, "background", rest))
 
-    def _store(self, view: View, name: str, stem: Audio) -> Stem:
+    def _store(self, view: ClipContext, name: str, stem: Audio) -> Stem:
         assert view.save_stem is not None
         return Stem(name, view.save_stem(name, stem), stem.rate, stem.rms, self.origin)
 

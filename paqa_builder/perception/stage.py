@@ -40,7 +40,7 @@ class ListenOptions(BaseModel):
 
 
 @dataclass
-class View:
+class ClipContext:
     """One clip as a stage sees it; audio is decoded on first use and then kept.
 
     Attributes:
@@ -124,7 +124,7 @@ class Stage(ABC):
         assert self._backend is not None, f"stage {self.name} has no backend"
         return self._backend
 
-    def heard(self, view: View, main: Audio) -> AudioInput:
+    def heard(self, view: ClipContext, main: Audio) -> AudioInput:
         """Bundles ``main`` (already at the backend's rate) with what else there is to hear."""
         rate = self.backend.sample_rate
         mix = view.at("mix", rate)
@@ -132,7 +132,7 @@ class Stage(ABC):
         return AudioInput(main, mix, view.at("speech", rate), view.at("background", rate))
 
     @abstractmethod
-    def run(self, views: Sequence[View]) -> list[tuple[Any, ...]]:
+    def run(self, views: Sequence[ClipContext]) -> list[tuple[Any, ...]]:
         """Returns one tuple of records per view, in order.
 
         Raises:

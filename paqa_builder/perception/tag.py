@@ -10,7 +10,7 @@ from pydantic import Field
 from paqa_builder.audio import SILENCE_RMS
 from paqa_builder.labels.audioset import is_speech
 from paqa_builder.perception.backends.base import Span
-from paqa_builder.perception.stage import ListenOptions, Stage, View
+from paqa_builder.perception.stage import ClipContext, ListenOptions, Stage
 from paqa_builder.records import Tag
 
 
@@ -41,7 +41,7 @@ class TagEvents(Stage):
     layer = "tags"
     Options = TagOptions
 
-    def run(self, views: Sequence[View]) -> list[tuple[Tag, ...]]:
+    def run(self, views: Sequence[ClipContext]) -> list[tuple[Tag, ...]]:
         rate = self.backend.sample_rate
         asked: list[tuple[int, str]] = []
         heard = []

@@ -12,7 +12,7 @@ from pydantic import Field
 from paqa_builder.audio import Audio
 from paqa_builder.perception.backends.base import RejectedWords, Speech, dropped_words
 from paqa_builder.perception.listening import SpeechOptions, speech_blend
-from paqa_builder.perception.stage import Stage, View
+from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.records import Abstention, Turn, Utterance, Word
 
 _CHANGE, _AT_A_PAUSE, _AT_A_SENTENCE = 1.0, 0.5, 0.1
@@ -61,7 +61,7 @@ class Transcribe(Stage):
     layer = "utterances"
     Options = TranscribeOptions
 
-    def run(self, views: Sequence[View]) -> list[tuple[Utterance, ...]]:
+    def run(self, views: Sequence[ClipContext]) -> list[tuple[Utterance, ...]]:
         # Where *diarize* heard nobody, a recogniser has nothing to find, and much to invent.
         spoken = [view for view in views if view.turns is None or view.turns]
         speeches = self.backend.run([self.heard(view, self.ear(view)) for view in spoken])
@@ -71,7 +71,7 @@ class Transcribe(Stage):
             view.abstentions += dropped
         return [made.get(id(view), ()) for view in views]
 
-    def ear(self, view: View) -> Audio:
+    def ear(self, view: ClipContext) -> Audio:
         rate = self.backend.sample_rate
         heard = speech_blend(view, rate, self.options)
         if heard is None:

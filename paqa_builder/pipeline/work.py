@@ -16,7 +16,7 @@ from typing import Any
 from paqa_builder import files
 from paqa_builder.audio import Audio, encode_flac
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.stage import Stage, View
+from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.pipeline.plan import StagePlan, build_stage
 from paqa_builder.records import (
     Abstention,
@@ -109,7 +109,7 @@ def run(task: Task) -> Done:
         for name, key in task.stage.upstream
     }
     rows: dict[files.Identity, dict[str, Any]] = {}
-    batch: list[tuple[files.Fingerprint, View]] = []
+    batch: list[tuple[files.Fingerprint, ClipContext]] = []
     batch_seconds = heard_seconds = 0.0
     for printed in task.part.prints:
         if printed.identity in task.known:
@@ -172,7 +172,7 @@ def fail(task: Task, failure: Failure) -> Done:
 
 
 def _run_batch(
-    task: Task, batch: list[tuple[files.Fingerprint, View]]
+    task: Task, batch: list[tuple[files.Fingerprint, ClipContext]]
 ) -> dict[files.Identity, dict[str, Any]]:
     if not batch:
         return {}
@@ -221,7 +221,7 @@ def _duration(sources: dict[str, dict[str, Any]]) -> float:
     return sources["read"]["records"][0]["duration"] if "read" in sources else 0.0
 
 
-def _view(task: Task, printed: files.Fingerprint, sources: dict[str, dict[str, Any]]) -> View:
+def _view(task: Task, printed: files.Fingerprint, sources: dict[str, dict[str, Any]]) -> ClipContext:
     def records(stage: str, cls: type) -> tuple[Any, ...] | None:
         if stage not in sources:
             return None
@@ -235,7 +235,7 @@ def _view(task: Task, printed: files.Fingerprint, sources: dict[str, dict[str, A
         return path.as_posix()
 
     known = records("read", AudioInfo)
-    return View(
+    return ClipContext(
         printed.clip,
         task.work,
         stems=records("separate", Stem),

@@ -11,7 +11,7 @@ import soundfile
 
 from paqa_builder import registry
 from paqa_builder.audio import Audio, read, resample
-from paqa_builder.perception.stage import View
+from paqa_builder.perception.stage import ClipContext
 from paqa_builder.perception.transcribe import Transcribe
 from paqa_builder.records import Clip, Origin, Turn
 from paqa_builder.weights import embedded
@@ -32,13 +32,13 @@ def whisper() -> Transcribe:
     return Transcribe(backend, backend_name="faster_whisper")
 
 
-def view(folder: Path, samples: np.ndarray) -> View:
+def view(folder: Path, samples: np.ndarray) -> ClipContext:
     """A clip with a false turn at its end: without any, nobody would listen."""
     path = folder / "a.wav"
     soundfile.write(path, np.concatenate((samples, np.zeros(4 * RATE))), RATE, subtype="PCM_16")
     end = len(samples) / RATE + 4
     turns = (Turn(end - 0.8, end - 0.2, "S1", 0.5, Origin("diarize", "test", "1")),)
-    return View(Clip("a", "test", "train", str(path)), folder, turns=turns)
+    return ClipContext(Clip("a", "test", "train", str(path)), folder, turns=turns)
 
 
 def noise() -> np.ndarray:

@@ -13,20 +13,20 @@ from paqa_builder.audio import Audio, encode_flac, resample
 from paqa_builder.perception.backends.base import AudioInput, Diarizer, Span
 from paqa_builder.perception.backends.fake import FakeDiarizer
 from paqa_builder.perception.diarize import Diarize
-from paqa_builder.perception.stage import View
+from paqa_builder.perception.stage import ClipContext
 from paqa_builder.records import Clip, Origin, Stem
 from paqa_builder.testing import tone_scene
 
 ORIGIN = Origin("separate", "test", "1")
 
 
-def view_of(folder: Path, mix: Audio, speech: Audio | None = None) -> View:
+def view_of(folder: Path, mix: Audio, speech: Audio | None = None) -> ClipContext:
     soundfile.write(folder / "mix.wav", mix.samples, mix.rate)
     stems = None
     if speech is not None:
         (folder / "speech.flac").write_bytes(encode_flac(speech))
         stems = (Stem("speech", "speech.flac", speech.rate, speech.rms, ORIGIN),)
-    return View(Clip("c", "test", "train", str(folder / "mix.wav")), folder, stems=stems)
+    return ClipContext(Clip("c", "test", "train", str(folder / "mix.wav")), folder, stems=stems)
 
 
 def test_voices_are_named_in_the_order_in_which_they_are_heard(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from paqa_builder.intervals import Spans
 from paqa_builder.perception._tracks import pitch_of, silences
 from paqa_builder.perception.backends.fake import FakeMeasurer
 from paqa_builder.perception.measure import Measure, MeasureOptions
-from paqa_builder.perception.stage import View
+from paqa_builder.perception.stage import ClipContext
 from paqa_builder.records import (
     Clip,
     Measures,
@@ -51,7 +51,7 @@ def view(
     truth: Truth | None = None,
     loud: float = 0.1,
     **layers: object,
-) -> View:
+) -> ClipContext:
     """A clip of 10 s; with ``events`` its stems are there, too: ``tones`` are the speech."""
     speech, background = tone_scene(10.0, tones), tone_scene(10.0, events or (), amplitude=loud)
     soundfile.write(folder / "mix.wav", speech.samples + background.samples, speech.rate, subtype="PCM_16")
@@ -63,10 +63,10 @@ def view(
             stems.append(Stem(name, f"{name}.flac", stem.rate, stem.rms, MODEL))
         stems = tuple(stems)
     clip = Clip("a", "test", "train", str(folder / "mix.wav"), truth=truth or Truth())
-    return View(clip, folder, stems=stems, **layers)  # type: ignore[arg-type]
+    return ClipContext(clip, folder, stems=stems, **layers)  # type: ignore[arg-type]
 
 
-def measure(one: View, **options: float) -> Measures:
+def measure(one: ClipContext, **options: float) -> Measures:
     stage = Measure(FakeMeasurer(), MeasureOptions(**options), backend_name="fake")
     ((found,),) = stage.run([one])
     assert to_json(from_json(Measures, to_json(found))) == to_json(found)

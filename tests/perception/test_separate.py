@@ -12,7 +12,7 @@ from paqa_builder.audio import Audio, resample
 from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.perception.backends.fake import FakeSeparator
 from paqa_builder.perception.separate import Separate
-from paqa_builder.perception.stage import View
+from paqa_builder.perception.stage import ClipContext
 from paqa_builder.records import Clip
 from paqa_builder.testing import tone_scene
 
@@ -29,7 +29,7 @@ def test_stems_keep_the_rate_up_to_48_khz_and_add_up_to_the_mix(tmp_path: Path, 
         saved[name] = audio
         return f"{name}.flac"
 
-    view = View(Clip("c", "test", "train", str(tmp_path / "mix.wav")), tmp_path, save_stem=save)
+    view = ClipContext(Clip("c", "test", "train", str(tmp_path / "mix.wav")), tmp_path, save_stem=save)
     stems = Separate(FakeSeparator()).run([view])[0]
     assert [stem.name for stem in stems] == ["speech", "background"]
     assert {stem.rate for stem in stems} == {kept}
@@ -49,7 +49,7 @@ def test_the_top_of_the_band_survives_a_backend_with_another_rate(tmp_path: Path
         saved[name] = audio
         return name
 
-    view = View(Clip("c", "test", "train", str(tmp_path / "mix.wav")), tmp_path, save_stem=save)
+    view = ClipContext(Clip("c", "test", "train", str(tmp_path / "mix.wav")), tmp_path, save_stem=save)
     Separate(FakeSeparator()).run([view])
     both = saved["speech"].samples + saved["background"].samples
     assert np.allclose(both, view.mix.samples, atol=1e-6)
@@ -77,7 +77,7 @@ def test_what_an_enhancer_took_of_the_speech_is_put_back_into_its_stem_alone(tmp
         saved[name] = audio
         return name
 
-    view = View(Clip("c", "test", "train", str(tmp_path / "mix.wav")), tmp_path, save_stem=save)
+    view = ClipContext(Clip("c", "test", "train", str(tmp_path / "mix.wav")), tmp_path, save_stem=save)
     stems = Separate(Enhancer()).run([view])[0]
     assert stems[0].rms == pytest.approx(saved["speech"].rms)
     kept = scene.samples - saved["background"].samples

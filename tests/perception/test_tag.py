@@ -10,7 +10,7 @@ import soundfile
 from paqa_builder.audio import Audio, encode_flac
 from paqa_builder.perception.backends.base import AudioInput, Span, Tagger
 from paqa_builder.perception.backends.fake import FakeTagger
-from paqa_builder.perception.stage import View
+from paqa_builder.perception.stage import ClipContext
 from paqa_builder.perception.tag import TagEvents, TagOptions, merge
 from paqa_builder.records import Clip, Origin, Stem, Tag
 from paqa_builder.testing import tone_scene
@@ -18,14 +18,14 @@ from paqa_builder.testing import tone_scene
 ORIGIN = Origin("tag", "test", "1")
 
 
-def view_of(folder: Path, mix: Audio, **stems: Audio) -> View:
+def view_of(folder: Path, mix: Audio, **stems: Audio) -> ClipContext:
     soundfile.write(folder / "mix.wav", mix.samples, mix.rate)
     records = []
     for name, audio in stems.items():
         (folder / f"{name}.flac").write_bytes(encode_flac(audio))
         records.append(Stem(name, f"{name}.flac", audio.rate, audio.rms, ORIGIN))
     clip = Clip("c", "test", "train", str(folder / "mix.wav"))
-    return View(clip, folder, stems=tuple(records) if stems else None)
+    return ClipContext(clip, folder, stems=tuple(records) if stems else None)
 
 
 def tag(start: float, end: float, label: str, score: float, stem: str) -> Tag:

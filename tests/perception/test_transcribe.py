@@ -10,7 +10,7 @@ import soundfile
 
 from paqa_builder.perception.backends.base import AudioInput, RejectedWords, Speech
 from paqa_builder.perception.backends.fake import FakeTranscriber
-from paqa_builder.perception.stage import View
+from paqa_builder.perception.stage import ClipContext
 from paqa_builder.perception.transcribe import Transcribe, TranscribeOptions, attribute, into_turns
 from paqa_builder.records import Clip, Origin, Turn, Utterance, Word
 from paqa_builder.testing import tone_scene
@@ -148,7 +148,7 @@ def test_where_nobody_speaks_nobody_listens(tmp_path: Path) -> None:
     tone = tone_scene(2.0, [("low", 0.0, 2.0)])
     soundfile.write(path, tone.samples, tone.rate)
     views = [
-        View(Clip("a", "folder", "train", str(path)), tmp_path, turns=turns)
+        ClipContext(Clip("a", "folder", "train", str(path)), tmp_path, turns=turns)
         for turns in ((), (turn(0, 2, "S1"),), None)
     ]
     found = Transcribe(Counting()).run(views)

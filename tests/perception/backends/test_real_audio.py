@@ -15,7 +15,7 @@ from paqa_builder import registry
 from paqa_builder.audio import Audio, blend, read, resample
 from paqa_builder.perception.backends.base import AudioInput, Speech
 from paqa_builder.perception.separate import Separate
-from paqa_builder.perception.stage import View
+from paqa_builder.perception.stage import ClipContext
 from paqa_builder.records import Clip
 from paqa_builder.testing import hear
 from paqa_builder.weights import embedded
@@ -67,7 +67,7 @@ def gains(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, flo
             return stem
 
         path = data / "scenes" / rows[name]["audio"]
-        view = View(Clip(name, "test", "train", str(path)), folder, save_stem=save)
+        view = ClipContext(Clip(name, "test", "train", str(path)), folder, save_stem=save)
         stage.run([view])
         stems = sorted((data / "scenes/stems" / name).glob("S*.flac"))
         speech = np.sum([read(path)[0].samples for path in stems], axis=0)
