@@ -24,7 +24,7 @@ from paqa_builder.pipeline import ask, doctor, perceive
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.ask import Quarantined
-from paqa_builder.pipeline.perceive import Listener, Nobody, StageReport
+from paqa_builder.pipeline.perceive import Listener, NoProgress, StageReport
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reword import LlmReport
 from paqa_builder.questions import Template, load_templates
@@ -69,7 +69,7 @@ def build(config: Config, listener: Listener | None = None, *, retry_failed: boo
         SourceError: The corpus cannot be listed.
         NotReadyError: A package, a model or disk space is missing. What is done is kept.
     """
-    listener = listener or Nobody()
+    listener = listener or NoProgress()
     write.claim(config.out)
     files.remove_litter(config.work_folder)
     plan = make(config)

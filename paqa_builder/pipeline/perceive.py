@@ -52,7 +52,7 @@ class Listener(Protocol):
     def end(self, report: StageReport) -> None: ...
 
 
-class Nobody:
+class NoProgress:
     """A listener that does not listen."""
 
     def begin(self, stage: str, clips: int, done: int) -> None: ...
