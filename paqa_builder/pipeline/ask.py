@@ -19,7 +19,7 @@ from typing import Any
 from paqa_builder import files
 from paqa_builder.config import Config, validate_options
 from paqa_builder.pipeline import scenes
-from paqa_builder.pipeline.perceive import Listener, StageReport
+from paqa_builder.pipeline.perceive import Progress, StageReport
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.pipeline.work import Done
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
@@ -65,7 +65,7 @@ def options_of(config: Config) -> QaOptions:
     return validate_options(QaOptions, config.questions, "questions")
 
 
-def run(plan: Plan, executor: Executor, listener: Listener) -> tuple[Path, StageReport]:
+def run(plan: Plan, executor: Executor, listener: Progress) -> tuple[Path, StageReport]:
     """Writes the questions of every part that lacks them; returns their folder."""
     began = time.monotonic()
     options, templates = options_of(plan.config), load_templates(plan.config.templates)

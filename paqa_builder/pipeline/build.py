@@ -24,7 +24,7 @@ from paqa_builder.pipeline import ask, doctor, perceive
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.ask import Quarantined
-from paqa_builder.pipeline.perceive import Listener, NoProgress, StageReport
+from paqa_builder.pipeline.perceive import NoProgress, Progress, StageReport
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reword import LlmReport
 from paqa_builder.questions import Template, load_templates
@@ -57,7 +57,7 @@ class BuildReport:
     llm: LlmReport | None = None
 
 
-def build(config: Config, listener: Listener | None = None, *, retry_failed: bool = False) -> BuildReport:
+def build(config: Config, listener: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
     """Builds a data set into ``config.out``, reusing all work that is already done.
 
     Args:

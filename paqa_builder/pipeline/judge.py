@@ -24,7 +24,7 @@ from paqa_builder.gate.gate import Reader, judge
 from paqa_builder.gate.item import BlindItem
 from paqa_builder.gate.options import GateOptions
 from paqa_builder.gate.report import GateReport, Verdicts
-from paqa_builder.pipeline.perceive import Listener, StageReport
+from paqa_builder.pipeline.perceive import Progress, StageReport
 from paqa_builder.pipeline.plan import Plan
 
 STEP = "gate"
@@ -36,7 +36,7 @@ def options_of(config: Config) -> GateOptions:
 
 
 def run(
-    plan: Plan, asked: Path, listener: Listener, reader: Reader | None = None, reader_key: str = ""
+    plan: Plan, asked: Path, listener: Progress, reader: Reader | None = None, reader_key: str = ""
 ) -> tuple[Verdicts, StageReport]:
     """Judges a plan's questions, or finds that it was done.
 

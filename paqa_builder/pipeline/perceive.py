@@ -42,7 +42,7 @@ class StageReport:
         return self.cpu_seconds / self.audio_seconds if self.audio_seconds else None
 
 
-class Listener(Protocol):
+class Progress(Protocol):
     """Somebody who wants to know how far a build is."""
 
     def begin(self, stage: str, clips: int, done: int) -> None: ...
@@ -63,7 +63,7 @@ class NoProgress:
 
 
 def run_stage(
-    plan: Plan, stage: StagePlan, executor: Executor, listener: Listener, *, retry_failed: bool = False
+    plan: Plan, stage: StagePlan, executor: Executor, listener: Progress, *, retry_failed: bool = False
 ) -> StageReport:
     """Brings a stage to completion.
 

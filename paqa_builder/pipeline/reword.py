@@ -31,7 +31,7 @@ from paqa_builder.llm.cache import Reply
 from paqa_builder.llm.options import LlmOptions, options_of
 from paqa_builder.llm.talk import Answer, NoReply, Talk
 from paqa_builder.pipeline import ask, scenes
-from paqa_builder.pipeline.perceive import Listener, StageReport
+from paqa_builder.pipeline.perceive import Progress, StageReport
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.pipeline.work import Done
 from paqa_builder.questions import Corpus, Template, load_templates
@@ -127,7 +127,7 @@ def start(plan: Plan) -> Talk | None:
 
 
 def run(
-    plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, listener: Listener
+    plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, listener: Progress
 ) -> tuple[Path, list[StageReport]]:
     """Proposes and rephrases where the configuration says so.
 
@@ -154,7 +154,7 @@ def run(
 
 
 def read_blind(
-    plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, listener: Listener
+    plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, listener: Progress
 ) -> tuple[Reader | None, str, list[StageReport]]:
     """Has every question answered without audio, where the configuration says so.
 
@@ -260,7 +260,7 @@ def _parts(
     folder: Path,
     talk: Talk,
     report: LlmReport,
-    listener: Listener,
+    listener: Progress,
     step: str,
     make: Callable[[files.Part], list[tuple[dict[str, Any], _Tally]]],
 ) -> tuple[StageReport, Rest]:
