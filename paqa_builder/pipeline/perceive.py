@@ -13,7 +13,7 @@ from paqa_builder.errors import NotReadyError
 from paqa_builder.pipeline import work
 from paqa_builder.pipeline.plan import Plan, StagePlan
 from paqa_builder.records import Failure
-from paqa_builder.runtime.device import Halving
+from paqa_builder.runtime.device import BatchReduction
 from paqa_builder.runtime.executor import Crash, Executor
 
 
@@ -34,7 +34,7 @@ class StageReport:
     cpu_seconds: float
     wall_seconds: float
     peak_bytes: int = 0
-    halvings: tuple[Halving, ...] = ()
+    halvings: tuple[BatchReduction, ...] = ()
 
     @property
     def rtf(self) -> float | None:
@@ -84,7 +84,7 @@ def run_stage(
     began = time.monotonic()
     clips = peak = 0
     heard = cpu = 0.0
-    halvings: list[Halving] = []
+    halvings: list[BatchReduction] = []
     if missing:
         for done in _results(_tasks(plan, stage, missing, retry_failed), stage, executor):
             clips += done.clips

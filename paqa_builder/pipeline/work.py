@@ -68,7 +68,7 @@ class Done:
     audio_seconds: float
     cpu_seconds: float
     peak_bytes: int = 0
-    halvings: tuple[device.Halving, ...] = ()
+    halvings: tuple[device.BatchReduction, ...] = ()
 
 
 _loaded: dict[str, Stage] = {}

@@ -154,7 +154,7 @@ def autocast(torch: Any, kind: Any, device: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Halving:
+class BatchReduction:
     """A batch that did not fit into memory: what ran, and how many seconds it may hear from now on."""
 
     what: str
@@ -162,10 +162,10 @@ class Halving:
     after: float
 
 
-_halvings: list[Halving] = []
+_halvings: list[BatchReduction] = []
 
 
-def halvings() -> tuple[Halving, ...]:
+def halvings() -> tuple[BatchReduction, ...]:
     """What did not fit in this process, in order. Each was also logged as a warning."""
     return tuple(_halvings)
 
@@ -223,7 +223,7 @@ class Batches:
 
     def _halve(self) -> None:
         before, self.size = self.size, self.size // 2
-        halving = Halving(self._what, before * self._window, self.size * self._window)
+        halving = BatchReduction(self._what, before * self._window, self.size * self._window)
         _halvings.append(halving)
         log.warning(
             "%s: out of memory at %.0f s of audio at once; %.0f s from now on",

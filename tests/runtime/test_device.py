@@ -113,7 +113,10 @@ def test_memory_that_runs_out_halves_the_batch_and_is_recorded(
     with caplog.at_level(logging.WARNING):
         assert batches.run(model, range(5)) == list(range(5))
     assert heard == [0, 1, 2, 3, 4, 4]
-    assert device.halvings() == (device.Halving("test", 80.0, 40.0), device.Halving("test", 40.0, 20.0))
+    assert device.halvings() == (
+        device.BatchReduction("test", 80.0, 40.0),
+        device.BatchReduction("test", 40.0, 20.0),
+    )
     assert "out of memory at 80 s" in caplog.text
     assert batches.size == 2  # remembered
 
