@@ -13,7 +13,7 @@ from paqa_builder import files
 from paqa_builder.bench.reference import Reference
 from paqa_builder.dataset import rows
 from paqa_builder.errors import ConfigError
-from paqa_builder.questions.question import Difficulty, Evidence, Question, Rewritten, Slip
+from paqa_builder.questions.question import Difficulty, Evidence, PlantedError, Question, Rewritten
 from paqa_builder.records import (
     Abstention,
     AudioInfo,
@@ -129,7 +129,7 @@ def question_of_row(row: Mapping[str, Any]) -> Question:
         row["id"], row["question"], tuple(row["choices"]), row["answer"], row["answer_index"], row["skill"],
         row["level"], row["trace"], tuple(Evidence(**item) for item in row["evidence"]), row["clip_id"],
         row["template"], tuple(map(_provenance, row["provenance"])), Difficulty(**row["difficulty"]),
-        Slip(**row["reflection"]) if row["reflection"] else None,
+        PlantedError(**row["reflection"]) if row["reflection"] else None,
         Rewritten(**row["rewritten"]) if row.get("rewritten") else None,
     )  # fmt: skip
 

@@ -89,7 +89,7 @@ class Difficulty:
 
 
 @dataclass(frozen=True, slots=True)
-class Slip:
+class PlantedError:
     """One percept gone wrong.
 
     Attributes:
@@ -154,7 +154,7 @@ class Question:
     template: str
     provenance: tuple[str, ...]
     difficulty: Difficulty
-    reflection: Slip | None = None
+    reflection: PlantedError | None = None
     rewritten: Rewritten | None = None
 
     @classmethod
@@ -170,7 +170,7 @@ class Question:
                 values[field.name] = tuple(values[field.name])
         if "evidence" in values:
             values["evidence"] = tuple(Evidence(**item) for item in values["evidence"])
-        for name, of in (("difficulty", Difficulty), ("reflection", Slip), ("rewritten", Rewritten)):
+        for name, of in (("difficulty", Difficulty), ("reflection", PlantedError), ("rewritten", Rewritten)):
             if values.get(name) is not None:
                 values[name] = of(**values[name])
         return cls(**values)

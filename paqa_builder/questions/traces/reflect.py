@@ -1,6 +1,6 @@
 """Reflection, made honestly: a percept goes wrong, an answer follows from it, the evidence mends both.
 
-A :class:`~paqa_builder.questions.question.Slip` says which record is misheard. The first half of the trace
+A :class:`~paqa_builder.questions.question.PlantedError` says which record is misheard. The first half of the trace
 is written from the scene as the slip leaves it, so that CAPTION, REASONING and RESPONSE agree with one
 another and are wrong together; REFLECT goes back to the record and puts it right. What was slipped is
 published with the question, so nobody takes the first half for evidence.
@@ -17,7 +17,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.choices.choices import Choices
 from paqa_builder.questions.facts import Fact, Form, kind
-from paqa_builder.questions.question import Slip
+from paqa_builder.questions.question import PlantedError
 from paqa_builder.questions.reading.reading import Reading
 from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces.grammar import Trace
@@ -30,28 +30,28 @@ _PATIENCE = 16
 R = TypeVar("R", Tag, Turn)
 
 
-def slips(reading: Reading, choices: Choices, form: Form) -> Iterator[Slip]:
+def slips(reading: Reading, choices: Choices, form: Form) -> Iterator[PlantedError]:
     """Every slip that could change an answer, in the order of the records."""
     if reading.knows("tags"):
         for sound in reading.sounds.heard:
             start, end = (sound.onset, sound.offset) if sound.spans else (0.0, reading.duration)
             for span in dict.fromkeys(((start, end), *sound.spans)):
-                yield Slip("missed_sound", *span, sound.label)
+                yield PlantedError("missed_sound", *span, sound.label)
             for choice in choices.texts if form is Form.SOUND else ():
                 label = wording.label_of_choice(choice)
                 if audioset.is_event(label) and not audioset.confusable(label, sound.label):
-                    yield Slip("misheard_sound", start, end, sound.label, label)
+                    yield PlantedError("misheard_sound", start, end, sound.label, label)
     if reading.knows("turns"):
         voices = reading.voices.speakers
         for one in voices if len(voices) > 1 else ():
-            yield Slip("missed_speaker", one.onset, one.offset, one.name)
+            yield PlantedError("missed_speaker", one.onset, one.offset, one.name)
             for turn in one.turns:
                 for other in voices:
                     if other is not one:
-                        yield Slip("wrong_speaker", turn.start, turn.end, one.name, other.name)
+                        yield PlantedError("wrong_speaker", turn.start, turn.end, one.name, other.name)
 
 
-def apply(scene: Scene, slip: Slip) -> Scene:
+def apply(scene: Scene, slip: PlantedError) -> Scene:
     """The scene as somebody hears it to whom the slip happens."""
     if slip.kind.endswith("_sound"):
         return _with_layer(scene, "tags", lambda tags: _slipped_tags(tags, slip))
@@ -63,7 +63,13 @@ def apply(scene: Scene, slip: Slip) -> Scene:
 
 
 def reflected(
-    reading: Reading, template: Template, fact: Fact, choices: Choices, text: str, key: str, slip: Slip
+    reading: Reading,
+    template: Template,
+    fact: Fact,
+    choices: Choices,
+    text: str,
+    key: str,
+    slip: PlantedError,
 ) -> Trace | None:
     """The trace of a question whose first answer follows from a slip.
 
@@ -90,7 +96,7 @@ def reflected(
 
 def find(
     reading: Reading, template: Template, fact: Fact, choices: Choices, text: str, key: str
-) -> tuple[Slip, Trace] | None:
+) -> tuple[PlantedError, Trace] | None:
     """The first slip, in an order drawn by hash, that leads to another of the choices."""
     found = list(slips(reading, choices, kind(template.fact).form))
     for slip in islice(shuffled(found, "slip", key), _PATIENCE):
@@ -107,7 +113,7 @@ def _second_thought(
     choices: Choices,
     taken: int,
     key: str,
-    slip: Slip,
+    slip: PlantedError,
 ) -> list[str]:
     form = kind(template.fact).form
     right, wrong = choices.verdicts[choices.index], choices.verdicts[taken]
@@ -131,7 +137,7 @@ def _second_thought(
     return [*dict.fromkeys(filter(None, sentences)), f"{so} {statement}."]
 
 
-def _mended(reading: Reading, slip: Slip, key: str) -> str:
+def _mended(reading: Reading, slip: PlantedError, key: str) -> str:
     when = wording.from_to(slip.start, slip.end)
     if slip.kind == "missed_sound":
         sound = wording.sound_of(slip.value)
@@ -161,7 +167,7 @@ def _with_layer(scene: Scene, name: str, change: Any) -> Scene:
     return scene
 
 
-def _slipped_tags(tags: tuple[Tag, ...], slip: Slip) -> tuple[Tag, ...]:
+def _slipped_tags(tags: tuple[Tag, ...], slip: PlantedError) -> tuple[Tag, ...]:
     meant = [
         tag
         for tag in tags
@@ -173,7 +179,7 @@ def _slipped_tags(tags: tuple[Tag, ...], slip: Slip) -> tuple[Tag, ...]:
     return tuple(sorted(kept, key=lambda tag: (tag.start, tag.end, tag.label)))
 
 
-def _slipped_turns(turns: tuple[Turn, ...], slip: Slip) -> tuple[Turn, ...]:
+def _slipped_turns(turns: tuple[Turn, ...], slip: PlantedError) -> tuple[Turn, ...]:
     if slip.kind == "missed_speaker":
         return tuple(turn for turn in turns if turn.speaker != slip.value)
     return tuple(
@@ -184,7 +190,7 @@ def _slipped_turns(turns: tuple[Turn, ...], slip: Slip) -> tuple[Turn, ...]:
     )
 
 
-def _slipped_words(utterances: tuple[Any, ...], slip: Slip) -> tuple[Any, ...]:
+def _slipped_words(utterances: tuple[Any, ...], slip: PlantedError) -> tuple[Any, ...]:
     return tuple(
         replace(said, speaker=slip.heard_as or None)
         if said.speaker == slip.value and slip.start <= (said.start + said.end) / 2 < slip.end

@@ -9,7 +9,7 @@ import pytest
 from helpers.scenes_made import annotated, kitchen, many
 
 from paqa_builder.questions import Corpus, QaOptions, Question, generate, load_templates, verify
-from paqa_builder.questions.question import Slip
+from paqa_builder.questions.question import PlantedError
 from paqa_builder.questions.traces.grammar import parse
 from paqa_builder.questions.traces.reflect import apply
 from paqa_builder.records import to_json
@@ -77,17 +77,17 @@ def test_a_reflecting_question_asks_what_it_would_ask_without() -> None:
 def test_it_survives_json(reflecting) -> None:
     question, _ = reflecting[0]
     again = Question.from_json(to_json(question))
-    assert isinstance(again.reflection, Slip)
+    assert isinstance(again.reflection, PlantedError)
     assert to_json(again) == to_json(question)
 
 
 def test_a_missed_sound_leaves_nothing_that_could_be_it() -> None:
-    slip = Slip("missed_sound", 0.2, 5.1, "Dog")
+    slip = PlantedError("missed_sound", 0.2, 5.1, "Dog")
     assert "Dog" not in {tag.label for tag in apply(kitchen(), slip).tags or ()}
 
 
 def test_words_follow_the_turn_that_is_given_to_another_speaker() -> None:
-    slip = Slip("wrong_speaker", 5.2, 8.0, "S2", "S1")
+    slip = PlantedError("wrong_speaker", 5.2, 8.0, "S2", "S1")
     changed = apply(kitchen(), slip)
     assert {turn.speaker for turn in changed.turns or ()} == {"S1"}
     assert {said.speaker for said in changed.utterances or ()} == {"S1"}
