@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers.scenes_made import many
 
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.records import Scene
 
@@ -68,7 +68,7 @@ def main() -> None:
         questions = generate(scene, corpus, templates, options)
         asking += time.process_time() - began
         began = time.process_time()
-        reading = Reading(scene, options.thresholds)
+        reading = Interpretation(scene, options.thresholds)
         refuted += sum(bool(verify(q, scene, options, templates, reading)) for q in questions)
         proving += time.process_time() - began
         total += len(questions)

@@ -20,7 +20,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Form
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Question
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import Phrase, Speech
 from paqa_builder.records import Scene, Tag, Utterance
 
@@ -59,7 +59,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class TruthReading(Reading):
+class TruthReading(Interpretation):
     """Ground truth as facts see it, with phrases cut where a question's quotes are."""
 
     quotes: tuple[str, ...] = ()

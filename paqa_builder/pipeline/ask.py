@@ -25,7 +25,7 @@ from paqa_builder.pipeline.work import Done
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.questions.generate import select
 from paqa_builder.questions.question import Question
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene, to_json
@@ -103,7 +103,7 @@ def ask(task: Task) -> Done:
     rows = []
     for scene in scenes.of_part(task.plan, task.part):
         kept, refused = [], []
-        reading = Reading(scene, options.thresholds)
+        reading = Interpretation(scene, options.thresholds)
         for question in generate(scene, corpus, templates, options, seed):
             problems = verify(question, scene, options, templates, reading)
             if problems:

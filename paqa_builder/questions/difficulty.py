@@ -9,7 +9,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Fact, Form, Kind, Verdict
 from paqa_builder.questions.question import Difficulty
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 
 if TYPE_CHECKING:
     from paqa_builder.questions.choices.choices import Choices
@@ -20,7 +20,7 @@ _SNR, _OVERLAP, _SPEAKERS, _HOPS = (20.0, -10.0), (0.0, 0.3), (1.0, 4.0), (1.0, 
 _MEDIUM, _HARD = 0.3, 0.5
 
 
-def difficulty_of(reading: Reading, kind: Kind, fact: Fact, choices: Choices) -> Difficulty:
+def difficulty_of(reading: Interpretation, kind: Kind, fact: Fact, choices: Choices) -> Difficulty:
     """Rates a question. A function of its arguments alone, so that the verifier can rate it again."""
     measures = reading.scene.measures
     snr = measures.snr if measures else None
@@ -47,7 +47,7 @@ def _part(value: float | None, easy: float, hard: float) -> float | None:
     return None if value is None else min(1.0, max(0.0, (value - easy) / (hard - easy)))
 
 
-def _nearness(reading: Reading, form: Form, choice: str, verdict: Verdict) -> float:
+def _nearness(reading: Interpretation, form: Form, choice: str, verdict: Verdict) -> float:
     """1 for what happens in the clip, one half for a relative of what does, 0 for a stranger."""
     if not verdict.missing:
         return 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paqa_builder.questions.facts import Fact, kind
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import Example, MiniLayers, MiniMeasures, MiniScene, Template
 from paqa_builder.records import (
     TRUTH,
@@ -95,7 +95,7 @@ def _words(start: float, end: float, text: str) -> tuple[Word, ...]:
 
 def run_example(template: Template, example: Example) -> list[str]:
     """Says where a template does not do what its example says; an empty list if it does."""
-    reading, of = Reading(scene_of(example.scene)), kind(template.fact)
+    reading, of = Interpretation(scene_of(example.scene)), kind(template.fact)
     asked: list[Fact] = [fact for fact in of.facts(reading) if template.asks(fact)]
     found = "; ".join(f"{template.questions(f)[0]} {f.answer}" for f in asked) or "nothing"
     if example.question is None:

@@ -20,7 +20,7 @@ from paqa_builder.questions.difficulty import difficulty_of
 from paqa_builder.questions.facts import Fact, Form, kind
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces import grammar, reflect
 from paqa_builder.questions.traces.trace import trace_of
@@ -47,7 +47,7 @@ def generate(
     options = options or QaOptions()
     if scene.audio is None:
         return []
-    reading = Reading(scene, options.thresholds)
+    reading = Interpretation(scene, options.thresholds)
     # Traces are long: only those that stay are written.
     chosen = [
         _question(reading, item, options, seed) for item in drafts(reading, corpus, templates, options, seed)
@@ -56,7 +56,7 @@ def generate(
 
 
 def drafts(
-    reading: Reading, corpus: Corpus, templates: Iterable[Template], options: QaOptions, seed: int
+    reading: Interpretation, corpus: Corpus, templates: Iterable[Template], options: QaOptions, seed: int
 ) -> list[Draft]:
     """The questions that :func:`generate` asks, before their traces are written."""
     found = [
@@ -86,7 +86,7 @@ def select(templates: Iterable[Template], options: QaOptions) -> list[Template]:
     ]
 
 
-def asked(reading: Reading, template: Template, options: QaOptions) -> list[Fact]:
+def asked(reading: Interpretation, template: Template, options: QaOptions) -> list[Fact]:
     """The facts of a scene that a template may ask about."""
     least = options.min_confidence.get(template.fact, 0.0)
     return [
@@ -96,7 +96,7 @@ def asked(reading: Reading, template: Template, options: QaOptions) -> list[Fact
     ]
 
 
-def question_id(reading: Reading, template: Template, n: int) -> str:
+def question_id(reading: Interpretation, template: Template, n: int) -> str:
     """A question's name: the same for the same clip, template and number, whatever the seed."""
     return f"q-{seeded.digest(*reading.clip_key, template.name, n)}"
 
@@ -126,7 +126,7 @@ class Draft:
 
 
 def _drafts(
-    reading: Reading, corpus: Corpus, template: Template, options: QaOptions, seed: int
+    reading: Interpretation, corpus: Corpus, template: Template, options: QaOptions, seed: int
 ) -> Iterator[Draft]:
     of = kind(template.fact)
     key = (seed, *reading.clip_key, template.name)
@@ -162,7 +162,7 @@ def _drafts(
         seen.update(template.questions(fact))
 
 
-def _question(reading: Reading, draft: Draft, options: QaOptions, seed: int) -> Question:
+def _question(reading: Interpretation, draft: Draft, options: QaOptions, seed: int) -> Question:
     name, template, fact, choices = draft.id, draft.template, draft.fact, draft.choices
     evidence = evidence_of(fact, choices)
     trace, slip = trace_of(reading, template, fact, choices, name), None

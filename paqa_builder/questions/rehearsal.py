@@ -19,7 +19,7 @@ from paqa_builder.questions.corpus.spread import ENOUGH, FEW, RARE, group_name, 
 from paqa_builder.questions.facts import Form, kind
 from paqa_builder.questions.generate import Draft, drafts
 from paqa_builder.questions.options import QaOptions
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene
 from paqa_builder.seeded import unit
@@ -109,7 +109,7 @@ def rehearse(
         for scene in scenes():
             if scene.audio is None or (share < 1 and unit("rehearsal", scene.clip.id) >= share):
                 continue
-            for draft in drafts(Reading(scene, options.thresholds), corpus, templates, options, seed):
+            for draft in drafts(Interpretation(scene, options.thresholds), corpus, templates, options, seed):
                 name = draft.template.name
                 whole.setdefault(name, Tally()).add(draft)
                 for level in levels_of(draft.fact.group):

@@ -18,7 +18,7 @@ from paqa_builder.questions.facts import Fact, kind
 from paqa_builder.questions.generate import asked, evidence_of, provenance_of
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question, cite
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import LEVELS, Template, load_templates
 from paqa_builder.questions.traces import rewording
 from paqa_builder.questions.traces.grammar import LEAVES, Trace, TraceError, parse
@@ -36,7 +36,7 @@ def verify(
     scene: Scene,
     options: QaOptions | None = None,
     templates: Sequence[Template] | None = None,
-    reading: Reading | None = None,
+    reading: Interpretation | None = None,
 ) -> list[str]:
     """Says what keeps a question from being proved; an empty list if it is.
 
@@ -61,7 +61,7 @@ def verify(
     for name, wanted in (("skill", template.skill), ("level", template.level)):
         if getattr(question, name) != wanted:
             problems.append(f"{name} is {getattr(question, name)!r}, its template's is {wanted!r}")
-    reading = reading or Reading(scene, options.thresholds)
+    reading = reading or Interpretation(scene, options.thresholds)
     facts = [f for f in asked(reading, template, options) if question.question in template.questions(f)]
     if not facts:
         return [*problems, "the scene has no fact that this asks about", *_evidence(question, scene)]
@@ -98,7 +98,7 @@ def _form(question: Question, scene: Scene) -> list[str]:
     return problems
 
 
-def _proof(question: Question, reading: Reading, template: Template, fact: Fact) -> list[str]:
+def _proof(question: Question, reading: Interpretation, template: Template, fact: Fact) -> list[str]:
     of = kind(template.fact)
     problems = []
     verdicts = judge_all(reading, of, fact, question.choices)
@@ -130,7 +130,7 @@ def _proof(question: Question, reading: Reading, template: Template, fact: Fact)
 
 
 def _wanted_trace(
-    question: Question, reading: Reading, template: Template, fact: Fact, choices: Choices
+    question: Question, reading: Interpretation, template: Template, fact: Fact, choices: Choices
 ) -> Trace | None:
     slip = question.reflection
     if slip is None:
@@ -183,7 +183,7 @@ def _citable(scene: Scene) -> Iterable[Evidence]:
     truth = scene.clip.truth
     for layer in (truth.turns, truth.tags, truth.utterances, scene.turns, scene.tags, scene.utterances):
         yield from map(cite, layer or ())
-    reading = Reading(scene)
+    reading = Interpretation(scene)
     for name in ("turns", "tags", "utterances"):
         yield from reading.layer(name)
     if reading.maybe_measures is not None:

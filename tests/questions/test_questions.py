@@ -16,7 +16,7 @@ from paqa_builder.questions import Corpus, QaOptions, Question, Thresholds, gene
 from paqa_builder.questions.choices.none_of_these import NOTHING
 from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import Form, kind, kinds
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import MiniScene
 from paqa_builder.questions.traces.grammar import parse
 from paqa_builder.questions.wording import tokens
@@ -262,7 +262,7 @@ def test_numbers_offered_do_not_give_the_answer_away() -> None:
 
 
 def test_closed_kinds_have_choices_of_their_own() -> None:
-    reading = Reading(kitchen())
+    reading = Interpretation(kitchen())
     for of in kinds().values():
         for fact in of.facts(reading):
             if of.form.closed:

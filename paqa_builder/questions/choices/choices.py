@@ -12,7 +12,7 @@ from paqa_builder.questions.choices.none_of_these import NOTHING, of_others
 from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.facts import Fact, Form, Kind, Verdict
 from paqa_builder.questions.keywords import alike
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
 from paqa_builder.questions.wording import choice_of_label, label_of_choice, tokens
 from paqa_builder.seeded import shuffled
@@ -36,7 +36,7 @@ class Choices:
 
 
 def choose(
-    reading: Reading,
+    reading: Interpretation,
     kind: Kind,
     fact: Fact,
     text: str,
@@ -144,7 +144,7 @@ def _own(kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterable[str]:
     return shuffled(fact.own, "own", *key)
 
 
-def _pool(reading: Reading, kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
+def _pool(reading: Interpretation, kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
     if kind.form is Form.SOUND:
         return map(choice_of_label, corpus.draw_labels(kind.name, "pool", *key))
     if kind.form is Form.WORD:
@@ -153,7 +153,7 @@ def _pool(reading: Reading, kind: Kind, fact: Fact, corpus: Corpus, *key: object
 
 
 def _sentences(
-    reading: Reading, kind: Kind, fact: Fact, corpus: Corpus, length: int, *key: object
+    reading: Interpretation, kind: Kind, fact: Fact, corpus: Corpus, length: int, *key: object
 ) -> Iterator[str]:
     draw = corpus.draw_phrases if kind.form is Form.QUOTE else corpus.draw_translations
     return draw(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)

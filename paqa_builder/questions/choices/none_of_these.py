@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from paqa_builder.questions.facts import Fact, Kind, Verdict
 from paqa_builder.questions.options import QaOptions
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.seeded import unit
 
 NOTHING = "None of these"
@@ -38,7 +38,7 @@ def without_answer(fact: Fact) -> Fact:
     return replace(fact, answer=NOTHING, evidence=fact.grounds)
 
 
-def judge_all(reading: Reading, kind: Kind, fact: Fact, choices: Sequence[str]) -> tuple[Verdict, ...]:
+def judge_all(reading: Interpretation, kind: Kind, fact: Fact, choices: Sequence[str]) -> tuple[Verdict, ...]:
     """Judges the choices of one question; "None of these" by what is said of the others."""
     verdicts = {
         choice: kind.judge(reading, fact.about, choice)

@@ -18,7 +18,7 @@ from paqa_builder.questions.corpus.spread import ENOUGH, Spread, fair_weights, g
 from paqa_builder.questions.facts import Form, kinds
 from paqa_builder.questions.keywords import telling
 from paqa_builder.questions.options import QaOptions
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import pool_of
 from paqa_builder.questions.wording import choice_of_label, label_of_choice, meant
 from paqa_builder.records import Scene
@@ -85,7 +85,7 @@ class Corpus(Spread):
         phrases: dict[str, dict[int, set[str]]] = {}
         translations: dict[str, dict[int, set[str]]] = {}
         for scene in scenes:
-            reading = Reading(scene, thresholds)
+            reading = Interpretation(scene, thresholds)
             clips += 1
             sounds = reading.sounds.heard if reading.knows("tags") else ()
             heard = {sound.label for sound in sounds if reading.sounds.deniable(sound.label)}

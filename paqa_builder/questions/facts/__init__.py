@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 
 if TYPE_CHECKING:
     from paqa_builder.questions.corpus.corpus import Corpus
@@ -131,7 +131,7 @@ class Kind(ABC):
     slots: ClassVar[tuple[str, ...]] = ()
     open: ClassVar[bool] = False
 
-    def facts(self, reading: Reading) -> list[Fact]:
+    def facts(self, reading: Interpretation) -> list[Fact]:
         """The facts of this kind; none where a layer is unknown."""
         if self.name not in reading.found:
             known = all(map(reading.knows, self.needs))
@@ -139,14 +139,16 @@ class Kind(ABC):
         return list(reading.found[self.name])
 
     @abstractmethod
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         """Yields what is true and clear enough, in an order that depends on the scene alone."""
 
     @abstractmethod
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         """Judges a choice, wherever it came from; ``about`` is :attr:`Fact.about`."""
 
-    def wrong(self, reading: Reading, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str] | None:
+    def wrong(
+        self, reading: Interpretation, fact: Fact, corpus: Corpus, *key: object
+    ) -> Iterator[str] | None:
         """Wrong choices, best first, where they must fit together; None: each is found by itself."""
         return None
 

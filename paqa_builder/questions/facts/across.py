@@ -13,7 +13,7 @@ from paqa_builder.questions.facts.environment import starts
 from paqa_builder.questions.facts.lasting import each, sound_called
 from paqa_builder.questions.facts.speakers import SpeakerLongest, speaks
 from paqa_builder.questions.facts.together import SoundDuring
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 
@@ -26,13 +26,13 @@ class SoundAfterSpeech(SoundKind):
     needs = ("tags", "turns")
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech = reading.voices.speech
         if speech and reading.duration - reading.maybe_spoken[-1][1] >= reading.thresholds.together:
             step = f"The last voice ends at {wording.at(speech[-1][1])}."
             yield Subject(steps=(step,), evidence=(*reading.voices.evidence, *reading.layer("turns")))
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         margin = reading.thresholds.order
         if not sound.spans or not reading.voices.speech:
             return Verdict(None)
@@ -52,7 +52,7 @@ class SoundBeforeSpeaker(SoundKind):
     slots = ("speaker",)
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading):
             for s in reading.voices.speakers[1:]:
                 name = wording.choice_of_speaker(s.number)
@@ -60,7 +60,7 @@ class SoundBeforeSpeaker(SoundKind):
                 slots = {"speaker": wording.speaker(s.number)}
                 yield Subject(str(s.number), slots, s.onset, (step,), s.evidence[:1])
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         margin = reading.thresholds.order
         if not sound.spans:
             return Verdict(None)
@@ -79,10 +79,10 @@ class SoundPrecedesSpeech(YesNoKind):
     needs = ("tags", "turns")
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return each(reading) if reading.voices.speech else ()
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         sound, margin = sound_called(reading, about), reading.thresholds.order
         first = reading.voices.speech[0][0]
         because = f"{starts(sound)}, and the first voice at {wording.at(first)}."
@@ -98,13 +98,13 @@ class SoundDuringOverlap(SoundDuring):
 
     name = "sound_during_overlap"
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         voices = reading.voices
         if voices.sure and total(voices.together) >= reading.thresholds.together:
             step = f"Two voices are heard at once {wording.stretches(voices.together)}."
             yield Subject("", {}, None, (step,), voices.evidence)
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         return super().holds(reading, reading.voices.together, sound)
 
 
@@ -114,16 +114,16 @@ class SoundDuringLongest(SoundDuring):
 
     name = "sound_during_longest"
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         longest = self._longest(reading)
         if longest is not None:
             verdict = SpeakerLongest().holds(reading, None, longest)
             yield Subject("", {}, None, (verdict.because, speaks(longest)), reading.voices.evidence)
 
-    def _longest(self, reading: Reading) -> Speaker | None:
+    def _longest(self, reading: Interpretation) -> Speaker | None:
         speakers = reading.voices.speakers if numbered(reading) else ()
         return next((s for s in speakers if SpeakerLongest().holds(reading, None, s).true), None)
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         longest = self._longest(reading)
         return Verdict(None) if longest is None else super().holds(reading, longest.spans, sound)

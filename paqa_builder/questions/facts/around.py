@@ -16,12 +16,12 @@ from paqa_builder.questions.facts.listed import Length, LengthKind
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.facts.together import within
 from paqa_builder.questions.facts.words import spoken_between
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 
 
-def next_voice(reading: Reading, sound: Sound) -> Speaker | None:
+def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
     """Who is first to speak after a sound has ended; None where somebody may be speaking just then."""
     limits, end = reading.thresholds, sound.latest
     if _spoken(reading, sound.offset - limits.apart, end + 0.1):
@@ -37,7 +37,7 @@ def next_voice(reading: Reading, sound: Sound) -> Speaker | None:
     return reading.voices.speakers[number - 1]
 
 
-def _spoken(reading: Reading, start: float, end: float) -> bool:
+def _spoken(reading: Interpretation, start: float, end: float) -> bool:
     """True if anybody may be speaking within ``[start, end)``, going by all that is known."""
     if reading.knows("utterances"):
         return spoken_between(reading, start, end)
@@ -56,10 +56,10 @@ class SecondsToSpeech(LengthKind):
     needs = ("tags", "turns")
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return (s for s in each(reading) if next_voice(reading, sound_called(reading, s.about)))
 
-    def length(self, reading: Reading, about: Any) -> Length | None:
+    def length(self, reading: Interpretation, about: Any) -> Length | None:
         sound = sound_called(reading, about)
         speaker = next_voice(reading, sound)
         if speaker is None:
@@ -81,14 +81,14 @@ class SpeakerAfterSound(SpeakerKind):
     needs = ("tags", "turns")
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for subject in each(reading):
             sound = sound_called(reading, subject.about)
             if next_voice(reading, sound):
                 step = f"{wording.capital(wording.sound_of(sound.label))} ends at {wording.at(sound.offset)}."
                 yield Subject(subject.key, subject.slots, subject.about, (step,), subject.evidence)
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         sound = sound_called(reading, about)
         first = next_voice(reading, sound)
         name = wording.choice_of_speaker(speaker.number)
@@ -113,12 +113,12 @@ class SpeakerDuringSound(SpeakerKind):
     needs = ("tags", "turns")
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for subject in each(reading):
             step = heard(sound_called(reading, subject.about))
             yield Subject(subject.key, subject.slots, subject.about, (step,), subject.evidence)
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         sound = sound_called(reading, about)
         inside = within(reading, sound, speaker.spans)
         others = [within(reading, sound, s.spans) for s in reading.voices.speakers if s != speaker]
@@ -135,17 +135,17 @@ class SpeakerDuringLoudest(SpeakerKind):
     name = "speaker_during_loudest"
     needs = ("tags", "turns", "measures")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         sound = self._loudest(reading)
         if sound is not None:
             verdict = SoundLevel().holds(reading, "loudest", sound)
             yield Subject("", {}, None, (verdict.because, heard(sound)), verdict.evidence)
 
-    def _loudest(self, reading: Reading) -> Sound | None:
+    def _loudest(self, reading: Interpretation) -> Sound | None:
         sounds = reading.sounds.timed if reading.sounds.all_timed else ()
         return next((s for s in sounds if SoundLevel().holds(reading, "loudest", s).true), None)
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         sound = self._loudest(reading)
         return Verdict(None) if sound is None else SpeakerDuringSound().holds(reading, sound.label, speaker)
 
@@ -158,10 +158,10 @@ class SpeakersDuringSound(NumberKind):
     needs = ("tags", "turns")
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return each(reading) if reading.voices.sure and reading.voices.speech else ()
 
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         sound, voices = sound_called(reading, about), reading.voices
         inside = {s: within(reading, sound, s.spans) for s in voices.speakers}
         there = [s for s, found in inside.items() if found]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Fact, Form, Kind, Verdict
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import below
@@ -54,14 +54,14 @@ class SoundKind(Kind):
     form = Form.SOUND
 
     @abstractmethod
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         """What can be asked about."""
 
     @abstractmethod
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         """Judges a sound of the scene."""
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         sounds = [sound for sound in reading.sounds.heard if reading.sounds.deniable(sound.label)]
         choices = [wording.choice_of_label(sound.label) for sound in sounds]
         for subject in self.subjects(reading):
@@ -71,7 +71,7 @@ class SoundKind(Kind):
                     own = (other for other in choices if other != choice)
                     yield subject.fact(verdict, sound.label, choice, own, grounds=subject.evidence)
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         label = wording.label_of_choice(choice)
         sound = reading.sounds.find(label)
         if sound is not None:
@@ -79,7 +79,7 @@ class SoundKind(Kind):
         return absent(reading, label)
 
 
-def absent(reading: Reading, label: str) -> Verdict:
+def absent(reading: Interpretation, label: str) -> Verdict:
     """False if the sound is certainly nowhere in the clip, else beyond proof."""
     if reading.sounds.absent(label):
         return Verdict(False, evidence=reading.layer("tags"), missing=wording.bare_sound(label))
@@ -93,14 +93,14 @@ class SpeakerKind(Kind):
     at_least: ClassVar[int] = 2  # speakers; with fewer the question answers itself
 
     @abstractmethod
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         """What can be asked about; only called where speakers can be told apart and counted off."""
 
     @abstractmethod
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         """Judges a speaker of the scene."""
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         if not numbered(reading, self.at_least):
             return
         speakers = reading.voices.speakers
@@ -116,7 +116,7 @@ class SpeakerKind(Kind):
                     group = _among(subject.group, len(speakers))
                     yield subject.fact(verdict, str(speaker.number), answer, own, group=group)
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         number = wording.speaker_of_choice(choice)
         speaker = next((s for s in reading.voices.speakers if s.number == number), None)
         return Verdict(None) if speaker is None else self.holds(reading, about, speaker)
@@ -128,7 +128,7 @@ def _among(group: str, speakers: int) -> str:
     return f"{wide} of {speakers}".strip() + colon + fine
 
 
-def numbered(reading: Reading, at_least: int = 2) -> bool:
+def numbered(reading: Interpretation, at_least: int = 2) -> bool:
     """True if "the second speaker" means somebody, and the same to everyone."""
     voices = reading.voices
     return voices.sure and voices.ordered and len(voices.speakers) >= at_least
@@ -140,21 +140,21 @@ class YesNoKind(Kind):
     form = Form.YES_NO
 
     @abstractmethod
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         """What can be asked about."""
 
     @abstractmethod
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         """Whether it is so; ``true=None`` where it is too close to call."""
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         for subject in self.subjects(reading):
             verdict = self.decide(reading, subject.about)
             if verdict.true is not None:
                 yes, no = (wording.YES, wording.NO) if verdict.true else (wording.NO, wording.YES)
                 yield subject.fact(verdict, "", yes, (no,))
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         verdict = self.decide(reading, about)
         if verdict.true is None or choice not in (wording.YES, wording.NO):
             return Verdict(None)
@@ -169,21 +169,21 @@ class NumberKind(Kind):
     form = Form.NUMBER
 
     @abstractmethod
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         """What can be counted."""
 
     @abstractmethod
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         """The count and, as a true verdict, why; None where it is not certain."""
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         for subject in self.subjects(reading):
             number, verdict = self.number(reading, subject.about)
             if number is not None:
                 own = map(wording.choice_of_number, _around(number, self.name, reading))
                 yield subject.fact(verdict, "", wording.choice_of_number(number), own)
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         number, verdict = self.number(reading, about)
         offered = wording.number_of_choice(choice)
         if number is None or offered is None:
@@ -196,6 +196,6 @@ class NumberKind(Kind):
 def _around(number: int, *key: object) -> list[int]:
     """The wrong numbers of four in a row. Up to four they are one to four, whatever the answer:
     a row laid around the answer would give it away as one of the middle two."""
-    key = (*key[:-1], *key[-1].clip_key) if isinstance(key[-1], Reading) else key
+    key = (*key[:-1], *key[-1].clip_key) if isinstance(key[-1], Interpretation) else key
     first = 1 if number <= 4 else number - below(4, "around", *key)
     return [n for n in range(first, first + 4) if n != number]

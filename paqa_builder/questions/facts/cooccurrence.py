@@ -13,7 +13,7 @@ from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, absent
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.lasting import each, sound_called
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.seeded import shuffled
 
@@ -25,7 +25,7 @@ _COMPARED = 6
 _PATIENCE = 40
 
 
-def meet(reading: Reading, one: Sound, other: Sound) -> bool | None:
+def meet(reading: Interpretation, one: Sound, other: Sound) -> bool | None:
     """Whether two sounds are heard at once: for long enough, or surely never; None in between."""
     if not one.spans or not other.spans:
         return None
@@ -34,7 +34,7 @@ def meet(reading: Reading, one: Sound, other: Sound) -> bool | None:
     return None if both(grow(one.maybe, reading.thresholds.apart), other.maybe) else False
 
 
-def _pairs(reading: Reading) -> Iterator[tuple[Sound, Sound]]:
+def _pairs(reading: Interpretation) -> Iterator[tuple[Sound, Sound]]:
     """Pairs of timed sounds, each in the order of their names: time would tell too much."""
     timed = sorted(reading.sounds.timed[:_COMPARED], key=lambda sound: wording.name_of(sound.label))
     return itertools.combinations(timed, 2)
@@ -54,12 +54,12 @@ class SoundDuringSound(SoundKind):
     slots = ("sound",)
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for subject in each(reading):
             step = heard(sound_called(reading, subject.about))
             yield Subject(subject.key, subject.slots, subject.about, (step,), subject.evidence)
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         other = sound_called(reading, about)
         at_once = None if sound == other else meet(reading, sound, other)
         return Verdict(at_once, "" if at_once is None else heard(sound), sound.timing_evidence)
@@ -73,13 +73,13 @@ class SoundsMeet(YesNoKind):
     needs = ("tags",)
     slots = ("sound", "other")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for one, other in _pairs(reading):
             slots = {"sound": wording.sound_of(one.label), "other": wording.sound_of(other.label)}
             key = f"{one.label}|{other.label}"
             yield Subject(key, slots, (one.label, other.label))
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         one, other = (sound_called(reading, label) for label in about)
         evidence = (*one.timing_evidence, *other.timing_evidence)
         at_once = meet(reading, one, other)
@@ -100,7 +100,7 @@ class SoundsTogether(Kind):
     form = Form.PAIR
     needs = ("tags",)
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         for one, other in _pairs(reading):
             if meet(reading, one, other):
                 yield Fact(
@@ -111,7 +111,7 @@ class SoundsTogether(Kind):
                     evidence=(*one.timing_evidence, *other.timing_evidence),
                 )
 
-    def wrong(self, reading: Reading, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
+    def wrong(self, reading: Interpretation, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
         one, other = fact.about
         here = [s.label for s in reading.sounds.timed if s.label not in fact.about]
         drawn = itertools.islice(corpus.draw_labels(self.name, "pair", *key), _PATIENCE)
@@ -122,7 +122,7 @@ class SoundsTogether(Kind):
             # A ring of four: each sound stands beside two of the others.
             yield from (_text(one, third), _text(third, fourth), _text(fourth, other))
 
-    def _next(self, reading: Reading, pool: Iterable[str], beside: str, *others: str) -> str | None:
+    def _next(self, reading: Interpretation, pool: Iterable[str], beside: str, *others: str) -> str | None:
         """A sound that makes a wrong pair with ``beside`` and, in the end, with the first of ``others``."""
         for label in pool:
             if any(audioset.confusable(label, known) for known in (beside, *others)):
@@ -132,7 +132,7 @@ class SoundsTogether(Kind):
                 return label
         return None
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         labels = _labels(choice)
         if labels is None:
             return Verdict(None)

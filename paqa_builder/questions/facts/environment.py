@@ -9,7 +9,7 @@ from paqa_builder.intervals import both, grow, outside, total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, absent
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 
@@ -32,10 +32,10 @@ class SoundPresent(SoundKind):
     needs = ("tags",)
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()]
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         return Verdict(True, heard(sound), sound.presence_evidence)
 
 
@@ -47,7 +47,7 @@ class SoundAbsent(Kind):
     form = Form.SOUND
     needs = ("tags",)
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         sounds = reading.sounds
         # What could never be missing is never the answer, and so no choice either.
         there = [sound for sound in sounds.heard if sounds.deniable(sound.label)]
@@ -60,7 +60,7 @@ class SoundAbsent(Kind):
                 evidence=tuple(e for sound in there for e in sound.presence_evidence),
             )
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         label = wording.label_of_choice(choice)
         sound = reading.sounds.find(label)
         if sound is not None:
@@ -79,12 +79,12 @@ class SoundOrder(SoundKind):
     needs = ("tags",)
     slots = ("which",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if len(reading.sounds.timed) >= 2:
             yield Subject("first", {"which": "first"}, "first")
             yield Subject("last", {"which": "last"}, "last")
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         timed, margin = reading.sounds.timed, reading.thresholds.order
         others = [other for other in timed if other != sound]
         if not sound.spans or not others:
@@ -111,10 +111,10 @@ class SoundLongest(SoundKind):
     name = "sound_longest"
     needs = ("tags",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if len(reading.sounds.timed) >= 2 else []
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         others = [other for other in reading.sounds.timed if other != sound]
         if not sound.spans or not others:
             return Verdict(None)
@@ -127,7 +127,7 @@ class SoundLongest(SoundKind):
         return Verdict(None)
 
     @staticmethod
-    def longer(reading: Reading, one: float, other: float) -> bool:
+    def longer(reading: Interpretation, one: float, other: float) -> bool:
         limits = reading.thresholds
         return one - other >= max(limits.longer_seconds, limits.longer_share * other)
 
@@ -139,10 +139,10 @@ class SoundCount(NumberKind):
     name = "sound_count"
     needs = ("tags",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()]
 
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         sounds = reading.sounds
         # A tagger misses what is quiet, and two annotated kinds of music are one sound or two.
         if not (sounds.complete and sounds.heard) or self._blurred(sounds.heard):
@@ -168,7 +168,7 @@ class SoundWithoutSpeech(SoundKind):
     needs = ("tags", "turns")
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech = reading.voices.speech
         quiet = outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration)
         # Where nobody speaks at all, this would be asking what is heard.
@@ -176,7 +176,7 @@ class SoundWithoutSpeech(SoundKind):
             step = f"Nobody speaks {wording.stretches(outside(speech, 0.0, reading.duration))}."
             yield Subject(steps=(step,), evidence=(*reading.voices.evidence, *reading.layer("turns")))
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         speech = reading.voices.speech
         if not sound.spans:
             return Verdict(None)
@@ -198,14 +198,14 @@ class SoundBeforeSpeech(SoundKind):
     needs = ("tags", "turns")
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech, spoken = reading.voices.speech, reading.maybe_spoken
         if speech and spoken[0][0] >= reading.thresholds.together:
             first = reading.voices.speakers[0]
             step = f"Speech begins at {wording.at(speech[0][0])}."
             yield Subject(steps=(step,), evidence=first.evidence[:1])
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         begins, earliest = reading.voices.speech[0][0], reading.maybe_spoken[0][0]
         if not sound.spans:
             return Verdict(None)
@@ -225,7 +225,7 @@ class SpeechOverSound(YesNoKind):
     needs = ("tags", "turns")
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if reading.voices.speech:
             for sound in reading.sounds.timed:
                 yield Subject(
@@ -233,7 +233,7 @@ class SpeechOverSound(YesNoKind):
                     sound.timing_evidence, f"sound:{sound.label}",
                 )  # fmt: skip
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         sound, voices = reading.sounds.find(about), reading.voices
         assert sound is not None
         shared = both(sound.spans, voices.speech)

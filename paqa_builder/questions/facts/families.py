@@ -17,7 +17,7 @@ from paqa_builder.questions.facts.environment import SoundOrder, heard
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.facts.together import within
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import FAINT, Sound
 
 
@@ -88,7 +88,7 @@ def _overlapping(label: str) -> frozenset[str]:
     )
 
 
-def judged(reading: Reading, choice: str, sounds: Iterable[Sound]) -> Verdict:
+def judged(reading: Interpretation, choice: str, sounds: Iterable[Sound]) -> Verdict:
     """Whether one of some sounds is of a family; only true, or unknown."""
     for sound in sounds:
         known = family_of(sound.label) == choice and not _disputed(reading, sound, choice)
@@ -98,7 +98,7 @@ def judged(reading: Reading, choice: str, sounds: Iterable[Sound]) -> Verdict:
     return Verdict(None)
 
 
-def _disputed(reading: Reading, sound: Sound, choice: str) -> bool:
+def _disputed(reading: Interpretation, sound: Sound, choice: str) -> bool:
     """True if a tagger heard, nearly as well, what would make the source one of another family."""
     labels = {tag.label for tag in reading.scene.tags or () if tag.score >= FAINT}
     return not reading.sounds.truth and any(
@@ -106,7 +106,7 @@ def _disputed(reading: Reading, sound: Sound, choice: str) -> bool:
     )
 
 
-def nowhere(reading: Reading, choice: str) -> Verdict:
+def nowhere(reading: Interpretation, choice: str) -> Verdict:
     """False if nothing that may be heard can be of the family."""
     sounds = reading.sounds
     if not sounds.looked or _person_beside_speech(reading, choice):
@@ -123,7 +123,7 @@ def in_sentence(choice: str) -> str:
     return choice[0].lower() + choice[1:]
 
 
-def _person_beside_speech(reading: Reading, choice: str) -> bool:
+def _person_beside_speech(reading: Interpretation, choice: str) -> bool:
     # Who speaks moves and breathes, too, and nobody writes it down.
     return reading.sounds.speech and any(map(audioset.is_voice, families()[choice].members))
 
@@ -142,10 +142,10 @@ class SourceFamily(FamilyKind):
     name = "source_family"
     needs = ("tags",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if reading.sounds.heard else []
 
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         verdict = judged(reading, answer, reading.sounds.heard)
         return verdict if verdict.true else nowhere(reading, answer)
 
@@ -158,17 +158,17 @@ class FirstSourceFamily(FamilyKind):
     needs = ("tags",)
     slots = ("which",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for which in ("first", "last"):
             sound = self._sound(reading, which)
             if sound is not None and reading.sounds.all_timed:
                 yield Subject(which, {"which": which}, which, (), sound.timing_evidence)
 
-    def _sound(self, reading: Reading, which: str) -> Sound | None:
+    def _sound(self, reading: Interpretation, which: str) -> Sound | None:
         order = SoundOrder()
         return next((s for s in reading.sounds.timed if order.holds(reading, which, s).true), None)
 
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         sound = self._sound(reading, about)
         assert sound is not None
         verdict = judged(reading, answer, [sound])
@@ -190,13 +190,13 @@ class FamilyDuringSpeaker(FamilyKind):
     needs = ("tags", "turns")
     slots = ("speaker",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading):
             for s in reading.voices.speakers:
                 slots = {"speaker": wording.speaker(s.number)}
                 yield Subject(str(s.number), slots, s.number, (speaks(s),), s.evidence)
 
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         spans = next(s.spans for s in reading.voices.speakers if s.number == about)
         during = {sound: within(reading, sound, spans) for sound in reading.sounds.heard}
         verdict = judged(reading, answer, [sound for sound, inside in during.items() if inside])

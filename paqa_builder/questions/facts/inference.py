@@ -18,7 +18,7 @@ from paqa_builder.questions.facts import Verdict, register
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.listed import ListedKind
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 
@@ -63,10 +63,10 @@ class InferenceKind(ListedKind):
     def answers(self) -> tuple[str, ...]:
         return tuple(conclusions(self.subject))
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if reading.sounds.heard else []
 
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         conclusion = conclusions(self.subject)[answer]
         cues = conclusion.heard(reading.sounds.heard)
         if len(cues) >= conclusion.needed:

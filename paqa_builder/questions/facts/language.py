@@ -13,7 +13,7 @@ from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.question import Evidence, cite, confidence_of
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
 from paqa_builder.questions.wording import meant, quote, tokens
 from paqa_builder.records import Utterance
@@ -55,13 +55,13 @@ class SpokenLanguage(ListedKind):
     def answers(self) -> tuple[str, ...]:
         return tuple(languages().values())
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         utterances = reading.speech.utterances
         words = sum(len(tokens(u.text)) for u in utterances)
         clear = all(confidence_of(u) >= reading.thresholds.word for u in utterances)
         return [Subject()] if clear and words >= _WORDS else []
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         spoken = {u.language for u in reading.speech.utterances}
         names = {languages()[code] for code in spoken if code in languages()}
         for subject in self.subjects(reading):
@@ -71,13 +71,13 @@ class SpokenLanguage(ListedKind):
                     own = tuple(other for other in self.answers() if other != name)
                     yield Fact("", {}, name, own, evidence=verdict.evidence)
 
-    def wrong(self, reading: Reading, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
+    def wrong(self, reading: Interpretation, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
         # A large corpus lends its own languages, a small one those that people have heard of.
         common = tuple(languages()[code] for code in _COMMON)
         small = sum(corpus.answers.get(self.name, {}).values()) < corpus.enough
         return iter(corpus.draw_answers(self.name, "", common if small else fact.own, *key))
 
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         utterances = reading.speech.utterances
         spoken, code = {u.language for u in utterances}, _codes()[answer]
         if len(spoken) != 1 or None in spoken or not spoken <= set(languages()):
@@ -108,7 +108,7 @@ class Translation(Kind):
     slots = ("language",)
     open = True
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         utterances = reading.speech.utterances
         into = {u.translation_language for u in utterances}
         known = all(
@@ -126,7 +126,7 @@ class Translation(Kind):
                     steps=(_said(utterance),), evidence=evidence, grounds=evidence, pool=f":{language}",
                 )  # fmt: skip
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         for utterance in reading.speech.utterances:
             if utterance.translation and meant(utterance.translation) == meant(choice):
                 return Verdict(True, f"That means {quote(choice)}.", (cite(utterance),))

@@ -12,14 +12,14 @@ from paqa_builder.questions.facts import Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind
 from paqa_builder.questions.facts.environment import SoundLongest, heard
 from paqa_builder.questions.facts.listed import Length, LengthKind
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 # Of a clip with more sounds than this, only the first so many are compared pair by pair.
 _COMPARED = 6
 
 
-def each(reading: Reading) -> Iterator[Subject]:
+def each(reading: Interpretation) -> Iterator[Subject]:
     """One subject for each sound of which the times are known; ``about`` is its label."""
     for sound in reading.sounds.timed:
         slots = {"sound": wording.sound_of(sound.label)}
@@ -28,7 +28,7 @@ def each(reading: Reading) -> Iterator[Subject]:
         yield Subject(sound.label, slots, sound.label, (), sound.timing_evidence, group)
 
 
-def compared(reading: Reading) -> Iterator[Subject]:
+def compared(reading: Interpretation) -> Iterator[Subject]:
     """One subject for each ordered pair of timed sounds; ``about`` is their labels.
 
     Both orders of a pair are asked about, so that "yes" and "no" balance for every pair.
@@ -40,14 +40,14 @@ def compared(reading: Reading) -> Iterator[Subject]:
         yield Subject(key, slots, (one.label, other.label), (), evidence)
 
 
-def sound_called(reading: Reading, label: str) -> Sound:
+def sound_called(reading: Interpretation, label: str) -> Sound:
     """The sound that a subject of this reading is about."""
     sound = reading.sounds.find(label)
     assert sound is not None, label
     return sound
 
 
-def episodes(reading: Reading, sound: Sound) -> int | None:
+def episodes(reading: Interpretation, sound: Sound) -> int | None:
     """How many times a sound is heard, with clear pauses in between; None where that is unsure."""
     gaps = [b - a for (_, a), (b, _) in itertools.pairwise(sound.maybe)]
     if len(sound.maybe) != len(sound.spans) or any(gap < reading.thresholds.again for gap in gaps):
@@ -65,10 +65,10 @@ class SoundSeconds(LengthKind):
     needs = ("tags",)
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return each(reading)
 
-    def length(self, reading: Reading, about: Any) -> Length | None:
+    def length(self, reading: Interpretation, about: Any) -> Length | None:
         sound = sound_called(reading, about)
         because = f"{heard(sound)} That makes {wording.long(sound.seconds)}."
         return Length(sound.seconds, total(sound.maybe), because, sound.timing_evidence)
@@ -82,10 +82,10 @@ class SoundLonger(YesNoKind):
     needs = ("tags",)
     slots = ("sound", "other")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return compared(reading)
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         one, other = (sound_called(reading, label) for label in about)
         because = " ".join(
             f"{wording.capital(wording.sound_of(s.label))} lasts {wording.long(s.seconds)} in all."
@@ -107,14 +107,14 @@ class SoundReturns(SoundKind):
     needs = ("tags",)
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()]
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         return returns(reading, sound)
 
 
-def returns(reading: Reading, sound: Sound) -> Verdict:
+def returns(reading: Interpretation, sound: Sound) -> Verdict:
     """Whether a sound is heard again after a clear pause."""
     if not sound.spans:
         return Verdict(None)
@@ -139,10 +139,10 @@ class SoundRepeats(YesNoKind):
     needs = ("tags",)
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return each(reading)
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         return returns(reading, sound_called(reading, about))
 
 
@@ -154,10 +154,10 @@ class SoundTimes(NumberKind):
     needs = ("tags",)
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return each(reading)
 
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         sound = sound_called(reading, about)
         count = episodes(reading, sound)
         if count is None:
@@ -174,14 +174,14 @@ class SoundInHalf(SoundKind):
     slots = ("half",)
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         middle = reading.duration / 2
         if reading.sounds.timed and middle >= 2 * reading.thresholds.together:
             step = f"The middle of the clip is at {wording.at(middle)}."
             yield Subject("first", {"half": "first"}, (0.0, middle), (step,))
             yield Subject("second", {"half": "second"}, (middle, reading.duration), (step,))
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         limits = reading.thresholds
         start, end = about
         if not sound.spans:
@@ -200,5 +200,5 @@ class SoundInHalf(SoundKind):
         return Verdict(None)
 
 
-def _rest(reading: Reading, half: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+def _rest(reading: Interpretation, half: tuple[float, float]) -> tuple[tuple[float, float], ...]:
     return ((half[1], reading.duration),) if half[0] == 0.0 else ((0.0, half[0]),)

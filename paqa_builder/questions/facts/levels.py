@@ -12,7 +12,7 @@ from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind
 from paqa_builder.questions.facts.lasting import each, sound_called
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.records import EventMeasure
 
@@ -41,7 +41,7 @@ class Levels(NamedTuple):
     sure: EventMeasure | None
 
 
-def levels_of(reading: Reading, sound: Sound, by: str) -> Levels | None:
+def levels_of(reading: Interpretation, sound: Sound, by: str) -> Levels | None:
     """The levels of a sound (``by`` is ``"level"`` or ``"over_speech"``).
 
     Returns:
@@ -71,12 +71,12 @@ class SoundLevel(SoundKind):
     needs = ("tags", "measures")
     slots = ("which",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if len(reading.sounds.timed) >= 2:
             yield Subject("loudest", {"which": "loudest"}, "loudest")
             yield Subject("softest", {"which": "softest"}, "softest")
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         mine = levels_of(reading, sound, "level")
         others = [levels_of(reading, o, "level") for o in reading.sounds.timed if o != sound]
         known = [levels for levels in others if levels is not None]
@@ -96,7 +96,7 @@ class SoundLevel(SoundKind):
         )
 
     @staticmethod
-    def _above(reading: Reading, mine: Levels, others: Sequence[Levels]) -> bool | None:
+    def _above(reading: Interpretation, mine: Levels, others: Sequence[Levels]) -> bool | None:
         margin = reading.thresholds.louder
         if mine.sure and all(mine.sure.level - other.most.level >= margin for other in others):
             return True
@@ -104,7 +104,7 @@ class SoundLevel(SoundKind):
         return False if beaten else None
 
     @staticmethod
-    def _below(reading: Reading, mine: Levels, others: Sequence[Levels]) -> bool | None:
+    def _below(reading: Interpretation, mine: Levels, others: Sequence[Levels]) -> bool | None:
         margin = reading.thresholds.louder
         if all(other.sure and other.sure.level - mine.most.level >= margin for other in others):
             return True
@@ -112,7 +112,7 @@ class SoundLevel(SoundKind):
         return False if sure and any(sure.level - o.most.level >= margin for o in others) else None
 
 
-def over_speech(reading: Reading, sound: Sound) -> tuple[bool | None, EventMeasure | None]:
+def over_speech(reading: Interpretation, sound: Sound) -> tuple[bool | None, EventMeasure | None]:
     """Whether a sound is at some time louder than the speech beneath it, and the event that says most."""
     found, margin = levels_of(reading, sound, "over_speech"), reading.thresholds.louder
     if found is None or not both(sound.spans, reading.voices.speech):
@@ -122,7 +122,7 @@ def over_speech(reading: Reading, sound: Sound) -> tuple[bool | None, EventMeasu
     return (False if (found.most.over_speech or 0.0) <= -margin else None), found.most
 
 
-def _compared(reading: Reading, sound: Sound, event: EventMeasure) -> tuple[str, tuple[Evidence, ...]]:
+def _compared(reading: Interpretation, sound: Sound, event: EventMeasure) -> tuple[str, tuple[Evidence, ...]]:
     by = event.over_speech or 0.0
     name = wording.capital(wording.sound_of(sound.label))
     relation = f"{abs(by):.0f} dB {'above' if by > 0 else 'below'} the speech"
@@ -138,10 +138,10 @@ class SoundOverSpeech(YesNoKind):
     needs = ("tags", "turns", "measures")
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return each(reading) if reading.voices.speech else ()
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         sound = sound_called(reading, about)
         louder, event = over_speech(reading, sound)
         if louder is None or event is None:
@@ -157,10 +157,10 @@ class SoundMasksSpeech(SoundKind):
     needs = ("tags", "turns", "measures")
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if reading.voices.speech else []
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         if not sound.spans:
             return Verdict(None)
         if not both(grow(sound.maybe, reading.thresholds.apart), reading.maybe_spoken):
@@ -182,10 +182,10 @@ class SpeechClarity(ListedKind):
     def answers(self) -> tuple[str, ...]:
         return CLARITY
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if reading.voices.speech and reading.measures.measures.snr is not None else []
 
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         snr = reading.measures.measures.snr
         clear = (None if snr is None else snr >= _CLEAR, snr is not None and abs(snr) <= _EVEN, False)
         right = (*clear[:2], snr is not None and snr <= _DROWNED)

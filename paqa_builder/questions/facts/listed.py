@@ -10,7 +10,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Fact, Form, Kind, Verdict
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 
 
 class ListedKind(Kind):
@@ -22,19 +22,19 @@ class ListedKind(Kind):
     def answers(self) -> tuple[str, ...]:
         """All choices that there can ever be, as they are printed."""
 
-    def offered(self, reading: Reading) -> tuple[str, ...]:
+    def offered(self, reading: Interpretation) -> tuple[str, ...]:
         """Those that are worth a thought in this clip."""
         return self.answers()
 
     @abstractmethod
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         """What can be asked about."""
 
     @abstractmethod
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         """Judges one of the answers."""
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         answers = self.offered(reading)
         for subject in self.subjects(reading):
             for answer in answers:
@@ -43,7 +43,7 @@ class ListedKind(Kind):
                     own = (other for other in answers if other != answer)
                     yield subject.fact(verdict, answer, answer, own, grounds=subject.evidence)
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         return self.holds(reading, about, choice) if choice in self.answers() else Verdict(None)
 
 
@@ -71,15 +71,15 @@ class LengthKind(ListedKind):
     def answers(self) -> tuple[str, ...]:
         return tuple(LENGTHS)
 
-    def offered(self, reading: Reading) -> tuple[str, ...]:
+    def offered(self, reading: Interpretation) -> tuple[str, ...]:
         # Nothing in a clip lasts longer than the clip.
         return tuple(answer for answer, step in LENGTHS.items() if step <= reading.duration)
 
     @abstractmethod
-    def length(self, reading: Reading, about: Any) -> Length | None:
+    def length(self, reading: Interpretation, about: Any) -> Length | None:
         """How long it takes; None where that is not known."""
 
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         found, step = self.length(reading, about), LENGTHS[answer]
         if found is None:
             return Verdict(None)

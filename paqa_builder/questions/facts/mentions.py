@@ -10,7 +10,7 @@ from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject
 from paqa_builder.questions.facts.words import when
 from paqa_builder.questions.keywords import alike, telling
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import Phrase, pool_of
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote, tokens
@@ -20,7 +20,7 @@ from paqa_builder.seeded import shuffled
 _ENOUGH = 8
 
 
-def clear_words(reading: Reading) -> dict[str, tuple[Phrase, ...]]:
+def clear_words(reading: Interpretation) -> dict[str, tuple[Phrase, ...]]:
     """Telling words, each with the phrases that hold it; a sample by hash."""
     found: dict[str, tuple[Phrase, ...]] = {}
     for phrase in reading.speech.phrases:
@@ -29,7 +29,7 @@ def clear_words(reading: Reading) -> dict[str, tuple[Phrase, ...]]:
     return {word: found[word] for word in shuffled(found, "words", *reading.clip_key)[:_ENOUGH]}
 
 
-def certainly_said(reading: Reading, word: str, number: int | None = None) -> int | None:
+def certainly_said(reading: Interpretation, word: str, number: int | None = None) -> int | None:
     """How often a word is said; None where something like it is said, or not clearly."""
     speech = reading.speech
     said = speech.words[word]
@@ -51,7 +51,7 @@ class _WordKind(Kind):
     needs = ("turns", "utterances")
 
     @staticmethod
-    def said(reading: Reading, word: str) -> Verdict:
+    def said(reading: Interpretation, word: str) -> Verdict:
         """True or false as the word is said or not."""
         if any(alike(word, other) for other in reading.speech.words if other != word):
             return Verdict(None)
@@ -68,7 +68,7 @@ class WordSaid(_WordKind):
     name = "word_said"
     open = True
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         for word, phrases in clear_words(reading).items():
             verdict = self.said(reading, word)
             if verdict.true:
@@ -77,7 +77,7 @@ class WordSaid(_WordKind):
                     pool=pool_of(phrases[0]),
                 )  # fmt: skip
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         return self.said(reading, choice)
 
 
@@ -87,14 +87,14 @@ class WordNotSaid(_WordKind):
 
     name = "word_not_said"
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         own = [word for word in clear_words(reading) if self.said(reading, word).true]
         if len(own) >= 3:
             phrase = next(iter(clear_words(reading).values()))[0]
             evidence = reading.layer("utterances")
             yield Fact("", {}, None, tuple(own), evidence=evidence, pool=pool_of(phrase))
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         said = self.said(reading, choice)
         if said.true is None:
             return said
@@ -110,7 +110,7 @@ class WordMentions(NumberKind):
     needs = ("turns", "utterances")
     slots = ("word",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         words = reading.speech.words
         spoken = [w for phrase in reading.speech.phrases for w in telling(phrase.text)]
         often = [word for word in dict.fromkeys(spoken) if words[word] > 1]
@@ -119,7 +119,7 @@ class WordMentions(NumberKind):
         for word in (*often[:_ENOUGH], *seldom[:1]):
             yield Subject(word, {"word": quote(word)}, word)
 
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         said = certainly_said(reading, about)
         phrases = [p for p in reading.speech.phrases if about in tokens(p.text)]
         if not said:
@@ -138,12 +138,12 @@ class WhoMentions(SpeakerKind):
     needs = ("turns", "utterances")
     slots = ("word",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for word, phrases in clear_words(reading).items():
             if certainly_said(reading, word):
                 yield Subject(word, {"word": quote(word)}, word, (where(phrases[0], word),))
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         places = [p for p in reading.speech.phrases if about in tokens(p.text)]
         speakers = {p.speaker for p in places}
         if len(speakers) != 1 or None in speakers:

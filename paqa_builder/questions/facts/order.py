@@ -11,14 +11,14 @@ from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind
 from paqa_builder.questions.facts.environment import starts
 from paqa_builder.questions.facts.lasting import compared, sound_called
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 # Of a clip with more sounds than this, only the first so many are put in order.
 _ORDERED = 5
 
 
-def starts_before(reading: Reading, one: Sound, other: Sound) -> bool:
+def starts_before(reading: Interpretation, one: Sound, other: Sound) -> bool:
     """True if ``one`` surely starts before ``other`` does, by a margin that ears can tell."""
     return other.earliest - one.onset >= reading.thresholds.order
 
@@ -31,10 +31,10 @@ class SoundStartsFirst(YesNoKind):
     needs = ("tags",)
     slots = ("sound", "other")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return compared(reading)
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         one, other = (sound_called(reading, label) for label in about)
         because = f"{starts(one)}. {starts(other)}."
         evidence = (*one.timing_evidence, *other.timing_evidence)
@@ -52,7 +52,7 @@ class SoundRelative(SoundKind):
     slots = ("sound", "which")
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for sound in reading.sounds.timed:
             name, evidence = wording.sound_of(sound.label), sound.timing_evidence
             ends = f"{wording.capital(name)} ends at {wording.at(sound.offset)}."
@@ -60,7 +60,7 @@ class SoundRelative(SoundKind):
                 slots = {"sound": name, "which": which}
                 yield Subject(f"{which}|{sound.label}", slots, (sound.label, which), (step,), evidence)
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         label, which = about
         other, margin = sound_called(reading, label), reading.thresholds.order
         if not sound.spans or sound == other:
@@ -91,7 +91,7 @@ class SoundsInOrder(Kind):
     form = Form.SEQUENCE
     needs = ("tags",)
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         for three in itertools.combinations(reading.sounds.timed[:_ORDERED], 3):
             if all(starts_before(reading, a, b) for a, b in itertools.pairwise(three)):
                 labels = tuple(sound.label for sound in three)
@@ -105,7 +105,7 @@ class SoundsInOrder(Kind):
                     evidence=tuple(e for sound in three for e in sound.timing_evidence),
                 )
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         labels = [wording.label_of_choice(wording.capital(part)) for part in choice.split(_THEN)]
         sounds = [reading.sounds.find(label) for label in labels]
         three = [sound for sound in sounds if sound is not None and sound.spans]

@@ -11,7 +11,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.speakers import speaks
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 
 # So little common speech is nothing; more, but less than the threshold, is a matter of opinion.
@@ -23,7 +23,7 @@ def pair_name(one: Speaker, other: Speaker) -> str:
     return f"the {wording.ordinal(one.number)} and {wording.speaker(other.number)}"
 
 
-def overlapping(reading: Reading, one: Speaker, other: Speaker) -> Verdict:
+def overlapping(reading: Interpretation, one: Speaker, other: Speaker) -> Verdict:
     """Whether two people ever talk at the same time."""
     limits, names = reading.thresholds, wording.capital(pair_name(one, other))
     stretches = [span for span in both(one.spans, other.spans) if span[1] - span[0] >= limits.overlap]
@@ -43,11 +43,11 @@ class OverlapCount(NumberKind):
     name = "overlap_count"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         voices = reading.voices
         return [Subject()] if voices.sure and len(voices.speakers) >= 2 else []
 
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         limits, spans = reading.thresholds, reading.voices.together
         stretches = [(a, b) for a, b in spans if b - a >= _NOTHING]
         short = any(b - a < limits.overlap for a, b in stretches)
@@ -70,7 +70,7 @@ class OverlapPair(Kind):
     form = Form.LISTED
     needs = ("turns",)
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         if not numbered(reading, at_least=3):
             return
         pairs = _pairs(reading)
@@ -81,12 +81,12 @@ class OverlapPair(Kind):
                 group = f"of {len(reading.voices.speakers)}"
                 yield Fact(name, {}, name, others, evidence=verdict.evidence, group=group)
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         pair = _pairs(reading).get(choice)
         return Verdict(None) if pair is None else overlapping(reading, *pair)
 
 
-def _pairs(reading: Reading) -> dict[str, tuple[Speaker, Speaker]]:
+def _pairs(reading: Interpretation) -> dict[str, tuple[Speaker, Speaker]]:
     # More speakers than this nobody can number.
     speakers = reading.voices.speakers[:6]
     return {wording.capital(pair_name(a, b)): (a, b) for a, b in itertools.combinations(speakers, 2)}
@@ -100,7 +100,7 @@ class PairOverlaps(YesNoKind):
     needs = ("turns",)
     slots = ("one", "other")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if not numbered(reading, at_least=3):
             return
         for one, other in _pairs(reading).values():
@@ -109,6 +109,6 @@ class PairOverlaps(YesNoKind):
             steps = (speaks(one), speaks(other))
             yield Subject(f"{numbers}", slots, numbers, steps, group="{} {}".format(*numbers))
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         speakers = reading.voices.speakers
         return overlapping(reading, speakers[about[0] - 1], speakers[about[1] - 1])

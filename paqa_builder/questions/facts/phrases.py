@@ -11,7 +11,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.words import Place, PlaceKind, when
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, Phrase, near
 from paqa_builder.questions.wording import quote, tokens
 from paqa_builder.records import Utterance
@@ -21,7 +21,7 @@ from paqa_builder.seeded import digest, pick
 _BREATH = 0.5
 
 
-def once(reading: Reading) -> list[Phrase]:
+def once(reading: Interpretation) -> list[Phrase]:
     """The phrases that are quoted from one place only, by somebody who is known."""
     speech = reading.speech
     return [p for p in speech.phrases if p.speaker is not None and len(speech.phrase(p.text)) == 1]
@@ -33,7 +33,7 @@ class LastWords(PlaceKind):
 
     name = "last_words"
 
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         utterances, speech = reading.speech.utterances, reading.voices.speech
         if not utterances or not speech:
             return
@@ -53,7 +53,7 @@ class SpeakerWords(PlaceKind):
     name = "speaker_words"
     slots = ("which", "speaker")
 
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         if not numbered(reading):
             return
         speech, order = reading.speech, reading.thresholds.order
@@ -94,7 +94,7 @@ class SaidPrevious(PlaceKind):
     name = "said_previous"
     slots = ("quote",)
 
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         speech, limits = reading.speech, reading.thresholds
         whose = dict(zip(speech.utterances, speech.speakers, strict=True))
         opening = {phrase.utterance: phrase for phrase in once(reading) if phrase.opens}
@@ -118,7 +118,7 @@ class Piece:
     utterance: Utterance
     text: str
 
-    def phrases(self, reading: Reading) -> tuple[Phrase, ...]:
+    def phrases(self, reading: Interpretation) -> tuple[Phrase, ...]:
         """The phrase itself."""
         return tuple(p for p in reading.speech.phrase(self.text) if p.utterance == self.utterance)[:1]
 
@@ -130,7 +130,7 @@ class Completion(PlaceKind):
     name = "completion"
     slots = ("quote",)
 
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place | Piece]]:  # type: ignore[override]
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place | Piece]]:  # type: ignore[override]
         phrases = reading.speech.phrases
         unique = set(once(reading))
         for one, other in itertools.pairwise(phrases):
@@ -153,12 +153,12 @@ class _Two:
     one: str
     other: str
 
-    def phrases(self, reading: Reading) -> tuple[Phrase, Phrase]:
+    def phrases(self, reading: Interpretation) -> tuple[Phrase, Phrase]:
         (one,), (other,) = reading.speech.phrase(self.one), reading.speech.phrase(self.other)
         return one, other
 
 
-def two(reading: Reading) -> Iterator[Subject]:
+def two(reading: Interpretation) -> Iterator[Subject]:
     """Pairs of phrases from different utterances: each phrase once, with a partner chosen by hash."""
     phrases = once(reading)
     for phrase in phrases:
@@ -183,10 +183,10 @@ class SameSpeaker(YesNoKind):
     needs = ("turns", "utterances")
     slots = ("one", "other")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return {s.key: s for s in two(reading)}.values() if numbered(reading) else []
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         one, other = about.phrases(reading)
         evidence = (*one.evidence, *other.evidence)
         because = (
@@ -204,10 +204,10 @@ class QuoteOrder(YesNoKind):
     needs = ("turns", "utterances")
     slots = ("one", "other")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return {s.key: s for s in two(reading)}.values()
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         one, other = about.phrases(reading)
         early, late = sorted((one, other), key=lambda p: p.start)
         if late.start - early.end < reading.thresholds.order / 2:

@@ -10,7 +10,7 @@ from paqa_builder.questions.facts import Verdict, kind, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject
 from paqa_builder.questions.facts.voice import SCALES
 from paqa_builder.questions.facts.words import QuoteKind, SaidBy
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import Phrase
 
 # Who is meant, by the kind of fact that says so and its subject.
@@ -30,7 +30,7 @@ class RoleWords(QuoteKind):
     slots = ("role", "who")
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
+    def subjects(self, reading: Interpretation) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
         for role, (name, key, who) in _ROLES.items():
             of = kind(name)
             assert isinstance(of, SpeakerKind)
@@ -52,7 +52,7 @@ class RoleWords(QuoteKind):
                 tuple(p for p in reading.speech.phrases if p.speaker == number),
             )
 
-    def holds(self, reading: Reading, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
         said_by = kind("said_by")
         assert isinstance(said_by, SaidBy)
         return said_by.holds(reading, about, choice, phrases)

@@ -10,7 +10,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, YesNoKind
 from paqa_builder.questions.facts.listed import ListedKind
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 
 # Seconds that a stretch without anything lasts at least, and those that are too short for one.
 _STRETCH, _TOO_SHORT = 1.0, 0.5
@@ -29,10 +29,10 @@ class QuietStretch(YesNoKind):
     name = "quiet_stretch"
     needs = ("tags", "turns")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if reading.voices.speech or reading.sounds.timed else []
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         sounds, voices = reading.sounds, reading.voices
         sure = union([*voices.speech, *(span for sound in sounds.timed for span in sound.spans)])
         evidence = (*reading.layer("turns"), *reading.layer("tags"))
@@ -50,7 +50,7 @@ class QuietStretch(YesNoKind):
         return Verdict(True, f"Nothing at all happens {wording.from_to(*longest)}.", evidence)
 
     @staticmethod
-    def _filled(reading: Reading) -> str:
+    def _filled(reading: Interpretation) -> str:
         pauses = outside(reading.voices.speech, 0.0, reading.duration)
         pauses = tuple(span for span in pauses if span[1] - span[0] > _TOO_SHORT)
         sounds = [s for s in reading.sounds.timed if both(s.spans, pauses)]
@@ -70,10 +70,10 @@ class SpeechShare(ListedKind):
     def answers(self) -> tuple[str, ...]:
         return tuple(SHARES)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if reading.voices.speech and reading.duration >= 2 * _STRETCH else []
 
-    def holds(self, reading: Reading, about: Any, answer: str) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         voices = reading.voices
         least = total(voices.speech) / reading.duration
         most = min(1.0, total(reading.maybe_spoken) / reading.duration)

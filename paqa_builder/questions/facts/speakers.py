@@ -9,7 +9,7 @@ from paqa_builder.intervals import both, grow
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, YesNoKind, numbered
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 
 
@@ -25,10 +25,10 @@ class SpeakerCount(NumberKind):
     name = "speaker_count"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()]
 
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         voices = reading.voices
         if not (voices.sure and voices.speakers):
             return None, Verdict(None)
@@ -47,10 +47,10 @@ class SpeakerLongest(SpeakerKind):
     name = "speaker_longest"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()]
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         others = [s for s in reading.voices.speakers if s != speaker]
         spends = (
             f"{wording.choice_of_speaker(speaker.number)} talks for {wording.long(speaker.seconds)} in all"
@@ -62,7 +62,7 @@ class SpeakerLongest(SpeakerKind):
         return Verdict(None)
 
     @staticmethod
-    def _longer(reading: Reading, one: Speaker, other: Speaker) -> bool:
+    def _longer(reading: Interpretation, one: Speaker, other: Speaker) -> bool:
         limits = reading.thresholds
         return one.seconds - other.seconds >= max(limits.longer_seconds, limits.longer_share * other.seconds)
 
@@ -74,10 +74,10 @@ class SpeakerLast(SpeakerKind):
     name = "speaker_last"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()]
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         margin = reading.thresholds.order
         others = [s for s in reading.voices.speakers if s != speaker]
         stops = f"{wording.choice_of_speaker(speaker.number)} is last heard at {wording.at(speaker.offset)}"
@@ -96,10 +96,10 @@ class VoicesOverlap(YesNoKind):
     name = "voices_overlap"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if reading.voices.sure and len(reading.voices.speakers) >= 2 else []
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         voices, limits = reading.voices, reading.thresholds
         stretches = [span for span in voices.together if span[1] - span[0] >= limits.overlap]
         if stretches:
@@ -125,10 +125,10 @@ class SpeakerChanges(NumberKind):
     name = "speaker_changes"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if numbered(reading) else []
 
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         voices, runs = reading.voices, reading.voices.runs
         # A short answer, or one within another's turn, is a change to some and none to others.
         short = any(end - start < 1.0 for _, start, end in runs)

@@ -12,7 +12,7 @@ from paqa_builder.questions.facts import Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.listed import Length, LengthKind
 from paqa_builder.questions.facts.speakers import speaks
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import pick
 
@@ -27,10 +27,10 @@ class SpeakerShortest(SpeakerKind):
     name = "speaker_shortest"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()]
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         others = [s for s in reading.voices.speakers if s != speaker]
         talks = (
             f"{wording.choice_of_speaker(speaker.number)} talks for {wording.long(speaker.seconds)} in all"
@@ -42,7 +42,7 @@ class SpeakerShortest(SpeakerKind):
         return Verdict(None)
 
 
-def _longer(reading: Reading, one: float, other: float) -> bool:
+def _longer(reading: Interpretation, one: float, other: float) -> bool:
     limits = reading.thresholds
     return one - other >= max(limits.longer_seconds, limits.longer_share * other)
 
@@ -54,12 +54,12 @@ class LongestStretch(SpeakerKind):
     name = "longest_stretch"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         # With one stretch each it is the same as who talks longest.
         several = any(len(speaker.spans) > 1 for speaker in reading.voices.speakers)
         return [Subject()] if several else []
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         longest = {s: max(s.spans, key=lambda span: span[1] - span[0]) for s in reading.voices.speakers}
         lengths = {s: b - a for s, (a, b) in longest.items()}
         mine = lengths.pop(speaker)
@@ -81,7 +81,7 @@ class SpeakerAtTime(SpeakerKind):
     needs = ("turns",)
     slots = ("which", "seconds")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         half = reading.duration / 2
         moments = [("half", half)] if self._alone(reading, half) else []
         by_speaker: dict[int, list[int]] = {}
@@ -100,7 +100,7 @@ class SpeakerAtTime(SpeakerKind):
                 f"{which} {moment:g}", slots, moment, (step,) if which == "half" else (), group=group
             )
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         margin = reading.thresholds.order
         if self._alone(reading, about) == speaker:
             start, end = next((a, b) for a, b in speaker.spans if a <= about < b)
@@ -112,7 +112,7 @@ class SpeakerAtTime(SpeakerKind):
         return Verdict(False, speaks(speaker), speaker.evidence)
 
     @staticmethod
-    def _alone(reading: Reading, moment: float) -> Speaker | None:
+    def _alone(reading: Interpretation, moment: float) -> Speaker | None:
         """The one who speaks through the moment and its margins, if nobody else does."""
         start, end = moment - reading.thresholds.order, moment + reading.thresholds.order
         there = reading.voices.at(start, end)
@@ -129,14 +129,14 @@ class SpeakingSeconds(LengthKind):
     needs = ("turns",)
     slots = ("speaker",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading):
             for speaker in reading.voices.speakers:
                 yield Subject(
                     str(speaker.number), {"speaker": wording.speaker(speaker.number)}, speaker.number
                 )  # fmt: skip
 
-    def length(self, reading: Reading, about: Any) -> Length | None:
+    def length(self, reading: Interpretation, about: Any) -> Length | None:
         speaker = reading.voices.speakers[about - 1]
         # Pauses for breath may be counted or not.
         least, most = speaker.seconds, total(speaker.spans)
@@ -151,11 +151,11 @@ class SpeechOnset(LengthKind):
     name = "speech_onset"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         voices = reading.voices
         return [Subject()] if voices.sure and voices.speakers else []
 
-    def length(self, reading: Reading, about: Any) -> Length | None:
+    def length(self, reading: Interpretation, about: Any) -> Length | None:
         onset = reading.voices.speakers[0].onset
         # Others may hear words or speech before the first turn.
         if not reading.voices.truth and reading.maybe_spoken[0][0] < onset - reading.thresholds.order:
@@ -172,7 +172,7 @@ class SpeakerGap(LengthKind):
     needs = ("turns",)
     slots = ("one", "other")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if not numbered(reading):
             return
         runs = reading.voices.runs
@@ -183,7 +183,7 @@ class SpeakerGap(LengthKind):
                 slots = {"one": wording.speaker(a), "other": wording.speaker(b)}
                 yield Subject(f"{a} {b}", slots, (runs[n], runs[n + 1]))
 
-    def length(self, reading: Reading, about: Any) -> Length | None:
+    def length(self, reading: Interpretation, about: Any) -> Length | None:
         (a, a_start, end), (b, start, b_end) = about
         gap = outside(reading.maybe_spoken, end, start) if end < start else ()
         if total(gap) < start - end or start <= end:

@@ -13,13 +13,13 @@ from paqa_builder.questions.facts.bases import SoundKind, SpeakerKind, Subject, 
 from paqa_builder.questions.facts.environment import heard, starts
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.facts.words import Place, PlaceKind, spoken_between, when
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote
 
 
-def within(reading: Reading, sound: Sound, spans: Spans, lasting: float | None = None) -> bool | None:
+def within(reading: Interpretation, sound: Sound, spans: Spans, lasting: float | None = None) -> bool | None:
     """Whether a sound is heard during ``spans``: long enough, or surely not; None in between."""
     if not sound.spans:
         return None
@@ -35,7 +35,7 @@ class SoundDuring(SoundKind):
     needs: ClassVar[tuple[str, ...]] = ("tags", "turns")
     open = True
 
-    def holds(self, reading: Reading, about: Any, sound: Sound) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         inside = within(reading, sound, about)
         if inside is None:
             return Verdict(None)
@@ -49,7 +49,7 @@ class SoundDuringSpeaker(SoundDuring):
     name = "sound_during_speaker"
     slots = ("speaker",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading):
             for s in reading.voices.speakers:
                 yield Subject(
@@ -64,7 +64,7 @@ class SoundBetweenSpeakers(SoundDuring):
     name = "sound_between_speakers"
     slots = ("one", "other")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if not numbered(reading):
             return
         runs = reading.voices.runs
@@ -93,7 +93,7 @@ class SoundDuringQuote(SoundDuring):
     needs = ("tags", "turns", "utterances")
     slots = ("quote",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for phrase in reading.speech.phrases:
             whole = phrase.timed or (phrase.opens and phrase.closes)
             if whole and len(reading.speech.phrase(phrase.text)) == 1:
@@ -112,14 +112,14 @@ class SpeakerAtSound(SpeakerKind):
     needs = ("tags", "turns")
     slots = ("sound",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for sound in reading.sounds.timed:
             # At the very start of the clip nobody hears an onset.
             if sound.onset >= 0.5:
                 slots, step = {"sound": wording.sound_of(sound.label)}, f"{starts(sound)}."
                 yield Subject(sound.label, slots, sound.label, (step,), sound.timing_evidence)
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         sound, margin = reading.sounds.find(about), reading.thresholds.order
         assert sound is not None
         # Whenever it may have started, the same one must be talking.
@@ -144,7 +144,7 @@ class SaidAfterSound(PlaceKind):
     needs = ("tags", "turns", "utterances")
     slots = ("sound",)
 
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         limits = reading.thresholds
         for sound in reading.sounds.timed:
             end = sound.latest
@@ -167,7 +167,7 @@ class SaidBeforeSound(PlaceKind):
     needs = ("tags", "turns", "utterances")
     slots = ("sound",)
 
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         limits = reading.thresholds
         for sound in reading.sounds.timed:
             start = sound.earliest

@@ -12,7 +12,7 @@ from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import shuffled
 
@@ -23,7 +23,7 @@ _SHORTEST, _LONGEST = 4, 6
 _ORDERS = 24
 
 
-def clear_runs(reading: Reading) -> tuple[Run, ...]:
+def clear_runs(reading: Interpretation) -> tuple[Run, ...]:
     """Whose turn it is, in order; empty where listeners would not agree on that.
 
     A short answer, or one within another's turn, is a turn to some and none to others.
@@ -36,7 +36,7 @@ def clear_runs(reading: Reading) -> tuple[Run, ...]:
     return runs if clear else ()
 
 
-def of_runs(reading: Reading, runs: Iterable[Run]) -> tuple[Evidence, ...]:
+def of_runs(reading: Interpretation, runs: Iterable[Run]) -> tuple[Evidence, ...]:
     """The turns that make up some runs."""
     speakers = reading.voices.speakers
     return tuple(e for who, start, end in runs for e in speakers[who - 1].evidence_in(start, end))
@@ -60,7 +60,7 @@ class SpeakerBeside(SpeakerKind):
     slots = ("which", "speaker")
     at_least = 3
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         runs = clear_runs(reading)
         # With one turn each, the way speakers are counted is the answer.
         if len(runs) <= len(reading.voices.speakers):
@@ -78,7 +78,7 @@ class SpeakerBeside(SpeakerKind):
                     )  # fmt: skip
                 seen.add(who)
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         which, _, run = about
         if run[0] == speaker.number:
             name = wording.choice_of_speaker(speaker.number)
@@ -104,7 +104,7 @@ class TurnOrder(Kind):
     form = Form.LISTED
     needs = ("turns",)
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         runs = clear_runs(reading)
         numbers = [who for who, *_ in runs]
         # Of two people, each follows the other.
@@ -116,7 +116,7 @@ class TurnOrder(Kind):
         group = f"{size} of {len(numbers)}"
         yield Fact("", {}, answer, own, evidence=of_runs(reading, runs), group=group)
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         runs = clear_runs(reading)
         numbers = [_ORDINALS.get(word.lower()) for word in choice.split(", ")]
         if not runs or None in numbers:
@@ -152,12 +152,12 @@ class FloorCount(NumberKind):
     needs = ("turns",)
     slots = ("speaker",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for number in sorted({who for who, *_ in clear_runs(reading)}):
             group = f"{number} of {len(reading.voices.speakers)}"
             yield Subject(str(number), {"speaker": wording.speaker(number)}, number, group=group)
 
-    def number(self, reading: Reading, about: Any) -> tuple[int | None, Verdict]:
+    def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         runs = clear_runs(reading)
         mine = [run for run in runs if run[0] == about]
         spans = wording.listed([wording.from_to(start, end) for _, start, end in mine])
@@ -173,10 +173,10 @@ class MostTurns(SpeakerKind):
     needs = ("turns",)
     at_least = 3
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if clear_runs(reading) else []
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         turns = Counter(who for who, *_ in clear_runs(reading))
         mine = turns.pop(speaker.number)
         because = f"{wording.choice_of_speaker(speaker.number)} takes {wording.count(mine, 'turn')}"
@@ -186,7 +186,7 @@ class MostTurns(SpeakerKind):
         return Verdict(False if more else None, f"{because}.", speaker.evidence)
 
 
-def cuts_in(reading: Reading, one: Speaker, other: Speaker) -> tuple[bool | None, float]:
+def cuts_in(reading: Interpretation, one: Speaker, other: Speaker) -> tuple[bool | None, float]:
     """Whether ``one`` ever starts to talk while ``other`` is in the middle of talking, and when."""
     limits = reading.thresholds
     near = 0.1 if reading.voices.truth else limits.apart
@@ -207,10 +207,10 @@ class Interrupter(SpeakerKind):
     name = "interrupter"
     needs = ("turns",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()]
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         name = wording.choice_of_speaker(speaker.number)
         found = [(cuts_in(reading, speaker, s), s) for s in reading.voices.speakers if s != speaker]
         for (does, start), other in found:
@@ -237,7 +237,7 @@ class Interrupted(SpeakerKind):
     slots = ("speaker",)
     at_least = 3
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for speaker in reading.voices.speakers:
             number = speaker.number
             yield Subject(
@@ -245,7 +245,7 @@ class Interrupted(SpeakerKind):
                 speaker.evidence, group=f"by {number}", out=(number,),
             )  # fmt: skip
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         if about == speaker.number:
             return Verdict(None)
         (one,) = (s for s in reading.voices.speakers if s.number == about)

@@ -17,7 +17,7 @@ from paqa_builder.questions.facts.bases import SpeakerKind, Subject, YesNoKind, 
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.measured import VoiceProperty
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.records import VoiceMeasure
 
@@ -61,7 +61,7 @@ SCALES = {
 }
 
 
-def measured(reading: Reading, what: VoiceProperty) -> dict[int, VoiceMeasure] | None:
+def measured(reading: Interpretation, what: VoiceProperty) -> dict[int, VoiceMeasure] | None:
     """Every speaker's measure by number; None where one of them could not be measured well."""
     found = {}
     for speaker in reading.voices.speakers:
@@ -75,7 +75,7 @@ def measured(reading: Reading, what: VoiceProperty) -> dict[int, VoiceMeasure] |
     return found
 
 
-def _of(reading: Reading, number: int, what: VoiceProperty) -> tuple[Evidence, ...]:
+def _of(reading: Interpretation, number: int, what: VoiceProperty) -> tuple[Evidence, ...]:
     speaker = reading.voices.speakers[number - 1]
     voice = reading.measures.voice(speaker.name)
     assert voice is not None
@@ -99,12 +99,12 @@ class VoiceExtreme(SpeakerKind):
     needs = ("turns", "measures")
     slots = ("which",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for which, scale in SCALES.items():
             if measured(reading, scale.what) is not None:
                 yield Subject(which, {"which": which}, which, group=which)
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         scale, limits = SCALES[about], reading.thresholds
         voices = measured(reading, scale.what)
         if voices is None:
@@ -130,7 +130,7 @@ class VoiceCompared(YesNoKind):
     needs = ("turns", "measures")
     slots = ("which", "one", "other", "claim")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if not numbered(reading):
             return
         for which in ("highest", "fastest", "loudest"):
@@ -144,7 +144,7 @@ class VoiceCompared(YesNoKind):
                 about = (which, one.number, other.number)
                 yield Subject("{} {} {}".format(*about), slots, about, group="{} {} {}".format(*about))
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         which, one, other = about
         scale = SCALES[which]
         voices = measured(reading, scale.what)
@@ -165,10 +165,10 @@ class LongestPause(SpeakerKind):
     name = "longest_pause"
     needs = ("turns", "measures")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if measured(reading, "pauses") is not None else []
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         voices = measured(reading, "pauses")
         if voices is None:
             return Verdict(None)
@@ -192,13 +192,13 @@ class SpeakerPauses(YesNoKind):
     needs = ("turns", "measures")
     slots = ("speaker",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading) and measured(reading, "pauses") is not None:
             for speaker in reading.voices.speakers:
                 number = speaker.number
                 yield Subject(str(number), {"speaker": wording.speaker(number)}, number, group=str(number))
 
-    def decide(self, reading: Reading, about: Any) -> Verdict:
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
         voices = measured(reading, "pauses")
         if voices is None:
             return Verdict(None)

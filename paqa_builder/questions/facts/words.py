@@ -11,7 +11,7 @@ from paqa_builder.intervals import both
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, numbered
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, Phrase, near, pool_of
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote, tokens
@@ -25,7 +25,7 @@ def when(phrase: Phrase) -> str:
     return span if whole else f"in the utterance {span}"
 
 
-def unsaid(reading: Reading, choice: str) -> Verdict:
+def unsaid(reading: Interpretation, choice: str) -> Verdict:
     """Judges a quote that is not from the scene."""
     if reading.speech.may_say(choice):
         return Verdict(None)
@@ -40,13 +40,13 @@ class WhoSays(SpeakerKind):
     needs = ("turns", "utterances")
     slots = ("quote",)
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for phrase in reading.speech.phrases:
             if phrase.speaker is not None and len(reading.speech.phrase(phrase.text)) == 1:
                 said = quote(phrase.text)
                 yield Subject(phrase.text, {"quote": said}, phrase.text, evidence=phrase.evidence)
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         (phrase,) = reading.speech.phrase(about)
         name = wording.choice_of_speaker(speaker.number)
         if phrase.speaker == speaker.number:
@@ -70,13 +70,13 @@ class MoreWords(SpeakerKind):
     name = "more_words"
     needs = ("turns", "utterances")
 
-    def subjects(self, reading: Reading) -> Iterable[Subject]:
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech = reading.speech
         said = sum(speech.words_of(s.number) for s in reading.voices.speakers)
         if said and speech.words_of_nobody <= 0.1 * said:
             yield Subject(evidence=reading.layer("utterances"))
 
-    def holds(self, reading: Reading, about: Any, speaker: Speaker) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         words = {s: reading.speech.words_of(s.number) for s in reading.voices.speakers}
         mine = words.pop(speaker)
         says = f"{wording.choice_of_speaker(speaker.number)} says about {wording.count(mine, 'word')}"
@@ -87,7 +87,7 @@ class MoreWords(SpeakerKind):
         return Verdict(None)
 
     @staticmethod
-    def _more(reading: Reading, one: int, other: int) -> bool:
+    def _more(reading: Interpretation, one: int, other: int) -> bool:
         nobodys = reading.speech.words_of_nobody
         return one - other - nobodys >= max(reading.thresholds.more_words, 0.4 * other)
 
@@ -99,14 +99,14 @@ class QuoteKind(Kind):
     edges: ClassVar[bool] = False  # wrong choices open or close an utterance as the answer does
 
     @abstractmethod
-    def subjects(self, reading: Reading) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
+    def subjects(self, reading: Interpretation) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
         """What can be asked about, each with the phrases that answer it."""
 
     @abstractmethod
-    def holds(self, reading: Reading, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
         """Judges a phrase that is said in the clip, once or more."""
 
-    def find(self, reading: Reading) -> Iterator[Fact]:
+    def find(self, reading: Interpretation) -> Iterator[Fact]:
         by_pool: dict[str, dict[str, None]] = {}
         for phrase in reading.speech.phrases:
             by_pool.setdefault(pool_of(phrase, self.edges), {})[phrase.text] = None
@@ -118,7 +118,7 @@ class QuoteKind(Kind):
                     own = (other for other in by_pool[pool] if other != text)
                     yield subject.fact(verdict, text, text, own, grounds=subject.evidence, pool=pool)
 
-    def judge(self, reading: Reading, about: Any, choice: str) -> Verdict:
+    def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         phrases = reading.speech.phrase(choice)
         return self.holds(reading, about, choice, phrases) if phrases else unsaid(reading, choice)
 
@@ -132,7 +132,7 @@ class SaidBy(QuoteKind):
     slots = ("speaker",)
     open = True
 
-    def subjects(self, reading: Reading) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
+    def subjects(self, reading: Interpretation) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
         if numbered(reading):
             for speaker in reading.voices.speakers:
                 number = speaker.number
@@ -142,7 +142,7 @@ class SaidBy(QuoteKind):
                     tuple(p for p in reading.speech.phrases if p.speaker == number),
                 )
 
-    def holds(self, reading: Reading, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
         mine = [p for p in phrases if p.speaker == about]
         if mine:
             (speaker,) = (s for s in reading.voices.speakers if s.number == about)
@@ -163,7 +163,7 @@ class Place:
     utterance: Utterance
     opening: bool = True
 
-    def phrases(self, reading: Reading) -> tuple[Phrase, ...]:
+    def phrases(self, reading: Interpretation) -> tuple[Phrase, ...]:
         """The phrase at that end, if it is clear enough to be quoted."""
         return tuple(
             p
@@ -179,15 +179,15 @@ class PlaceKind(QuoteKind):
     edges: ClassVar[bool] = True
 
     @abstractmethod
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         """What can be asked about, each with where its answer is said; ``about`` is filled in."""
 
-    def subjects(self, reading: Reading) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
+    def subjects(self, reading: Interpretation) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
         for subject, place in self.places(reading):
             filled = Subject(subject.key, subject.slots, place, subject.steps, subject.evidence)
             yield filled, place.phrases(reading)
 
-    def holds(self, reading: Reading, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
+    def holds(self, reading: Interpretation, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
         (right,) = about.phrases(reading) or (None,)
         if right is not None and right in phrases:
             # The same words said elsewhere too are no less true here.
@@ -205,7 +205,7 @@ class FirstWords(PlaceKind):
 
     name = "first_words"
 
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         utterances, speech = reading.speech.utterances, reading.voices.speech
         if not utterances or not speech:
             return
@@ -225,7 +225,7 @@ class SaidNext(PlaceKind):
     name = "said_next"
     slots = ("quote",)
 
-    def places(self, reading: Reading) -> Iterable[tuple[Subject, Place]]:
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         speech, limits = reading.speech, reading.thresholds
         speakers = dict(zip(speech.utterances, speech.speakers, strict=True))
         for one, other in zip(speech.utterances, speech.utterances[1:], strict=False):
@@ -242,7 +242,7 @@ class SaidNext(PlaceKind):
                     )
 
 
-def spoken_between(reading: Reading, start: float, end: float) -> bool:
+def spoken_between(reading: Interpretation, start: float, end: float) -> bool:
     """True if anybody may be speaking within ``[start, end)``."""
     return bool(both(reading.maybe_spoken, ((start, end),))) or any(
         u.start < end and start < u.end for u in reading.speech.utterances

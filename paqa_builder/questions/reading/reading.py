@@ -29,7 +29,7 @@ class UnknownLayerError(LookupError):
 
 
 @dataclass(frozen=True)
-class Reading:
+class Interpretation:
     """One scene under one set of thresholds. Layers are worked out on first use."""
 
     scene: Scene

@@ -9,7 +9,7 @@ from __future__ import annotations
 from paqa_builder.intervals import total
 from paqa_builder.questions import wording
 from paqa_builder.questions.question import confidence_of
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import FAINT, Sound
 from paqa_builder.seeded import pick
 
@@ -20,7 +20,7 @@ _DOUBTFUL = 3
 _OVERLAP = 0.1
 
 
-def env(reading: Reading) -> str:
+def env(reading: Interpretation) -> str:
     """Sounds with their times, surest words first."""
     if not reading.knows("tags"):
         return "The background was not analysed."
@@ -42,7 +42,7 @@ def _how_sure(sound: Sound) -> str:
     return "clearly heard" if sound.confidence >= 0.7 else "probably heard"
 
 
-def speakers(reading: Reading) -> str:
+def speakers(reading: Interpretation) -> str:
     """Who speaks when, and when together."""
     if not reading.knows("turns"):
         return "Who speaks when is not known."
@@ -57,7 +57,7 @@ def speakers(reading: Reading) -> str:
     return _lines(lines) if lines else "Nobody speaks."
 
 
-def transcript(reading: Reading) -> str:
+def transcript(reading: Interpretation) -> str:
     """What is said, by whom and when."""
     if not reading.knows("utterances"):
         return "What is said was not analysed."
@@ -73,7 +73,7 @@ def transcript(reading: Reading) -> str:
     return "No word could be made out." if spoken else "Nothing is said."
 
 
-def description(reading: Reading, *key: object) -> str:
+def description(reading: Interpretation, *key: object) -> str:
     """The whole clip in a sentence."""
     talk, sounds = _talk(reading), _background(reading)
     length = wording.long(reading.duration)
@@ -91,7 +91,7 @@ def description(reading: Reading, *key: object) -> str:
     return pick(frames, "description", *key)
 
 
-def _talk(reading: Reading) -> str:
+def _talk(reading: Interpretation) -> str:
     if not reading.knows("turns"):
         return ""
     voices = reading.voices
@@ -102,7 +102,7 @@ def _talk(reading: Reading) -> str:
     return f"{wording.number_word(number)} people speak {manner}"
 
 
-def _background(reading: Reading) -> str:
+def _background(reading: Interpretation) -> str:
     if not reading.knows("tags"):
         return "" if reading.knows("turns") else "neither speech nor background was analysed"
     names = [wording.sound_of(sound.label) for sound in reading.sounds.heard[:4]]

@@ -18,7 +18,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.choices.choices import Choices
 from paqa_builder.questions.facts import Fact, Form, kind
 from paqa_builder.questions.question import PlantedError
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces.grammar import Trace
 from paqa_builder.questions.traces.trace import in_sentence, trace_of
@@ -30,7 +30,7 @@ _PATIENCE = 16
 R = TypeVar("R", Tag, Turn)
 
 
-def slips(reading: Reading, choices: Choices, form: Form) -> Iterator[PlantedError]:
+def slips(reading: Interpretation, choices: Choices, form: Form) -> Iterator[PlantedError]:
     """Every slip that could change an answer, in the order of the records."""
     if reading.knows("tags"):
         for sound in reading.sounds.heard:
@@ -63,7 +63,7 @@ def apply(scene: Scene, slip: PlantedError) -> Scene:
 
 
 def reflected(
-    reading: Reading,
+    reading: Interpretation,
     template: Template,
     fact: Fact,
     choices: Choices,
@@ -76,7 +76,7 @@ def reflected(
     Returns:
         None where the slip leaves the answer as it is, or in doubt.
     """
-    heard = Reading(apply(reading.scene, slip), reading.thresholds)
+    heard = Interpretation(apply(reading.scene, slip), reading.thresholds)
     of = kind(template.fact)
     for other in of.facts(heard):
         if not template.asks(other) or text not in template.questions(other):
@@ -95,7 +95,7 @@ def reflected(
 
 
 def find(
-    reading: Reading, template: Template, fact: Fact, choices: Choices, text: str, key: str
+    reading: Interpretation, template: Template, fact: Fact, choices: Choices, text: str, key: str
 ) -> tuple[PlantedError, Trace] | None:
     """The first slip, in an order drawn by hash, that leads to another of the choices."""
     found = list(slips(reading, choices, kind(template.fact).form))
@@ -107,7 +107,7 @@ def find(
 
 
 def _second_thought(
-    reading: Reading,
+    reading: Interpretation,
     template: Template,
     fact: Fact,
     choices: Choices,
@@ -137,7 +137,7 @@ def _second_thought(
     return [*dict.fromkeys(filter(None, sentences)), f"{so} {statement}."]
 
 
-def _mended(reading: Reading, slip: PlantedError, key: str) -> str:
+def _mended(reading: Interpretation, slip: PlantedError, key: str) -> str:
     when = wording.from_to(slip.start, slip.end)
     if slip.kind == "missed_sound":
         sound = wording.sound_of(slip.value)

@@ -6,14 +6,14 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.choices.choices import Choices
 from paqa_builder.questions.choices.none_of_these import NOTHING, STATEMENTS
 from paqa_builder.questions.facts import Fact, Form, kind
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces import caption
 from paqa_builder.questions.traces.grammar import Trace
 from paqa_builder.seeded import pick
 
 
-def trace_of(reading: Reading, template: Template, fact: Fact, choices: Choices, key: str) -> Trace:
+def trace_of(reading: Interpretation, template: Template, fact: Fact, choices: Choices, key: str) -> Trace:
     """Writes the trace. A function of its arguments alone, so that the verifier can write it again.
 
     Args:

@@ -12,7 +12,7 @@ from paqa_builder.questions.choices.lengths import Lengths
 from paqa_builder.questions.choices.none_of_these import NOTHING
 from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import Form, kind
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import MiniScene
 from paqa_builder.questions.wording import tokens
 
@@ -57,7 +57,7 @@ def test_what_somebody_says_is_offered_beside_what_others_say() -> None:
     corpus, beside, total = Corpus.of(SCENES), 0, 0
     options = QaOptions(per_clip=100, include=("said_by_speaker", "words_of_longest_talker"))
     for scene in SCENES:
-        said = {p.text for p in Reading(scene, options.thresholds).speech.phrases if scene.utterances}
+        said = {p.text for p in Interpretation(scene, options.thresholds).speech.phrases if scene.utterances}
         for question in generate(scene, corpus, TEMPLATES, options):
             total += 1
             beside += sum(choice in said for choice in question.choices) > (question.answer != NOTHING)
@@ -78,6 +78,6 @@ def test_what_could_never_be_missing_is_no_choice_among_what_is_heard() -> None:
         ),
         "sneeze",
     )
-    (fact,) = kind("sound_absent").facts(Reading(scene, QaOptions().thresholds))
+    (fact,) = kind("sound_absent").facts(Interpretation(scene, QaOptions().thresholds))
     assert set(fact.own) == {"Dog", "Church bell"}
     assert NOTHING not in fact.own

@@ -10,21 +10,21 @@ from helpers.scenes_made import annotated, kitchen
 
 from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import kind
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import near
 from paqa_builder.questions.templates import MiniLayers, MiniScene
 from paqa_builder.records import Origin, Tag
 
 
-def reading(**layers: Any) -> Reading:
-    return Reading(scene_of(MiniScene(**layers)))
+def reading(**layers: Any) -> Interpretation:
+    return Interpretation(scene_of(MiniScene(**layers)))
 
 
-def answers(name: str, on: Reading) -> set[str | None]:
+def answers(name: str, on: Interpretation) -> set[str | None]:
     return {fact.answer for fact in kind(name).facts(on)}
 
 
-def judged(name: str, on: Reading, choice: str) -> bool | None:
+def judged(name: str, on: Interpretation, choice: str) -> bool | None:
     fact = kind(name).facts(on)[0]
     return kind(name).judge(on, fact.about, choice).true
 
@@ -131,8 +131,8 @@ def test_a_voice_that_seems_cut_in_two_counts_for_nothing() -> None:
 def test_an_unsure_turn_makes_its_clip_unsure() -> None:
     scene = kitchen()
     unsure = tuple(dataclasses.replace(t, confidence=0.5 if t.start > 9 else 0.9) for t in scene.turns or ())
-    assert answers("speaker_count", Reading(scene)) == {"Two"}
-    assert answers("speaker_count", Reading(dataclasses.replace(scene, turns=unsure))) == set()
+    assert answers("speaker_count", Interpretation(scene)) == {"Two"}
+    assert answers("speaker_count", Interpretation(dataclasses.replace(scene, turns=unsure))) == set()
 
 
 def test_speech_that_the_diarizer_missed_breaks_the_silence() -> None:
@@ -179,7 +179,7 @@ def test_a_corpus_knows_its_speakers_even_if_they_say_little() -> None:
 
 def test_words_of_low_confidence_are_not_quoted() -> None:
     scene = kitchen()
-    assert any("table" in (a or "") for a in answers("said_by", Reading(scene)))
+    assert any("table" in (a or "") for a in answers("said_by", Interpretation(scene)))
     doubtful = tuple(
         dataclasses.replace(
             u,
@@ -189,7 +189,7 @@ def test_words_of_low_confidence_are_not_quoted() -> None:
         )
         for u in scene.utterances or ()
     )
-    found = answers("said_by", Reading(dataclasses.replace(scene, utterances=doubtful)))
+    found = answers("said_by", Interpretation(dataclasses.replace(scene, utterances=doubtful)))
     assert found
     assert not any("table" in (a or "") for a in found)
 
@@ -219,7 +219,7 @@ def test_a_corpus_transcript_is_matched_to_a_models_turns_by_time() -> None:
 
 
 def test_a_quote_that_is_nearly_said_is_beyond_proof() -> None:
-    on = Reading(kitchen())
+    on = Interpretation(kitchen())
     assert judged("said_by", on, "they were still on the table") is None
     assert judged("said_by", on, "turn left after the bridge") is False
 
@@ -240,7 +240,7 @@ def test_near(wanted: str, stream: str, share: float) -> None:
 
 
 def test_the_numbers_of_speakers_follow_time_not_names() -> None:
-    on = Reading(annotated())
+    on = Interpretation(annotated())
     assert [(s.number, s.name) for s in on.voices.speakers] == [(1, "anna"), (2, "ben"), (3, "carl")]
     fact = next(f for f in kind("who_says").facts(on) if "boats" in f.key)
     assert fact.answer == "The second speaker"
@@ -252,14 +252,14 @@ def test_a_tag_on_two_stems_is_one_sound() -> None:
     mix = tuple(
         Tag(t.start + 0.1, t.end + 0.1, t.label, t.score, "mix", True, made) for t in scene.tags or ()
     )
-    on = Reading(dataclasses.replace(scene, tags=(*(scene.tags or ()), *mix)))
+    on = Interpretation(dataclasses.replace(scene, tags=(*(scene.tags or ()), *mix)))
     assert answers("sound_present", on) == {"Dog", "Church bell"}
     assert [round(edge, 3) for span in on.sounds.heard[0].spans for edge in span] == [0.2, 1.1, 4.1, 5.2]
 
 
 def test_what_a_facts_answer_is_no_other_choice_can_be() -> None:
     for scene in (kitchen(), annotated()):
-        on = Reading(scene)
+        on = Interpretation(scene)
         for name in ("first_words", "said_next", "speaker_changes", "speaker_last"):
             for fact in kind(name).facts(on):
                 right = [c for c in (fact.answer, *fact.own) if kind(name).judge(on, fact.about, c).true]

@@ -14,7 +14,7 @@ from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import kind
 from paqa_builder.questions.facts.language import languages
 from paqa_builder.questions.keywords import alike, telling
-from paqa_builder.questions.reading.reading import Reading, UnknownLayerError
+from paqa_builder.questions.reading.reading import Interpretation, UnknownLayerError
 from paqa_builder.questions.reading.speech import pool_of
 from paqa_builder.questions.templates import MiniLayers, MiniMeasures, MiniScene, MiniVoice
 from paqa_builder.records import Scene
@@ -24,19 +24,19 @@ TWO = [(0.5, 3.0, "S1"), (4.0, 7.0, "S2")]
 SAID = [(0.6, 2.9, "S1", "Have you seen my keys?"), (4.1, 6.9, "S2", "They are on the table.")]
 
 
-def reading(**layers: Any) -> Reading:
-    return Reading(scene_of(MiniScene(**{"duration": 16.0, **layers})))
+def reading(**layers: Any) -> Interpretation:
+    return Interpretation(scene_of(MiniScene(**{"duration": 16.0, **layers})))
 
 
 def voices(**by_name: dict[str, Any]) -> MiniMeasures:
     return MiniMeasures(voices={name: MiniVoice(**values) for name, values in by_name.items()})
 
 
-def found(name: str, on: Reading, start: str = "") -> dict[str, str | None]:
+def found(name: str, on: Interpretation, start: str = "") -> dict[str, str | None]:
     return {f.key: f.answer for f in kind(name).facts(on) if f.key.startswith(start)}
 
 
-def answers(name: str, on: Reading, start: str = "") -> set[str | None]:
+def answers(name: str, on: Interpretation, start: str = "") -> set[str | None]:
     return set(found(name, on, start).values())
 
 
@@ -62,7 +62,7 @@ def test_measures_are_a_layer_like_any_other() -> None:
 
 def test_every_measure_can_be_cited_and_told_from_others() -> None:
     for scene in many(10):
-        measured = Reading(scene).maybe_measures
+        measured = Interpretation(scene).maybe_measures
         assert measured is not None
         cited = list(measured.citable())
         assert len(set(cited)) == len(cited)
@@ -256,11 +256,11 @@ def test_how_a_sentence_goes_on() -> None:
     scene = dataclasses.replace(
         on.scene, utterances=(dataclasses.replace(on.speech.utterances[0], words=doubtful),)
     )
-    assert answers("completion", Reading(scene)) == set()
+    assert answers("completion", Interpretation(scene)) == set()
 
 
 def test_pairs_of_phrases() -> None:
-    on = Reading(kitchen())
+    on = Interpretation(kitchen())
     same = kind("same_speaker").facts(on)
     order = kind("quote_order").facts(on)
     assert same
@@ -327,7 +327,9 @@ def test_a_word_that_was_not_heard_clearly_is_not_counted() -> None:
         )
         for u in scene.utterances or ()
     )
-    assert "harbour" not in found("word_mentions", Reading(dataclasses.replace(scene, utterances=unclear)))
+    assert "harbour" not in found(
+        "word_mentions", Interpretation(dataclasses.replace(scene, utterances=unclear))
+    )
 
 
 @pytest.mark.parametrize(
@@ -395,7 +397,7 @@ def test_translations_come_from_the_corpus_alone() -> None:
     assert question.question.count("English") == 1
     pool = Corpus.of(many(20)).translations["train:en"]
     assert set(question.choices) - {question.answer} <= {text for texts in pool.values() for text in texts}
-    on = Reading(foreign())
+    on = Interpretation(foreign())
     (fact,) = kind("translation").facts(on)
     assert (
         kind("translation").judge(on, fact.about, "The inn by the harbour was open last night").true is None
@@ -410,7 +412,7 @@ def test_wrong_quotes_open_or_close_an_utterance_as_the_right_one_does() -> None
     corpus = Corpus.of(scenes)
     edges: dict[str, set[str]] = {}
     for scene in scenes:
-        for phrase in Reading(scene).speech.phrases:
+        for phrase in Interpretation(scene).speech.phrases:
             edges.setdefault(phrase.text, set()).add(pool_of(phrase, edges=True))
     asked = [q for s in scenes for q in ask(s, "said_first", corpus)]
     alike_ = [all(edges[q.answer] & edges.get(c, set()) for c in q.choices) for q in asked]

@@ -14,19 +14,19 @@ from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import kind
 from paqa_builder.questions.facts.families import families, touched
 from paqa_builder.questions.facts.inference import conclusions
-from paqa_builder.questions.reading.reading import Reading
+from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import MiniLayers, MiniMeasures, MiniScene
 
 Tags = list[tuple[float, float, str, float]]
 
 
-def known(tags: Tags, measures: MiniMeasures | None = None, **layers: Any) -> Reading:
+def known(tags: Tags, measures: MiniMeasures | None = None, **layers: Any) -> Interpretation:
     """A clip of which the corpus says all that is heard, and when."""
     truth = MiniLayers(tags=tags, turns=layers.pop("turns", []), **layers)
-    return Reading(scene_of(MiniScene(truth=truth, tags_complete=True, measures=measures)))
+    return Interpretation(scene_of(MiniScene(truth=truth, tags_complete=True, measures=measures)))
 
 
-def answers(name: str, on: Reading) -> set[str | None]:
+def answers(name: str, on: Interpretation) -> set[str | None]:
     return {fact.answer for fact in kind(name).facts(on)}
 
 
@@ -47,9 +47,9 @@ def test_no_length_is_longer_than_the_clip() -> None:
 
 def test_a_models_edges_hide_a_return() -> None:
     stretches: Tags = [(1.0, 2.0, "Dog", 0.9), (5.0, 6.0, "Dog", 0.9), (9.0, 9.5, "Dog", 0.9)]
-    on = Reading(scene_of(MiniScene(tags=stretches)))
+    on = Interpretation(scene_of(MiniScene(tags=stretches)))
     assert answers("sound_repeats", on) == {"Yes"}  # one second is left between two of the widest edges
-    close = Reading(scene_of(MiniScene(tags=[stretches[0], (3.5, 5.0, "Dog", 0.9)])))
+    close = Interpretation(scene_of(MiniScene(tags=[stretches[0], (3.5, 5.0, "Dog", 0.9)])))
     assert answers("sound_repeats", close) == set()
     assert answers("sound_times", known([(1.0, 2.0, "Dog", 1.0), (5.0, 6.0, "Dog", 1.0)])) == {"Two"}
 
@@ -102,7 +102,7 @@ def test_a_family_is_denied_only_where_nothing_may_be_of_it() -> None:
     of, on = kind("source_family"), known([(1.0, 3.0, "Dog", 1.0)])
     assert of.judge(on, None, "An animal").true
     assert of.judge(on, None, "A vehicle").true is False
-    listened = Reading(
+    listened = Interpretation(
         scene_of(MiniScene(tags=[(1.0, 3.0, "Dog", 0.9), (4.0, 5.0, "Engine", 0.1)], turns=[]))
     )
     assert of.judge(listened, None, "A vehicle").true is None
@@ -130,7 +130,7 @@ def test_no_cue_of_a_place_speaks_for_another_place() -> None:
 
 
 def test_wrong_pairs_name_every_sound_twice() -> None:
-    on = Reading(farm())
+    on = Interpretation(farm())
     of = kind("sounds_together")
     (fact,) = of.facts(on)
     choices = choose(on, of, fact, "Which two sounds are heard at the same time?", Corpus(), 4, "key")
