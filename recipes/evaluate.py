@@ -24,7 +24,7 @@ from recipes.data.rows import Row
 from recipes.pauses import rollout
 from recipes.pauses.pause import PauseConfig
 from recipes.scoring import answering, benchmarks, blind, matching, measuring, report
-from recipes.scoring.answering import Answers, Examinee, Hearing, latency
+from recipes.scoring.answering import Answerer, Answers, Hearing, latency
 from recipes.trainers import trainable
 
 RESULTS, COMPARISONS = "results.json", "comparisons.json"
@@ -90,7 +90,7 @@ def evaluate(settings: config.Config, stages: Sequence[str] = ()) -> dict[str, A
 
 def ask(
     settings: config.Config,
-    one: Examinee,
+    one: Answerer,
     test: Sequence[Row],
     hearing: Hearing = "real",
     samples: int | None = None,

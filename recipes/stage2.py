@@ -25,7 +25,7 @@ from recipes.data import audio, rows
 from recipes.families import Family, family
 from recipes.pauses import vllm
 from recipes.pauses.pause import PauseConfig, add_pause_token
-from recipes.scoring.answering import Examinee
+from recipes.scoring.answering import Answerer
 from recipes.trainers import practice, sharing, trainable
 from recipes.trainers.grpo import AudioGRPOTrainer
 from recipes.trainers.grpo_data import dataset
@@ -159,7 +159,7 @@ def _chosen(
     stage, seed = settings.stage2, settings.run.seed
     if not stage.tries:
         return found
-    one = Examinee(
+    one = Answerer(
         kind,
         model.eval().to(run.device(settings.model)),
         processor,

@@ -42,7 +42,7 @@ class Answers:
 
 
 @dataclass
-class Examinee:
+class Answerer:
     """A model that can be asked.
 
     Args:
@@ -135,7 +135,7 @@ class Examinee:
         return {k: v.to(core.dtype) if v.is_floating_point() else v for k, v in moved.items()}
 
 
-def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Examinee:
+def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Answerer:
     """A trained or untrained model, ready to be asked.
 
     Args:
@@ -146,7 +146,7 @@ def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Exami
     model, processor = kind.load(settings.model.model_copy(update={"path": str(folder)}))
     add_pause_token(model, processor, settings.pause.token)
     audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
-    return Examinee(
+    return Answerer(
         kind,
         model.eval().to(run.device(settings.model)),
         processor,
@@ -173,7 +173,7 @@ def heard(rows: Sequence[Row], hearing: Hearing) -> list[Row]:
     return [first[other[row.clip_id]] for row in rows]
 
 
-def latency(examinee: Examinee, rows: Sequence[Row]) -> dict[str, float]:
+def latency(examinee: Answerer, rows: Sequence[Row]) -> dict[str, float]:
     """How long one question takes, asked alone: means over the rows, in seconds and tokens.
 
     Returns:

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from recipes import rewards
 from recipes.data.rows import Row
 from recipes.pauses import rollout
-from recipes.scoring.answering import Examinee
+from recipes.scoring.answering import Answerer
 
 
 def unsure(
-    one: Examinee, rows: Sequence[Row], *, tries: int, temperature: float, batch: int, seed: int
+    one: Answerer, rows: Sequence[Row], *, tries: int, temperature: float, batch: int, seed: int
 ) -> list[Row]:
     """The rows that are answered rightly in some tries and wrongly in others.
 

@@ -19,7 +19,7 @@ from recipes.families import family
 from recipes.pauses.pause import PauseConfig, add_pause_token
 from recipes.pauses.rollout import Sampling
 from recipes.scoring import answering, benchmarks, blind, measuring, report
-from recipes.scoring.answering import Answers, Examinee
+from recipes.scoring.answering import Answerer, Answers
 
 pytest_plugins = ["helpers.recipe_data"]
 KEYS = {"accuracy", "interval", "n", "by_skill", "format", "seconds"}
@@ -92,11 +92,11 @@ def test_missing_stage_is_named(settings: config.Config) -> None:
 
 
 @pytest.fixture(scope="module")
-def tiny() -> Examinee:
+def tiny() -> Answerer:
     kind = family("qwen2_audio")
     model, processor = kind.tiny()
     add_pause_token(model, processor)
-    return Examinee(kind, model, processor, max_new_tokens=8)
+    return Answerer(kind, model, processor, max_new_tokens=8)
 
 
 def some_rows(count: int = 5) -> list[Row]:
@@ -114,7 +114,7 @@ def some_rows(count: int = 5) -> list[Row]:
     ]
 
 
-def test_each_sample_of_each_question_stays_in_its_place(tiny: Examinee) -> None:
+def test_each_sample_of_each_question_stays_in_its_place(tiny: Answerer) -> None:
     asked = some_rows()
     greedy = tiny.ask(asked, batch=2)[0]
     assert greedy.texts == [tiny.ask([row], batch=1)[0].texts[0] for row in asked]
@@ -126,7 +126,7 @@ def test_each_sample_of_each_question_stays_in_its_place(tiny: Examinee) -> None
     )
 
 
-def test_greedy_and_sampled_answers_may_share_their_prompts(tiny: Examinee) -> None:
+def test_greedy_and_sampled_answers_may_share_their_prompts(tiny: Answerer) -> None:
     asked, drawn = some_rows(), Sampling(seed=1)
     first, *others = tiny.ask(asked, sampling=drawn, samples=3, greedy_first=True, batch=2)
     assert first.texts == tiny.ask(asked, batch=2)[0].texts
@@ -137,8 +137,8 @@ def test_greedy_and_sampled_answers_may_share_their_prompts(tiny: Examinee) -> N
 
 
 @pytest.mark.parametrize("pause", [None, PauseConfig(filler=".", max_triggers=0)])
-def test_model_without_pauses_never_says_pause(tiny: Examinee, pause: PauseConfig | None) -> None:
-    tiny = Examinee(tiny.family, tiny.model, tiny.processor, max_new_tokens=8, pause=pause)
+def test_model_without_pauses_never_says_pause(tiny: Answerer, pause: PauseConfig | None) -> None:
+    tiny = Answerer(tiny.family, tiny.model, tiny.processor, max_new_tokens=8, pause=pause)
     token = tiny.processor.tokenizer.convert_tokens_to_ids(PauseConfig().token)
     head = tiny.model.get_output_embeddings().weight
     before = head[token].clone()
@@ -153,7 +153,7 @@ def test_model_without_pauses_never_says_pause(tiny: Examinee, pause: PauseConfi
     assert [one.pauses for one in answers] == [[0, 0]] * 2
 
 
-def test_controls_play_silence_or_another_clip(tiny: Examinee) -> None:
+def test_controls_play_silence_or_another_clip(tiny: Answerer) -> None:
     asked = some_rows(6)
     shuffled = answering.heard(asked, "shuffled")
     assert all(one.clip_id != other.clip_id for one, other in zip(asked, shuffled, strict=True))

@@ -9,7 +9,7 @@ import pytest
 from helpers import rl_data
 
 from recipes.data.rows import Row
-from recipes.scoring.answering import Answers, Examinee
+from recipes.scoring.answering import Answerer, Answers
 from recipes.trainers import practice
 
 
@@ -48,7 +48,7 @@ def test_all_are_kept_where_too_few_are_left_for_a_batch() -> None:
 def test_a_model_tries_with_its_pauses_and_stays_as_it_was() -> None:
     model, processor, _ = rl_data.model_of("qwen2_audio")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    one = Examinee(rl_data.family("qwen2_audio"), model, processor, max_new_tokens=8, pause=rl_data.PAUSE)
+    one = Answerer(rl_data.family("qwen2_audio"), model, processor, max_new_tokens=8, pause=rl_data.PAUSE)
     rows = rl_data.rows(3)
     kept = practice.unsure(one, rows, tries=2, temperature=1.0, batch=4, seed=0)
     assert kept == rows  # a random model is never right
