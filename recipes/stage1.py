@@ -60,7 +60,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     checkpoint = run.last_checkpoint(work) if resume else None
     if checkpoint is not None and inserter is not None:
         inserter.likelihood.load(_likelihood_file(checkpoint))
-    deafener = trainable.deafen(kind.tower(model), stage.audio_dropout)
+    deafener = trainable.audio_dropout(kind.tower(model), stage.audio_dropout)
     collator = Collator(
         kind, processor, rows_read, style=settings.data.trace, max_seconds=settings.data.max_seconds
     )

@@ -55,7 +55,7 @@ def optimiser(model: Any, kind: Family, settings: config.Config, stage: config.O
     )
 
 
-def deafen(tower: Any, share: float) -> Any:
+def audio_dropout(tower: Any, share: float) -> Any:
     """Drops a share of what a tower puts out, in training only, so that clips are not learned by heart.
 
     Returns:

@@ -452,7 +452,7 @@ def test_a_share_of_what_is_heard_is_dropped_in_training_only(models: Path) -> N
     model, _ = kind.load(config.Model(path=str(models / "qwen2_audio")))
     tower = kind.tower(model)
     mel = torch.randn(1, tower.config.num_mel_bins, 2 * tower.config.max_source_positions)
-    handle = trainable.deafen(tower, 0.5)
+    handle = trainable.audio_dropout(tower, 0.5)
     with torch.no_grad():
         plain = tower.eval()(mel).last_hidden_state
         assert (plain != 0).all()
