@@ -138,7 +138,7 @@ class _Loop:
                 if len(coming):
                     rows, scores = self._forward(coming, block)
                 elif synced:
-                    self._keep_company()
+                    self._idle_forward()
                     rows = coming
                 else:
                     break
@@ -227,7 +227,7 @@ class _Loop:
         self.cache.drop_all_but((~self.done).nonzero()[:, 0])
         return rows[ready], out[ready]
 
-    def _keep_company(self) -> None:
+    def _idle_forward(self) -> None:
         """A forward for nothing, because other ranks still work."""
         row = self.cache.anyone()
         filled = self.cache.filled.clone()
