@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from paqa_builder.questions.facts import Form, Kind, kind, kinds
+from paqa_builder.questions.facts import FactKind, Form, kind, kinds
 from paqa_builder.questions.templates import LEVELS, Template
 
 _LEVELS = {
@@ -85,7 +85,7 @@ def _template(template: Template) -> list[str]:
     ]
 
 
-def _kind(of: Kind) -> str:
+def _kind(of: FactKind) -> str:
     slots = f" ({', '.join(of.slots)})" if of.slots else ""
     first = " ".join((type(of).__doc__ or "").split("\n\n")[0].split())
     return f"| `{of.name}`{slots} | {_FORMS[of.form]} | {', '.join(of.needs)} | {_plain(first)} |"

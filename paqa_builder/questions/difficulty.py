@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from paqa_builder.intervals import total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, Form, Kind, Verdict
+from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict
 from paqa_builder.questions.question import Difficulty
 from paqa_builder.questions.reading.reading import Interpretation
 
@@ -20,7 +20,7 @@ _SNR, _OVERLAP, _SPEAKERS, _HOPS = (20.0, -10.0), (0.0, 0.3), (1.0, 4.0), (1.0, 
 _MEDIUM, _HARD = 0.3, 0.5
 
 
-def difficulty_of(reading: Interpretation, kind: Kind, fact: Fact, choices: Choices) -> Difficulty:
+def difficulty_of(reading: Interpretation, kind: FactKind, fact: Fact, choices: Choices) -> Difficulty:
     """Rates a question. A function of its arguments alone, so that the verifier can rate it again."""
     measures = reading.scene.measures
     snr = measures.snr if measures else None

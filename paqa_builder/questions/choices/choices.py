@@ -10,7 +10,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.questions.choices.lengths import Lengths
 from paqa_builder.questions.choices.none_of_these import NOTHING, of_others
 from paqa_builder.questions.corpus.corpus import Corpus
-from paqa_builder.questions.facts import Fact, Form, Kind, Verdict
+from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict
 from paqa_builder.questions.keywords import alike
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
@@ -37,7 +37,7 @@ class Choices:
 
 def choose(
     reading: Interpretation,
-    kind: Kind,
+    kind: FactKind,
     fact: Fact,
     text: str,
     corpus: Corpus,
@@ -136,7 +136,7 @@ def in_question(form: Form, choice: str, question: str) -> bool:
     return choice != NOTHING and f" {' '.join(tokens(choice))} " in f" {' '.join(tokens(question))} "
 
 
-def _own(kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterable[str]:
+def _own(kind: FactKind, fact: Fact, corpus: Corpus, *key: object) -> Iterable[str]:
     if kind.form is Form.LISTED:
         return corpus.draw_answers(kind.name, fact.group, fact.own, "own", *key)
     if kind.form in (Form.NUMBER, Form.SPEAKER):
@@ -144,7 +144,7 @@ def _own(kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterable[str]:
     return shuffled(fact.own, "own", *key)
 
 
-def _pool(reading: Interpretation, kind: Kind, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
+def _pool(reading: Interpretation, kind: FactKind, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
     if kind.form is Form.SOUND:
         return map(choice_of_label, corpus.draw_labels(kind.name, "pool", *key))
     if kind.form is Form.WORD:
@@ -153,7 +153,7 @@ def _pool(reading: Interpretation, kind: Kind, fact: Fact, corpus: Corpus, *key:
 
 
 def _sentences(
-    reading: Interpretation, kind: Kind, fact: Fact, corpus: Corpus, length: int, *key: object
+    reading: Interpretation, kind: FactKind, fact: Fact, corpus: Corpus, length: int, *key: object
 ) -> Iterator[str]:
     draw = corpus.draw_phrases if kind.form is Form.QUOTE else corpus.draw_translations
     return draw(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from paqa_builder.questions.facts import Fact, Kind, Verdict
+from paqa_builder.questions.facts import Fact, FactKind, Verdict
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.seeded import unit
@@ -23,7 +23,7 @@ STATEMENTS = (
 )
 
 
-def drawn(kind: Kind, fact: Fact, options: QaOptions, *key: object) -> bool | None:
+def drawn(kind: FactKind, fact: Fact, options: QaOptions, *key: object) -> bool | None:
     """Whether "None of these" is to be the right choice (True), a wrong one, or no choice (None)."""
     if not kind.open or fact.answer is None:
         return None
@@ -38,7 +38,9 @@ def without_answer(fact: Fact) -> Fact:
     return replace(fact, answer=NOTHING, evidence=fact.grounds)
 
 
-def judge_all(reading: Interpretation, kind: Kind, fact: Fact, choices: Sequence[str]) -> tuple[Verdict, ...]:
+def judge_all(
+    reading: Interpretation, kind: FactKind, fact: Fact, choices: Sequence[str]
+) -> tuple[Verdict, ...]:
     """Judges the choices of one question; "None of these" by what is said of the others."""
     verdicts = {
         choice: kind.judge(reading, fact.about, choice)

@@ -112,7 +112,7 @@ class Fact:
         return min((item.confidence for item in self.evidence), default=1.0)
 
 
-class Kind(ABC):
+class FactKind(ABC):
     """One kind of fact.
 
     Class attributes:
@@ -153,8 +153,8 @@ class Kind(ABC):
         return None
 
 
-_kinds: dict[str, Kind] = {}
-K = TypeVar("K", bound=type[Kind])
+_kinds: dict[str, FactKind] = {}
+K = TypeVar("K", bound=type[FactKind])
 
 
 def register(cls: K) -> K:
@@ -169,7 +169,7 @@ def register(cls: K) -> K:
     return cls
 
 
-def kinds() -> dict[str, Kind]:
+def kinds() -> dict[str, FactKind]:
     """All kinds by name."""
     _load()
     return dict(sorted(_kinds.items()))
@@ -181,7 +181,7 @@ def _load() -> None:
         importlib.import_module(f"{__name__}.{module}")
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> FactKind:
     """The kind called ``name``.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, Form, Kind, Verdict
+from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
@@ -48,7 +48,7 @@ class Subject:
         )
 
 
-class SoundKind(Kind):
+class SoundKind(FactKind):
     """The answer is a sound. Fill in :meth:`subjects` and :meth:`holds`."""
 
     form = Form.SOUND
@@ -86,7 +86,7 @@ def absent(reading: Interpretation, label: str) -> Verdict:
     return Verdict(None)
 
 
-class SpeakerKind(Kind):
+class SpeakerKind(FactKind):
     """The answer is a speaker. Fill in :meth:`subjects` and :meth:`holds`."""
 
     form = Form.SPEAKER
@@ -134,7 +134,7 @@ def numbered(reading: Interpretation, at_least: int = 2) -> bool:
     return voices.sure and voices.ordered and len(voices.speakers) >= at_least
 
 
-class YesNoKind(Kind):
+class YesNoKind(FactKind):
     """The answer is yes or no. Fill in :meth:`subjects` and :meth:`decide`."""
 
     form = Form.YES_NO
@@ -163,7 +163,7 @@ class YesNoKind(Kind):
         return Verdict(right, verdict.because if right else "", verdict.evidence if right else ())
 
 
-class NumberKind(Kind):
+class NumberKind(FactKind):
     """The answer is a number from one up. Fill in :meth:`subjects` and :meth:`number`."""
 
     form = Form.NUMBER

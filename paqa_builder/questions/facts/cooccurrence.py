@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from paqa_builder.intervals import both, grow, total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
+from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, absent
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.lasting import each, sound_called
@@ -89,7 +89,7 @@ class SoundsMeet(YesNoKind):
 
 
 @register
-class SoundsTogether(Kind):
+class SoundsTogether(FactKind):
     """Which two sounds are heard at the same time.
 
     A wrong pair pairs one of the right one's sounds with another, or two others, such that over all

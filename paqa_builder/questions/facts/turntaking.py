@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
+from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.question import Evidence
@@ -97,7 +97,7 @@ class SpeakerBeside(SpeakerKind):
 
 
 @register
-class TurnOrder(Kind):
+class TurnOrder(FactKind):
     """In which order the speakers take their turns: the answer is the whole sequence."""
 
     name = "turn_order"

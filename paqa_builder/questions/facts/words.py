@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from paqa_builder.intervals import both
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, Form, Kind, Verdict, register
+from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, numbered
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, Phrase, near, pool_of
@@ -92,7 +92,7 @@ class MoreWords(SpeakerKind):
         return one - other - nobodys >= max(reading.thresholds.more_words, 0.4 * other)
 
 
-class QuoteKind(Kind):
+class QuoteKind(FactKind):
     """The answer is a phrase. Fill in :meth:`subjects` and :meth:`holds`."""
 
     form = Form.QUOTE
