@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from paqa_builder.questions.facts import FactKind, Form, kind, kinds
+from paqa_builder.questions.facts import AnswerType, FactKind, kind, kinds
 from paqa_builder.questions.templates import LEVELS, Template
 
 _LEVELS = {
@@ -17,16 +17,16 @@ _LEVELS = {
     "both": "Speakers and sounds together",
 }
 _FORMS = {
-    Form.SOUND: "a sound",
-    Form.SPEAKER: "a speaker, by number of first appearance",
-    Form.QUOTE: "words that are said",
-    Form.WORD: "a single word",
-    Form.TRANSLATION: "a sentence in another language",
-    Form.NUMBER: "a number",
-    Form.YES_NO: "yes or no",
-    Form.LISTED: "one of a list",
-    Form.PAIR: "two sounds",
-    Form.SEQUENCE: "an order of sounds",
+    AnswerType.SOUND: "a sound",
+    AnswerType.SPEAKER: "a speaker, by number of first appearance",
+    AnswerType.QUOTE: "words that are said",
+    AnswerType.WORD: "a single word",
+    AnswerType.TRANSLATION: "a sentence in another language",
+    AnswerType.NUMBER: "a number",
+    AnswerType.YES_NO: "yes or no",
+    AnswerType.LISTED: "one of a list",
+    AnswerType.PAIR: "two sounds",
+    AnswerType.SEQUENCE: "an order of sounds",
 }
 
 

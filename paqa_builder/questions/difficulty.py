@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from paqa_builder.intervals import total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.question import Difficulty
 from paqa_builder.questions.reading.reading import Interpretation
 
@@ -47,11 +47,11 @@ def _part(value: float | None, easy: float, hard: float) -> float | None:
     return None if value is None else min(1.0, max(0.0, (value - easy) / (hard - easy)))
 
 
-def _nearness(reading: Interpretation, form: Form, choice: str, verdict: Verdict) -> float:
+def _nearness(reading: Interpretation, form: AnswerType, choice: str, verdict: Verdict) -> float:
     """1 for what happens in the clip, one half for a relative of what does, 0 for a stranger."""
     if not verdict.missing:
         return 1.0
-    if form is not Form.SOUND or not reading.knows("tags"):
+    if form is not AnswerType.SOUND or not reading.knows("tags"):
         return 0.0
     mine = set(audioset.ancestors(wording.label_of_choice(choice)))
     families = [set(audioset.ancestors(sound.label)) for sound in reading.sounds.heard]

@@ -17,7 +17,7 @@ from paqa_builder.questions.choices.choices import Choices, choose
 from paqa_builder.questions.choices.none_of_these import drawn, without_answer
 from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.difficulty import difficulty_of
-from paqa_builder.questions.facts import Fact, Form, kind
+from paqa_builder.questions.facts import AnswerType, Fact, kind
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question
 from paqa_builder.questions.reading.reading import Interpretation
@@ -142,7 +142,7 @@ def _drafts(
             if seeded.unit("balance", *key, fact.key) >= share:
                 continue
             # Rare answers are never wrong choices, so they may not be right ones either.
-            rare = closed and of.form is not Form.YES_NO
+            rare = closed and of.form is not AnswerType.YES_NO
             if rare and not corpus.common_answers(of.name, fact.group, [fact.answer]):
                 continue
         text = render(seeded.pick(template.phrasings, "phrasing", *key, made), fact.slots)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from paqa_builder.questions.choices.none_of_these import NOTHING
 from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.corpus.spread import ENOUGH, FEW, RARE, group_name, levels_of
-from paqa_builder.questions.facts import Form, kind
+from paqa_builder.questions.facts import AnswerType, kind
 from paqa_builder.questions.generate import Draft, drafts
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.reading.reading import Interpretation
@@ -35,10 +35,10 @@ _OFFERED = 4.0
 _STEP, _MOST = 3.0, 20.0
 
 # Wrong choices of these are drawn by weight; of the others there are as many as there are.
-_DRAWN = (Form.SOUND, Form.LISTED)
+_DRAWN = (AnswerType.SOUND, AnswerType.LISTED)
 # Of these, what is never right need not be offered; without yes or no, nothing is left to ask.
-_RULED_OUT = (Form.NUMBER, Form.SPEAKER, Form.LISTED)
-_BALANCED = (Form.YES_NO, Form.NUMBER, Form.SPEAKER, *_DRAWN)
+_RULED_OUT = (AnswerType.NUMBER, AnswerType.SPEAKER, AnswerType.LISTED)
+_BALANCED = (AnswerType.YES_NO, AnswerType.NUMBER, AnswerType.SPEAKER, *_DRAWN)
 
 Place = tuple[str, str]
 """A template and one level of a group."""

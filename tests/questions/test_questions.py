@@ -15,7 +15,7 @@ from paqa_builder.errors import ConfigError
 from paqa_builder.questions import Corpus, QaOptions, Question, Thresholds, generate, load_templates, verify
 from paqa_builder.questions.choices.none_of_these import NOTHING
 from paqa_builder.questions.examples import scene_of
-from paqa_builder.questions.facts import Form, kind, kinds
+from paqa_builder.questions.facts import AnswerType, kind, kinds
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import MiniScene
 from paqa_builder.questions.traces.grammar import parse
@@ -269,7 +269,7 @@ def test_closed_kinds_have_choices_of_their_own() -> None:
                 verdicts = [of.judge(reading, fact.about, choice).true for choice in (fact.answer, *fact.own)]
                 assert verdicts[0] is True
                 # Of a list of families or places more than one may be true; they are not offered together.
-                assert True not in verdicts[1:] or of.form is Form.LISTED
+                assert True not in verdicts[1:] or of.form is AnswerType.LISTED
                 assert of.judge(reading, fact.about, "Kazoo").true is not True
-            if of.form is Form.YES_NO:
+            if of.form is AnswerType.YES_NO:
                 assert {fact.answer, *fact.own} == {"Yes", "No"}

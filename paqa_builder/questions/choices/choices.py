@@ -10,7 +10,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.questions.choices.lengths import Lengths
 from paqa_builder.questions.choices.none_of_these import NOTHING, of_others
 from paqa_builder.questions.corpus.corpus import Corpus
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.keywords import alike
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
@@ -19,7 +19,7 @@ from paqa_builder.seeded import shuffled
 
 # How many of the corpus's candidates to judge before giving up on a question.
 _PATIENCE = 200
-_SENTENCES = (Form.QUOTE, Form.TRANSLATION)
+_SENTENCES = (AnswerType.QUOTE, AnswerType.TRANSLATION)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def choose(
             if len(found) == wanted:
                 break
             offer(candidate, False)
-        if (kind.form is Form.SOUND or kind.form.spoken) and len(found) < wanted:
+        if (kind.form is AnswerType.SOUND or kind.form.spoken) and len(found) < wanted:
             return None
     if nothing is not None:
         found[NOTHING] = of_others(found.values())
@@ -110,44 +110,44 @@ def choose(
     return Choices(tuple(texts), tuple(found[text] for text in texts))
 
 
-def too_close(form: Form, one: str, other: str) -> bool:
+def too_close(form: AnswerType, one: str, other: str) -> bool:
     """True if two choices are the same to the eye, or one is a kind of the other."""
-    if tokens(one) == tokens(other) or (form is Form.WORD and alike(one, other)):
+    if tokens(one) == tokens(other) or (form is AnswerType.WORD and alike(one, other)):
         return True
     if form in _SENTENCES and NOTHING not in (one, other):
         return max(_shared(one, other), _shared(other, one)) >= NEAR
-    return form is Form.SOUND and audioset.related(label_of_choice(one), label_of_choice(other))
+    return form is AnswerType.SOUND and audioset.related(label_of_choice(one), label_of_choice(other))
 
 
-def _kin(form: Form, candidate: str, found: Iterable[str]) -> bool:
+def _kin(form: AnswerType, candidate: str, found: Iterable[str]) -> bool:
     """True if a sound could be taken for one that is already among the choices.
 
     No wrong choice is ever kin to what is heard. If wrong choices could be kin to each other, the
     one without kin would be the answer.
     """
     label = label_of_choice(candidate)
-    return form is Form.SOUND and any(audioset.confusable(label, label_of_choice(o)) for o in found)
+    return form is AnswerType.SOUND and any(audioset.confusable(label, label_of_choice(o)) for o in found)
 
 
-def in_question(form: Form, choice: str, question: str) -> bool:
+def in_question(form: AnswerType, choice: str, question: str) -> bool:
     """True if the question already says the choice; numbers and speakers may well occur in it."""
-    if form is not Form.SOUND and not form.spoken:
+    if form is not AnswerType.SOUND and not form.spoken:
         return False
     return choice != NOTHING and f" {' '.join(tokens(choice))} " in f" {' '.join(tokens(question))} "
 
 
 def _own(kind: FactKind, fact: Fact, corpus: Corpus, *key: object) -> Iterable[str]:
-    if kind.form is Form.LISTED:
+    if kind.form is AnswerType.LISTED:
         return corpus.draw_answers(kind.name, fact.group, fact.own, "own", *key)
-    if kind.form in (Form.NUMBER, Form.SPEAKER):
+    if kind.form in (AnswerType.NUMBER, AnswerType.SPEAKER):
         return shuffled(corpus.common_answers(kind.name, fact.group, fact.own), "own", *key)
     return shuffled(fact.own, "own", *key)
 
 
 def _pool(reading: Interpretation, kind: FactKind, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
-    if kind.form is Form.SOUND:
+    if kind.form is AnswerType.SOUND:
         return map(choice_of_label, corpus.draw_labels(kind.name, "pool", *key))
-    if kind.form is Form.WORD:
+    if kind.form is AnswerType.WORD:
         return corpus.draw_words(f"{reading.scene.clip.split}{fact.pool}", "pool", *key)
     return iter(())
 
@@ -155,7 +155,7 @@ def _pool(reading: Interpretation, kind: FactKind, fact: Fact, corpus: Corpus, *
 def _sentences(
     reading: Interpretation, kind: FactKind, fact: Fact, corpus: Corpus, length: int, *key: object
 ) -> Iterator[str]:
-    draw = corpus.draw_phrases if kind.form is Form.QUOTE else corpus.draw_translations
+    draw = corpus.draw_phrases if kind.form is AnswerType.QUOTE else corpus.draw_translations
     return draw(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)
 
 

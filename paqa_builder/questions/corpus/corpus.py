@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from paqa_builder.questions.corpus import pools
 from paqa_builder.questions.corpus.spread import ENOUGH, Spread, fair_weights, group_name, levels_of
-from paqa_builder.questions.facts import Form, kinds
+from paqa_builder.questions.facts import AnswerType, kinds
 from paqa_builder.questions.keywords import telling
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.reading.reading import Interpretation
@@ -92,14 +92,14 @@ class Corpus(Spread):
             for label in heard:
                 labels[label] = labels.get(label, 0) + max(1, WHOLE_CLIP // len(heard))
             for name, kind in wanted.items():
-                if not (kind.form.closed or kind.form is Form.SOUND):
+                if not (kind.form.closed or kind.form is AnswerType.SOUND):
                     continue
                 for fact in kind.facts(reading):
                     if fact.answer is None:
                         continue
                     groups = [group_name(name, group) for group in levels_of(fact.group)]
                     _count(answers, groups, fact.answer)
-                    for other in fact.own if kind.form in (Form.SOUND, Form.LISTED) else ():
+                    for other in fact.own if kind.form in (AnswerType.SOUND, AnswerType.LISTED) else ():
                         if kind.judge(reading, fact.about, other).true is False:
                             _count(refuted, groups, other)
             split = scene.clip.split

@@ -32,7 +32,7 @@ _MODULES = (
 )  # fmt: skip
 
 
-class Form(StrEnum):
+class AnswerType(StrEnum):
     """What the choices of a question look like."""
 
     SOUND = "sound"
@@ -49,7 +49,7 @@ class Form(StrEnum):
     @property
     def closed(self) -> bool:
         """The same few answers for every clip: these must be balanced over a corpus."""
-        return self not in (Form.SOUND, Form.PAIR, Form.SEQUENCE, *_SPOKEN)
+        return self not in (AnswerType.SOUND, AnswerType.PAIR, AnswerType.SEQUENCE, *_SPOKEN)
 
     @property
     def spoken(self) -> bool:
@@ -57,7 +57,7 @@ class Form(StrEnum):
         return self in _SPOKEN
 
 
-_SPOKEN = (Form.QUOTE, Form.WORD, Form.TRANSLATION)
+_SPOKEN = (AnswerType.QUOTE, AnswerType.WORD, AnswerType.TRANSLATION)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class FactKind(ABC):
     """
 
     name: ClassVar[str]
-    form: ClassVar[Form]
+    form: ClassVar[AnswerType]
     needs: ClassVar[tuple[str, ...]]
     slots: ClassVar[tuple[str, ...]] = ()
     open: ClassVar[bool] = False

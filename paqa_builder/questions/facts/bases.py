@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
@@ -51,7 +51,7 @@ class Subject:
 class SoundKind(FactKind):
     """The answer is a sound. Fill in :meth:`subjects` and :meth:`holds`."""
 
-    form = Form.SOUND
+    form = AnswerType.SOUND
 
     @abstractmethod
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -89,7 +89,7 @@ def absent(reading: Interpretation, label: str) -> Verdict:
 class SpeakerKind(FactKind):
     """The answer is a speaker. Fill in :meth:`subjects` and :meth:`holds`."""
 
-    form = Form.SPEAKER
+    form = AnswerType.SPEAKER
     at_least: ClassVar[int] = 2  # speakers; with fewer the question answers itself
 
     @abstractmethod
@@ -137,7 +137,7 @@ def numbered(reading: Interpretation, at_least: int = 2) -> bool:
 class YesNoKind(FactKind):
     """The answer is yes or no. Fill in :meth:`subjects` and :meth:`decide`."""
 
-    form = Form.YES_NO
+    form = AnswerType.YES_NO
 
     @abstractmethod
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -166,7 +166,7 @@ class YesNoKind(FactKind):
 class NumberKind(FactKind):
     """The answer is a number from one up. Fill in :meth:`subjects` and :meth:`number`."""
 
-    form = Form.NUMBER
+    form = AnswerType.NUMBER
 
     @abstractmethod
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from paqa_builder.intervals import both, grow, total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, absent
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.lasting import each, sound_called
@@ -97,7 +97,7 @@ class SoundsTogether(FactKind):
     """
 
     name = "sounds_together"
-    form = Form.PAIR
+    form = AnswerType.PAIR
     needs = ("tags",)
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:

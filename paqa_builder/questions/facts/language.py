@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.question import Evidence, cite, confidence_of
@@ -103,7 +103,7 @@ class Translation(FactKind):
     """What the words mean in another language; only where the corpus itself says so."""
 
     name = "translation"
-    form = Form.TRANSLATION
+    form = AnswerType.TRANSLATION
     needs = ("utterances",)
     slots = ("language",)
     open = True

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.reading import Interpretation
@@ -16,7 +16,7 @@ from paqa_builder.questions.reading.reading import Interpretation
 class ListedKind(FactKind):
     """The answer is one of :meth:`answers`. Fill in that, :meth:`subjects` and :meth:`holds`."""
 
-    form = Form.LISTED
+    form = AnswerType.LISTED
 
     @abstractmethod
     def answers(self) -> tuple[str, ...]:

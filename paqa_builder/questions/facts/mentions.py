@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject
 from paqa_builder.questions.facts.words import when
 from paqa_builder.questions.keywords import alike, telling
@@ -47,7 +47,7 @@ def where(phrase: Phrase, word: str) -> str:
 class _WordKind(FactKind):
     """The answer is a word."""
 
-    form = Form.WORD
+    form = AnswerType.WORD
     needs = ("turns", "utterances")
 
     @staticmethod

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind
 from paqa_builder.questions.facts.environment import starts
 from paqa_builder.questions.facts.lasting import compared, sound_called
@@ -88,7 +88,7 @@ class SoundsInOrder(FactKind):
     """The order in which three sounds start; the choices are the orders of the same three."""
 
     name = "sounds_in_order"
-    form = Form.SEQUENCE
+    form = AnswerType.SEQUENCE
     needs = ("tags",)
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from paqa_builder.intervals import both, grow
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.reading.reading import Interpretation
@@ -67,7 +67,7 @@ class OverlapPair(FactKind):
     """Which two of three or more speakers talk at the same time."""
 
     name = "overlap_pair"
-    form = Form.LISTED
+    form = AnswerType.LISTED
     needs = ("turns",)
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:

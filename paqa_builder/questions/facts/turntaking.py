@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.question import Evidence
@@ -101,7 +101,7 @@ class TurnOrder(FactKind):
     """In which order the speakers take their turns: the answer is the whole sequence."""
 
     name = "turn_order"
-    form = Form.LISTED
+    form = AnswerType.LISTED
     needs = ("turns",)
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from paqa_builder.intervals import both
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Fact, FactKind, Form, Verdict, register
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, numbered
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, Phrase, near, pool_of
@@ -95,7 +95,7 @@ class MoreWords(SpeakerKind):
 class QuoteKind(FactKind):
     """The answer is a phrase. Fill in :meth:`subjects` and :meth:`holds`."""
 
-    form = Form.QUOTE
+    form = AnswerType.QUOTE
     edges: ClassVar[bool] = False  # wrong choices open or close an utterance as the answer does
 
     @abstractmethod

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.choices.choices import Choices
-from paqa_builder.questions.facts import Fact, Form, kind
+from paqa_builder.questions.facts import AnswerType, Fact, kind
 from paqa_builder.questions.question import PlantedError
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import Template, render
@@ -30,14 +30,14 @@ _PATIENCE = 16
 R = TypeVar("R", Tag, Turn)
 
 
-def slips(reading: Interpretation, choices: Choices, form: Form) -> Iterator[PlantedError]:
+def slips(reading: Interpretation, choices: Choices, form: AnswerType) -> Iterator[PlantedError]:
     """Every slip that could change an answer, in the order of the records."""
     if reading.knows("tags"):
         for sound in reading.sounds.heard:
             start, end = (sound.onset, sound.offset) if sound.spans else (0.0, reading.duration)
             for span in dict.fromkeys(((start, end), *sound.spans)):
                 yield PlantedError("missed_sound", *span, sound.label)
-            for choice in choices.texts if form is Form.SOUND else ():
+            for choice in choices.texts if form is AnswerType.SOUND else ():
                 label = wording.label_of_choice(choice)
                 if audioset.is_event(label) and not audioset.confusable(label, sound.label):
                     yield PlantedError("misheard_sound", start, end, sound.label, label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from paqa_builder.questions import wording
 from paqa_builder.questions.choices.choices import Choices
 from paqa_builder.questions.choices.none_of_these import NOTHING, STATEMENTS
-from paqa_builder.questions.facts import Fact, Form, kind
+from paqa_builder.questions.facts import AnswerType, Fact, kind
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces import caption
@@ -42,16 +42,16 @@ def statement_of(template: Template, fact: Fact, answer: str, key: str) -> str:
     return render(pick(template.statement, "statement", key), slots)
 
 
-def in_sentence(form: Form, answer: str) -> str:
+def in_sentence(form: AnswerType, answer: str) -> str:
     """An answer as part of a sentence: ``"Dog"`` becomes ``"the sound of a dog"``."""
-    if form is Form.SOUND:
+    if form is AnswerType.SOUND:
         return wording.sound_of(wording.label_of_choice(answer))
     if form.spoken:
         return wording.quote(answer)
     return answer[0].lower() + answer[1:]
 
 
-def _reasoning(form: Form, fact: Fact, choices: Choices, statement: str, key: str) -> list[str]:
+def _reasoning(form: AnswerType, fact: Fact, choices: Choices, statement: str, key: str) -> list[str]:
     right = choices.verdicts[choices.index]
     wrong = [verdict for verdict in choices.verdicts if verdict is not right]
     sentences = [*fact.steps, right.because, *(verdict.because for verdict in wrong)]
@@ -64,8 +64,8 @@ def _reasoning(form: Form, fact: Fact, choices: Choices, statement: str, key: st
     return [*dict.fromkeys(filter(None, sentences)), f"{so}{joint}{statement}."]
 
 
-def _missing(form: Form, missing: list[str], key: str) -> str:
-    if form is Form.TRANSLATION:
+def _missing(form: AnswerType, missing: list[str], key: str) -> str:
+    if form is AnswerType.TRANSLATION:
         frames: tuple[str, ...] = (
             f"It does not mean {wording.listed(missing, 'or')}.",
             f"Nothing of what is said means {wording.listed(missing, 'or')}.",

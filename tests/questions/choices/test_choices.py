@@ -11,14 +11,14 @@ from paqa_builder.questions.choices.choices import too_close
 from paqa_builder.questions.choices.lengths import Lengths
 from paqa_builder.questions.choices.none_of_these import NOTHING
 from paqa_builder.questions.examples import scene_of
-from paqa_builder.questions.facts import Form, kind
+from paqa_builder.questions.facts import AnswerType, kind
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import MiniScene
 from paqa_builder.questions.wording import tokens
 
 TEMPLATES = load_templates()
 SCENES = many(250)
-QUOTES = {t.name for t in TEMPLATES if kind(t.fact).form is Form.QUOTE}
+QUOTES = {t.name for t in TEMPLATES if kind(t.fact).form is AnswerType.QUOTE}
 OPTIONS = QaOptions(per_clip=100, unanswerable=0.0, include=tuple(sorted(QUOTES)))
 
 
@@ -65,9 +65,9 @@ def test_what_somebody_says_is_offered_beside_what_others_say() -> None:
 
 
 def test_wrong_quotes_do_not_resemble_one_another() -> None:
-    assert too_close(Form.QUOTE, "we left the house at noon", "we left the old house at noon")
-    assert not too_close(Form.QUOTE, "we left the house at noon", "nobody told me about that")
-    assert not too_close(Form.QUOTE, NOTHING, "these take the shape of a long round arch")
+    assert too_close(AnswerType.QUOTE, "we left the house at noon", "we left the old house at noon")
+    assert not too_close(AnswerType.QUOTE, "we left the house at noon", "nobody told me about that")
+    assert not too_close(AnswerType.QUOTE, NOTHING, "these take the shape of a long round arch")
 
 
 def test_what_could_never_be_missing_is_no_choice_among_what_is_heard() -> None:
