@@ -163,6 +163,6 @@ def read_stem(path: str | os.PathLike[str]) -> Audio:
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise AudioError(
             f"stem {Path(path).name} cannot be read ({error})",
-            mend=f"rm -r '{Path(path).parent.parent}' and build again: the stems will be remade",
+            fix=f"rm -r '{Path(path).parent.parent}' and build again: the stems will be remade",
         ) from error
     return Audio(samples, rate)

@@ -144,7 +144,7 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Co
         raise ConfigError("configuration" + where + ":\n  " + "\n  ".join(lines)) from error
     missing = [stage for stage in STAGES if stage not in config.stages]
     if missing:
-        raise ConfigError(f"no backend is configured for: {', '.join(missing)}", mend="choose a --preset")
+        raise ConfigError(f"no backend is configured for: {', '.join(missing)}", fix="choose a --preset")
     return config
 
 

@@ -99,7 +99,7 @@ def _tools(name: str) -> tuple[Any, Any, Any]:
     if absent:
         raise NotReadyError(
             f"{name}: only ffmpeg reads this container, and {' and '.join(absent)} is not on the PATH",
-            mend="install ffmpeg (Debian: apt-get install ffmpeg; macOS: brew install ffmpeg)",
+            fix="install ffmpeg (Debian: apt-get install ffmpeg; macOS: brew install ffmpeg)",
         )
     try:
         from pydub import AudioSegment
@@ -108,7 +108,7 @@ def _tools(name: str) -> tuple[Any, Any, Any]:
     except ImportError as error:
         raise NotReadyError(
             f"{name}: only pydub reads this container, and it does not import ({error})",
-            mend="pip install 'paqa-builder[containers]'",
+            fix="pip install 'paqa-builder[containers]'",
         ) from error
     return AudioSegment, CouldntDecodeError, mediainfo_json
 

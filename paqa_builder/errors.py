@@ -28,21 +28,21 @@ class PaqaError(Exception):
 
     exit_code = ExitCode.USAGE
 
-    def __init__(self, message: str, *, mend: str | None = None) -> None:
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.mend = mend
+        self.fix = fix
 
     def __str__(self) -> str:
-        return f"{self.message}\n  → {self.mend}" if self.mend else self.message
+        return f"{self.message}\n  → {self.fix}" if self.fix else self.message
 
     def __reduce__(self) -> tuple:
         # Exceptions cross process boundaries; the default would lose the keyword argument.
-        return (_rebuild, (type(self), self.message, self.mend))
+        return (_rebuild, (type(self), self.message, self.fix))
 
 
-def _rebuild(cls: type[PaqaError], message: str, mend: str | None) -> PaqaError:
-    return cls(message, mend=mend)
+def _rebuild(cls: type[PaqaError], message: str, fix: str | None) -> PaqaError:
+    return cls(message, fix=fix)
 
 
 class ConfigError(PaqaError):

@@ -59,12 +59,12 @@ def write_atomic(path: Path, data: bytes) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NotReadyError(
                 f"no space left on disk while writing {path}",
-                mend="free some space (or point --work elsewhere) and run the same command again: "
+                fix="free some space (or point --work elsewhere) and run the same command again: "
                 "what is done is kept",
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise NotReadyError(
-                f"{path.parent}: not writable ({error.strerror})", mend="choose another --work"
+                f"{path.parent}: not writable ({error.strerror})", fix="choose another --work"
             ) from error
         raise
     except BaseException:
@@ -120,7 +120,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         # Not splitlines(): it also splits at U+2028, which JSON leaves as it is.
         return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: damaged ({error})", mend=f"rm '{path}' and build again") from error
+        raise ConfigError(f"{path}: damaged ({error})", fix=f"rm '{path}' and build again") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def decode(data: bytes, name: str) -> tuple[np.ndarray, int]:
     try:
         import av
     except ImportError as error:
-        raise NotReadyError(f"{name}: needs PyAV ({error})", mend="pip install av") from error
+        raise NotReadyError(f"{name}: needs PyAV ({error})", fix="pip install av") from error
     try:
         with av.open(io.BytesIO(data), "r") as container:
             rate = container.streams.audio[0].rate

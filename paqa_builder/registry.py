@@ -110,7 +110,7 @@ def get(kind: str, name: str) -> type[Any]:
         listing = "sources" if kind == "source" else "backends"
         raise ConfigError(
             f"no {kind} is called {name!r}.{hint} There are: {', '.join(names)}.",
-            mend=f"paqa ls {listing}",
+            fix=f"paqa ls {listing}",
         )
     module, _, attribute = where.partition(":")
     return getattr(importlib.import_module(module), attribute)
@@ -165,7 +165,7 @@ def _register(module: Any, where: str) -> list[Entry]:
     if not made:
         raise ConfigError(
             f"plugin {where}: defines no Source and no Backend subclass",
-            mend="see examples/new_corpus.py and examples/new_model.py",
+            fix="see examples/new_corpus.py and examples/new_model.py",
         )
     return made
 
@@ -185,7 +185,7 @@ def _load_entry_points() -> None:
         except Exception as error:
             raise NotReadyError(
                 f"the installed plugin {point.name!r} fails to import: {error}",
-                mend=f"pip uninstall {point.dist.name if point.dist else point.name}",
+                fix=f"pip uninstall {point.dist.name if point.dist else point.name}",
             ) from error
 
 

@@ -242,7 +242,7 @@ def _train(settings: config.Config, stage: str, home: Path) -> float:
     if done.returncode:
         raise NotReadyError(
             f"{folder}: {stage} ended with exit code {done.returncode}; its message is above",
-            mend=f"python -m recipes.{stage} --config {file}",
+            fix=f"python -m recipes.{stage} --config {file}",
         )
     took = time.monotonic() - began
     if stage == "stage1":

@@ -76,7 +76,7 @@ def _read(file: Path) -> dict[str, Any]:
 def _put(data: dict[str, Any], change: str) -> None:
     key, equals, value = change.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {change}: must read key=value", mend="for example --set stage1.batch=4")
+        raise ConfigError(f"--set {change}: must read key=value", fix="for example --set stage1.batch=4")
     *path, last = key.split(".")
     for name in path:
         below = data.setdefault(name, {})

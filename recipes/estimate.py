@@ -221,13 +221,13 @@ def _described(settings: config.Model, kind: Family) -> Any:
     if published is not None:
         return published
     if settings.path is None:
-        raise ConfigError("model.path is not set", mend="--set model.path=FOLDER_OR_HUB_NAME")
+        raise ConfigError("model.path is not set", fix="--set model.path=FOLDER_OR_HUB_NAME")
     try:
         found = AutoConfig.from_pretrained(settings.path)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{settings.path}: its configuration is not at hand ({str(error).splitlines()[0]})",
-            mend=f"hf download {settings.path} config.json",
+            fix=f"hf download {settings.path} config.json",
         ) from error
     return getattr(found, "thinker_config", found)
 

@@ -77,7 +77,7 @@ def evaluate(settings: config.Config, stages: Sequence[str] = ()) -> dict[str, A
     for stage in stages or [stage for stage in STAGES if _model(settings, stage).exists()]:
         path = _model(settings, stage)
         if not path.exists() and stage != "before":
-            raise ConfigError(f"{path}: no model there", mend=f"make {stage}, or python -m recipes.{stage}")
+            raise ConfigError(f"{path}: no model there", fix=f"make {stage}, or python -m recipes.{stage}")
         results |= _of_stage(settings, stage, path, test, folder)
         _write(folder / RESULTS, _ordered(results))
     if "blind" not in results or results["blind"]["n"] != len(test):

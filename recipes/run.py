@@ -61,7 +61,7 @@ def check_device(model: config.Model) -> None:
     if model.device == "cuda" and not torch.cuda.is_available():
         raise NotReadyError(
             "the configuration wants a GPU, and torch finds none",
-            mend="install a CUDA build of torch on a machine with a GPU, or --set model.device=auto",
+            fix="install a CUDA build of torch on a machine with a GPU, or --set model.device=auto",
         )
 
 
@@ -76,7 +76,7 @@ def check_reporter(settings: config.Run) -> None:
     if settings.report_to != "none" and find_spec(settings.report_to) is None:
         raise NotReadyError(
             f"run.report_to is {settings.report_to}, which is not installed",
-            mend=f"pip install {settings.report_to}, or --report-to none",
+            fix=f"pip install {settings.report_to}, or --report-to none",
         )
 
 
@@ -179,11 +179,11 @@ def memory_advice(stage: str, settings: config.Optimiser) -> Iterator[None]:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
         smaller = max(1, settings.batch // 2)
-        mend = f"--set {stage}.batch={smaller} --set {stage}.accumulate={settings.accumulate * 2}"
+        fix = f"--set {stage}.batch={smaller} --set {stage}.accumulate={settings.accumulate * 2}"
         if settings.batch == 1:
-            mend = "--set model.gradient_checkpointing=true, or an adapter: --set model.lora.r=16"
+            fix = "--set model.gradient_checkpointing=true, or an adapter: --set model.lora.r=16"
         first = (str(error).splitlines() or ["out of memory"])[0]
-        raise NotReadyError(f"{stage}: memory ran out ({first})", mend=mend) from error
+        raise NotReadyError(f"{stage}: memory ran out ({first})", fix=fix) from error
 
 
 def command(

@@ -113,7 +113,7 @@ def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows
         together = rows.by_clip(found, settings.stage1.questions_a_clip)
         return Dataset.from_dict({"index": together}), found
     if settings.stage1.max_steps <= 0:
-        raise ConfigError("a stream has no end", mend="--set stage1.max_steps=N")
+        raise ConfigError("a stream has no end", fix="--set stage1.max_steps=N")
 
     def generate() -> Iterator[dict[str, Any]]:
         epoch = 0
@@ -132,7 +132,7 @@ def _check(settings: config.Config) -> None:
         return
     off = "stage1.questions_a_clip=1"
     if settings.data.streaming:
-        raise ConfigError("stage1.questions_a_clip reads all rows first: no stream", mend=f"--set {off}")
+        raise ConfigError("stage1.questions_a_clip reads all rows first: no stream", fix=f"--set {off}")
     sharing.check("stage1.questions_a_clip", off, settings.model)
 
 

@@ -123,7 +123,7 @@ def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, i
     if stage.start is None and not Path(start).is_dir():
         raise ConfigError(
             f"{start}: stage II starts from stage I, which was not run",
-            mend="python -m recipes.stage1 with the same configuration, or --set stage2.start=MODEL",
+            fix="python -m recipes.stage1 with the same configuration, or --set stage2.start=MODEL",
         )
     model, processor = kind.load(settings.model.model_copy(update={"path": start}))
     known = settings.pause.token in processor.tokenizer.get_vocab()
@@ -141,7 +141,7 @@ def _rows(settings: config.Config) -> list[rows.Row] | Callable[[], Iterator[row
     if not data.streaming:
         return rows.read(data, split)
     if settings.stage2.max_steps <= 0:
-        raise ConfigError("a stream has no end", mend="--set stage2.max_steps=N")
+        raise ConfigError("a stream has no end", fix="--set stage2.max_steps=N")
 
     def forever() -> Iterator[rows.Row]:
         epoch = 0
@@ -180,7 +180,7 @@ def _check(settings: config.Config) -> None:
     if stage.tries and (settings.data.streaming or int(os.environ.get("WORLD_SIZE", "1")) > 1):
         raise ConfigError(
             "stage2.tries reads all questions in one process: no stream, no other ranks",
-            mend="--set stage2.tries=0",
+            fix="--set stage2.tries=0",
         )
     if stage.share_prompts:
         sharing.check("stage2.share_prompts", "stage2.share_prompts=false", settings.model)
@@ -188,7 +188,7 @@ def _check(settings: config.Config) -> None:
     if at_once % stage.generations:
         raise ConfigError(
             f"stage2: batch x accumulate is {at_once}, no multiple of generations, {stage.generations}",
-            mend=f"--set stage2.batch={-(-stage.batch // stage.generations) * stage.generations}",
+            fix=f"--set stage2.batch={-(-stage.batch // stage.generations) * stage.generations}",
         )
 
 

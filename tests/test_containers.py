@@ -126,7 +126,7 @@ def test_without_ffmpeg_the_command_is_named(tmp_path: Path, monkeypatch: pytest
     path.write_bytes(b"\0\0\0\x20ftypisom" + bytes(100))
     with pytest.raises(NotReadyError, match="ffmpeg and ffprobe") as error:
         read(path)
-    assert "install ffmpeg" in str(error.value.mend)
+    assert "install ffmpeg" in str(error.value.fix)
 
 
 def test_only_containers_go_to_ffmpeg(tmp_path: Path) -> None:

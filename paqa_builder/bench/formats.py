@@ -36,7 +36,7 @@ def load_references(path: Path, *, partial_labels: bool = False) -> list[Referen
         ConfigError: The path is not there, holds no ground truth, or a line of it is malformed.
     """
     if not path.exists():
-        raise ConfigError(f"{path}: no such file or folder", mend="check --truth")
+        raise ConfigError(f"{path}: no such file or folder", fix="check --truth")
     if path.is_dir() and (path / MANIFEST).is_file():
         path = path / MANIFEST
     if path.suffix in (".jsonl", ".json"):
@@ -50,7 +50,7 @@ def load_references(path: Path, *, partial_labels: bool = False) -> list[Referen
 def _manifest(path: Path, partial: bool) -> list[Reference]:
     found = [_parsed(path, n, bound(_scene, row, path.parent, partial)) for n, row in _rows(path)]
     if not found:
-        raise ConfigError(f"{path}: it holds no scene", mend=_MEND)
+        raise ConfigError(f"{path}: it holds no scene", fix=_MEND)
     return found
 
 
@@ -65,7 +65,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
             if line.strip():
                 yield number, json.loads(line)
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{path}: not JSON ({error})", mend=_MEND) from error
+        raise ConfigError(f"{path}: not JSON ({error})", fix=_MEND) from error
 
 
 def _scene(row: dict[str, Any], folder: Path, partial: bool) -> Reference:
@@ -173,7 +173,7 @@ class _Folder:
             raise ConfigError(
                 f"{self.path}: no ground truth there; neither {MANIFEST} nor .rttm, .stm, "
                 f"{', '.join(sorted(tables))}",
-                mend=_MEND,
+                fix=_MEND,
             )
         return [self._reference(clip) for clip in clips]
 
@@ -264,7 +264,7 @@ def _parsed(file: Path, number: int, read: Callable[[], T]) -> T:
         return read()
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"{file}, line {number}: malformed ({type(error).__name__}: {error})", mend=_MEND
+            f"{file}, line {number}: malformed ({type(error).__name__}: {error})", fix=_MEND
         ) from error
 
 

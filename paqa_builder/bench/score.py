@@ -72,7 +72,7 @@ def require(*, plots: bool = False) -> None:
     if absent := [package for module, package in wanted.items() if not there(module)]:
         raise NotReadyError(
             f"paqa bench needs {', '.join(absent)}, not installed here",
-            mend="pip install 'paqa-builder[eval]'",
+            fix="pip install 'paqa-builder[eval]'",
         )
 
 
@@ -106,7 +106,7 @@ def score_build(
         )
         raise ConfigError(
             f"{build.folder}: no clip has ground truth; {have}, {known}",
-            mend="name the ground truth with --truth MANIFEST_OR_FOLDER",
+            fix="name the ground truth with --truth MANIFEST_OR_FOLDER",
         )
     # A file that nobody could read has no length and cannot be scored; it is a failure of the build.
     pairs = {

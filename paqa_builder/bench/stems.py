@@ -117,6 +117,6 @@ def _load(path: Path, rate: int | None) -> np.ndarray:
     try:
         samples, own = soundfile.read(path, dtype="float64", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise ConfigError(f"{path}: cannot be read as audio ({error})", mend="check the stems") from error
+        raise ConfigError(f"{path}: cannot be read as audio ({error})", fix="check the stems") from error
     mono = samples.mean(axis=1)
     return mono if rate in (None, own) else soxr.resample(mono, own, rate)

@@ -35,12 +35,12 @@ def lint(
     data = open_data(path)
     others = [open_data(other) for other in against]
     if audio_root is not None and not audio_root.is_dir():
-        raise ConfigError(f"{audio_root}: no such folder", mend="check --audio-root")
+        raise ConfigError(f"{audio_root}: no such folder", fix="check --audio-root")
     total = sum(1 for _ in data.items())
     if not total:
         first = next(data.rows(), None)
         why = f": {first.where}: {first.why}" if first and not isinstance(first, Item) else ""
-        raise ConfigError(f"{path}: holds no question{why}", mend="see docs/check.md for the formats")
+        raise ConfigError(f"{path}: holds no question{why}", fix="see docs/check.md for the formats")
     form, spread, traces = Form(), Spread(), Traces()
     copies, near, leaks = Copies(), Near(total), Leaks(_sha256(data))
     overlap, audio = Overlap(others), Audio(data, audio_root)

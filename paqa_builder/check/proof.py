@@ -74,11 +74,11 @@ def prove(folder: Path, templates: Sequence[Path] = (), jobs: int = 1) -> Proof:
     made = lock.read(folder)
     if made is None:
         raise PaqaError(
-            f"{folder}: no finished build in there (no {lock.LOCK})", mend=f"paqa build … --out '{folder}'"
+            f"{folder}: no finished build in there (no {lock.LOCK})", fix=f"paqa build … --out '{folder}'"
         )
     asked = made.build.get("questions")
     if not isinstance(asked, dict) or not isinstance(asked.get("options"), dict):
-        raise PaqaError(f"{folder / lock.LOCK}: does not say how questions were asked", mend="build again")
+        raise PaqaError(f"{folder / lock.LOCK}: does not say how questions were asked", fix="build again")
     options = QaOptions(**asked["options"]).model_dump_json()
     damaged = [*_files(folder, made), *_templates(asked.get("templates"), templates)]
     tasks = list(_tasks(folder, made, options, tuple(templates)))
@@ -127,7 +127,7 @@ def _tasks(folder: Path, made: lock.Lock, options: str, templates: tuple[Path, .
         try:
             groups = pq.ParquetFile(path).num_row_groups
         except (pa.ArrowException, OSError) as error:
-            raise PaqaError(f"{path}: cannot be read ({error})", mend="run the build again") from error
+            raise PaqaError(f"{path}: cannot be read ({error})", fix="run the build again") from error
         for at in range(0, groups, _GROUPS):
             yield _Task(folder, file.path, tuple(range(at, min(at + _GROUPS, groups))), options, templates)
 
@@ -140,7 +140,7 @@ def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[list[Refuted], lis
     for task, result in Processes(min(jobs, len(tasks))).run(_prove, tasks):
         if isinstance(result, Crash):
             raise PaqaError(
-                f"{task.folder / task.file}: a worker died while proving its questions", mend="try --jobs 1"
+                f"{task.folder / task.file}: a worker died while proving its questions", fix="try --jobs 1"
             )
         done[task] = result
     yield from (done[task] for task in tasks)  # in the order of the shards

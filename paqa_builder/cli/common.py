@@ -34,8 +34,8 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except PaqaError as error:
             err.print(f"[bold red]error[/]: {escape(error.message)}", soft_wrap=True)
-            if error.mend:
-                err.print(f"  [bold]→[/] {escape(error.mend)}", soft_wrap=True)
+            if error.fix:
+                err.print(f"  [bold]→[/] {escape(error.fix)}", soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             err.print("interrupted; what is done is kept: the same command goes on from here")
@@ -157,7 +157,7 @@ def shards_folder(shards: Path | None) -> Path:
     folder = shards or configure().out
     if not (folder / "scenes").is_dir():
         raise ConfigError(
-            f"{folder}: no finished build there", mend="paqa build … --out DIR, or name it with --shards DIR"
+            f"{folder}: no finished build there", fix="paqa build … --out DIR, or name it with --shards DIR"
         )
     return folder
 

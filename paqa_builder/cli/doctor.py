@@ -37,8 +37,8 @@ def doctor(
             continue
         mark = "[green]ok[/]  " if check.ok else ("[red]BAD[/] " if check.needed else "[yellow]–[/]   ")
         common.out.print(f"{mark} [bold]{escape(check.name)}[/]  {escape(check.detail)}", soft_wrap=True)
-        if not check.ok and check.mend:
-            common.out.print(f"       [bold]→[/] {escape(check.mend)}", soft_wrap=True)
+        if not check.ok and check.fix:
+            common.out.print(f"       [bold]→[/] {escape(check.fix)}", soft_wrap=True)
     if as_json:
         common.print_json([asdict(check) for check in found])
     if any(check.needed and not check.ok for check in found):

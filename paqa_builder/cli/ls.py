@@ -60,7 +60,7 @@ def ls(
 
 def _page(kind: str, config: Path | None) -> str:
     if kind != "templates":
-        raise ConfigError(f"--markdown is for templates, not for {kind}", mend="paqa ls templates --markdown")
+        raise ConfigError(f"--markdown is for templates, not for {kind}", fix="paqa ls templates --markdown")
     from paqa_builder.questions import load_templates
     from paqa_builder.questions.catalogue import page
 
@@ -100,7 +100,7 @@ def _rows(kind: str, plugins: list[Path], config: Path | None, preset: str | Non
             {"name": name, **{stage: chosen["backend"] for stage, chosen in settings(name)["stages"].items()}}
             for name in presets()
         ]
-    raise ConfigError(f"nothing is called {kind!r}", mend="paqa ls " + "|".join(KINDS))
+    raise ConfigError(f"nothing is called {kind!r}", fix="paqa ls " + "|".join(KINDS))
 
 
 def _stages(config: Path | None, preset: str | None) -> list[dict[str, Any]]:

@@ -68,14 +68,14 @@ def mix(
     if context.invoked_subcommand:
         return
     if out is None:
-        raise ConfigError("nobody said where the scenes go", mend="--out DIR")
+        raise ConfigError("nobody said where the scenes go", fix="--out DIR")
     from paqa_builder.mix import folder
     from paqa_builder.mix.spec import load_spec
 
     settings = load_spec(spec, {"scenes": n, "seed": seed, "stems": stems})
     if clips is not None and not (clips / "clips.csv").is_file():
         raise ConfigError(
-            f"--clips {clips}: has no clips.csv", mend="name its parts with --speech and --events"
+            f"--clips {clips}: has no clips.csv", fix="name its parts with --speech and --events"
         )
     both = [str(clips)] if clips is not None else []
     # Not to ask for what nobody will hear: a folder of clips may be needed for one kind only.

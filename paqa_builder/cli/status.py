@@ -30,7 +30,7 @@ def status(
     folder = settings.work_folder
     if not folder.is_dir():
         raise ConfigError(
-            f"{folder}: no build has run there", mend="paqa build … --out DIR, or name it with --out/--work"
+            f"{folder}: no build has run there", fix="paqa build … --out DIR, or name it with --out/--work"
         )
     rows = _rows(folder)
     shards = sorted(str(path.relative_to(settings.out)) for path in settings.out.glob("*/*.parquet"))

@@ -88,11 +88,11 @@ def _stage_of(backend: str, stage: str | None) -> str:
     ]
     if len(found) > 1:
         raise ConfigError(
-            f"backend {backend!r} is there for several stages", mend=f"add --stage {'|'.join(found)}"
+            f"backend {backend!r} is there for several stages", fix=f"add --stage {'|'.join(found)}"
         )
     if not found:
         known = ", ".join(sorted({e.name for e in registry.entries() if e.kind != "source"}))
-        raise ConfigError(f"no backend is called {backend!r}; there are: {known}", mend="paqa ls backends")
+        raise ConfigError(f"no backend is called {backend!r}; there are: {known}", fix="paqa ls backends")
     return found[0]
 
 

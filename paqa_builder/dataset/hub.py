@@ -61,10 +61,10 @@ def push(folder: Path, repo_id: str, *, public: bool = False, dry_run: bool = Fa
             one that was asked for, or the Hub refuses.
     """
     if not _NAME.fullmatch(repo_id):
-        raise ConfigError(f"{repo_id!r} is no name of a repository", mend="give it as USER/NAME")
+        raise ConfigError(f"{repo_id!r} is no name of a repository", fix="give it as USER/NAME")
     made = lock.verify(folder)
     if not (folder / "README.md").is_file():
-        raise PaqaError(f"{folder / 'README.md'}: missing", mend=f"run the build into '{folder}' again")
+        raise PaqaError(f"{folder / 'README.md'}: missing", fix=f"run the build into '{folder}' again")
     files = [file.path for file in made.files] + ["README.md", lock.LOCK]
     size = sum((folder / name).stat().st_size for name in files)
     what = f"{len(files)} files ({size / 1e6:.1f} MB)"
@@ -82,7 +82,7 @@ def _api() -> HfApi:
     from huggingface_hub import HfApi, get_token
 
     if not get_token():
-        raise NotReadyError("nobody is logged in to the Hugging Face Hub", mend=LOGIN)
+        raise NotReadyError("nobody is logged in to the Hugging Face Hub", fix=LOGIN)
     return HfApi(library_name="paqa-builder")
 
 
@@ -100,12 +100,12 @@ def _files_there(api: HfApi, repo_id: str, *, public: bool) -> list[str]:
         api.create_repo(repo_id, repo_type="dataset", private=not public)
         return []
     if bool(info.private) == public:
-        mend = "push to another name, or change it in its settings on the Hub"
+        fix = "push to another name, or change it in its settings on the Hub"
         if public:
-            raise PaqaError(f"{repo_id} exists and is private, but --public was given", mend=mend)
+            raise PaqaError(f"{repo_id} exists and is private, but --public was given", fix=fix)
         raise PaqaError(
             f"{repo_id} exists and is public: everybody could read what is pushed",
-            mend=f"add --public if that is meant; else {mend}",
+            fix=f"add --public if that is meant; else {fix}",
         )
     return [file.rfilename for file in info.siblings or ()]
 
@@ -149,20 +149,18 @@ def _our_error(error: BaseException, repo_id: str) -> PaqaError | None:
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
         if status == 401:
-            return NotReadyError("the Hub does not accept the login", mend=LOGIN)
+            return NotReadyError("the Hub does not accept the login", fix=LOGIN)
         if status == 403:
             return PaqaError(
                 f"the Hub refuses to write to {repo_id}: the login has no right to",
-                mend=f"use a name of your own, or log in with a token that may write: {LOGIN}",
+                fix=f"use a name of your own, or log in with a token that may write: {LOGIN}",
             )
         said = error.server_message or error.response.reason_phrase
-        return PaqaError(f"{repo_id}: the Hub answers {status} ({said})", mend=again)
+        return PaqaError(f"{repo_id}: the Hub answers {status} ({said})", fix=again)
     if isinstance(error, OfflineModeIsEnabled):
-        return NotReadyError("HF_HUB_OFFLINE forbids to reach the Hub", mend="unset HF_HUB_OFFLINE")
+        return NotReadyError("HF_HUB_OFFLINE forbids to reach the Hub", fix="unset HF_HUB_OFFLINE")
     if isinstance(error, HTTPError):
-        return NotReadyError(
-            f"the connection to the Hub failed ({type(error).__name__}: {error})", mend=again
-        )
+        return NotReadyError(f"the connection to the Hub failed ({type(error).__name__}: {error})", fix=again)
     if isinstance(error, ValueError):  # a name, or a card's YAML, that the Hub does not allow
         return PaqaError(f"{repo_id}: {error}")
     return None

@@ -66,11 +66,11 @@ def read(folder: Path) -> Lock | None:
     try:
         content = json.loads(path.read_bytes())
         if content.pop("format") != FORMAT:
-            raise PaqaError(f"{path}: written by another version of paqa", mend="pip install -U paqa-builder")
+            raise PaqaError(f"{path}: written by another version of paqa", fix="pip install -U paqa-builder")
         files = tuple(ShardFile(**file) for file in content.pop("files"))
         return Lock(files=files, **content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PaqaError(f"{path}: damaged ({error})", mend=f"rm '{path}' and build again") from error
+        raise PaqaError(f"{path}: damaged ({error})", fix=f"rm '{path}' and build again") from error
 
 
 def verify(folder: Path) -> Lock:
@@ -82,16 +82,16 @@ def verify(folder: Path) -> Lock:
     lock = read(folder)
     if lock is None:
         raise PaqaError(
-            f"{folder}: no finished build in there (no {LOCK})", mend=f"paqa build … --out '{folder}'"
+            f"{folder}: no finished build in there (no {LOCK})", fix=f"paqa build … --out '{folder}'"
         )
     for file in lock.files:
         path = folder / file.path
         if not path.is_file():
-            raise PaqaError(f"{path}: missing", mend=f"run the build into '{folder}' again")
+            raise PaqaError(f"{path}: missing", fix=f"run the build into '{folder}' again")
         if path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
             raise PaqaError(
                 f"{path}: is not what the build wrote (its SHA-256 differs from {LOCK})",
-                mend=f"rm '{path}' and run the build into '{folder}' again",
+                fix=f"rm '{path}' and run the build into '{folder}' again",
             )
     return lock
 

@@ -108,9 +108,9 @@ def load_build(folder: Path, work: Path | None = None) -> Build:
         ConfigError: There is no finished build, or no such work folder.
     """
     if not any((folder / "scenes").glob("*.parquet")):
-        raise ConfigError(f"{folder}: no finished build there", mend=f"paqa build … --out {folder}")
+        raise ConfigError(f"{folder}: no finished build there", fix=f"paqa build … --out {folder}")
     if work is not None and not work.is_dir():
-        raise ConfigError(f"{work}: no such folder", mend="check --work")
+        raise ConfigError(f"{work}: no such folder", fix="check --work")
     beside = folder.with_name(folder.name + ".work")
     scenes = {row["clip_id"]: scene_of_row(row) for row in rows.rows(folder, "scenes")}
     questions = tuple(question_of_row(row) for row in _questions(folder))

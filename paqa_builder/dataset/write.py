@@ -127,12 +127,12 @@ def claim(out: Path) -> None:
     ):
         raise ConfigError(
             f"{out}: holds a README.md that is not a data set's card made by paqa",
-            mend="choose a new folder with --out",
+            fix="choose a new folder with --out",
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{out}: cannot be made ({error.strerror})", mend="choose another --out") from error
+        raise ConfigError(f"{out}: cannot be made ({error.strerror})", fix="choose another --out") from error
 
 
 def _audio(scene: Scene) -> tuple[bytes, str]:
@@ -143,16 +143,16 @@ def _audio(scene: Scene) -> tuple[bytes, str]:
     except OSError as error:
         raise PaqaError(
             f"clip {clip.id}: {clip.path} can no longer be read ({error.strerror})",
-            mend="run the build again",
+            fix="run the build again",
         ) from error
     if scene.audio and hashlib.sha256(data).hexdigest() != scene.audio.sha256:
         raise PaqaError(
-            f"clip {clip.id}: {clip.path} has changed since the build began", mend="run the build again"
+            f"clip {clip.id}: {clip.path} has changed since the build began", fix="run the build again"
         )
     if len(data) > _LARGEST_CELL:
         raise PaqaError(
             f"clip {clip.id}: {len(data) / 1e9:.1f} GB do not fit a Parquet cell",
-            mend="cut it into shorter clips",
+            fix="cut it into shorter clips",
         )
     return data, Path(clip.path).name
 

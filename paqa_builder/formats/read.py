@@ -42,7 +42,7 @@ def open_data(path: Path) -> Data:
         ConfigError: It is not there, it is empty, or it is in no format that is known here.
     """
     if not path.exists():
-        raise ConfigError(f"{path}: no such file or folder", mend="check the path")
+        raise ConfigError(f"{path}: no such file or folder", fix="check the path")
     if path.is_dir() or path.suffix == ".parquet":
         return _parquet(path)
     numbered = _json_rows(path)
@@ -50,7 +50,7 @@ def open_data(path: Path) -> Data:
     if first is None:
         bad = next((row for _, row in numbered()), None)
         reason = "is empty" if bad is None else "holds no JSON object"
-        raise ConfigError(f"{path}: {reason}", mend="see docs/check.md for the formats")
+        raise ConfigError(f"{path}: {reason}", fix="see docs/check.md for the formats")
     name, reader = _format(path, first)
 
     def rows() -> Iterator[Item | Broken]:
@@ -76,7 +76,7 @@ def _format(path: Path, fields: Iterable[str]) -> tuple[str, Reader]:
     if found is None:
         raise ConfigError(
             f"{path}: unknown format: the first row has {', '.join(sorted(map(str, fields))) or 'no fields'}",
-            mend="rename the fields to question, choices and answer; docs/check.md lists the formats",
+            fix="rename the fields to question, choices and answer; docs/check.md lists the formats",
         )
     return found
 
@@ -147,7 +147,7 @@ def _parquet(path: Path) -> Data:
         found = sorted((path / "data").glob("*.parquet")) or sorted(path.glob("*.parquet"))
     if not found:
         raise ConfigError(
-            f"{path}: no Parquet file in it or in its folder data", mend="see docs/check.md for the formats"
+            f"{path}: no Parquet file in it or in its folder data", fix="see docs/check.md for the formats"
         )
     try:
         names = pq.read_schema(found[0]).names

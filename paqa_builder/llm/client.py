@@ -36,7 +36,7 @@ class Client:
         try:
             import openai
         except ImportError as error:
-            raise NotReadyError("--llm needs the package openai, not installed here", mend=INSTALL) from error
+            raise NotReadyError("--llm needs the package openai, not installed here", fix=INSTALL) from error
         self._errors = openai
         self._options = options
         self._pace = _Pace(options.per_minute)
@@ -60,7 +60,7 @@ class Client:
         if not names or len(names) > 1:
             found = ", ".join(names or ()) or "it names none"
             raise NotReadyError(
-                f"{self._options.url} has more than one model or none: {found}", mend="--llm-model NAME"
+                f"{self._options.url} has more than one model or none: {found}", fix="--llm-model NAME"
             )
         return names[0]
 
@@ -111,7 +111,7 @@ class Client:
             if error.status_code in (401, 403):
                 raise NotReadyError(
                     f"{self._options.url} refuses the key (status {error.status_code})",
-                    mend=f"export {self._options.key_variable}=…",
+                    fix=f"export {self._options.key_variable}=…",
                 ) from error
             if error.status_code >= 500:
                 raise self.unreachable(f"status {error.status_code}") from error
@@ -125,7 +125,7 @@ class Client:
         """The error for an endpoint that does not work from the start."""
         return NotReadyError(
             f"the language model at {self._options.url} cannot be used: {why}",
-            mend="start its server, or correct --llm URL (it ends in /v1 as a rule) or --llm-model NAME; "
+            fix="start its server, or correct --llm URL (it ends in /v1 as a rule) or --llm-model NAME; "
             "without --llm the build needs neither",
         )
 

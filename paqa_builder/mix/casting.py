@@ -62,7 +62,7 @@ def cast_speech(
     if len(groups) < most:
         raise ConfigError(
             f"split {split!r} has {len(groups)} speakers, but scenes may have {most}",
-            mend="add --speech …, or lower speech.speakers",
+            fix="add --speech …, or lower speech.speakers",
         )
     if not most:
         return round(between(spec.duration, *key, "duration"), 3), []
@@ -100,7 +100,7 @@ def cast_speech(
         f"no {most} speakers of split {split!r} fill a scene: one alone needs {least:.1f} s of speech or "
         f"more, in {most} pieces or more of {spec.speech.piece.min:g} to {spec.speech.piece.max:g} s, "
         "which the others can replace by some of like length",
-        mend="lower duration or speech.fill, widen speech.piece or speech.tolerance, or add --speech …",
+        fix="lower duration or speech.fill, widen speech.piece or speech.tolerance, or add --speech …",
     )
 
 
@@ -214,7 +214,7 @@ def cast_events(
             return filled[kinds or 1] or []
     raise ConfigError(
         f"split {split!r}: no {most} different sounds fill occurrences of up to {events.length.max:g} s",
-        mend="lower events.kinds or events.length, or add --events …",
+        fix="lower events.kinds or events.length, or add --events …",
     )
 
 

@@ -74,12 +74,12 @@ def prepare(spec: Spec, out: Path, speech: Sequence[str], events: Sequence[str])
         SourceError: A pool cannot be read, or its splits share something.
     """
     if not speech and max(spec.speech.speakers) > 0:
-        raise ConfigError("scenes shall have speakers, but there is no speech", mend="add --speech …")
+        raise ConfigError("scenes shall have speakers, but there is no speech", fix="add --speech …")
     wants_sounds = (spec.events and max(spec.events.kinds) > 0) or (spec.ambience and spec.ambience.share > 0)
     if not events and (wants_sounds or (spec.events and spec.events.blanks)):
         raise ConfigError(
             "scenes shall have sounds, but there are none",
-            mend="add --events …, or set events and ambience to null",
+            fix="add --events …, or set events and ambience to null",
         )
     job = Job(
         spec,
@@ -93,7 +93,7 @@ def prepare(spec: Spec, out: Path, speech: Sequence[str], events: Sequence[str])
         if speakers < max(spec.speech.speakers):
             raise ConfigError(
                 f"split {split!r} has {speakers} speakers, but scenes may have {max(spec.speech.speakers)}",
-                mend="add --speech …, lower speech.speakers, or give the split a larger share",
+                fix="add --speech …, lower speech.speakers, or give the split a larger share",
             )
     return job
 
@@ -126,7 +126,7 @@ def _begin(job: Job) -> None:
         if {**before, "scenes": 0} != {**settings, "scenes": 0}:
             raise ConfigError(
                 f"{job.out}: holds scenes of another specification or seed",
-                mend="choose another --out, or delete it",
+                fix="choose another --out, or delete it",
             )
         (job.out / MANIFEST).unlink(missing_ok=True)  # it would not have the scenes that are to come
     write_atomic(file, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode())
@@ -147,7 +147,7 @@ def _results(job: Job, chunks: list[tuple[int, ...]], workers: int) -> Iterator[
         if isinstance(result, Crash):
             raise ConfigError(
                 f"a worker died at scenes {task.indices[0]} to {task.indices[-1]} (out of memory?)",
-                mend="the same command with --jobs 1 goes on from here",
+                fix="the same command with --jobs 1 goes on from here",
             )
         yield from result
 

@@ -63,7 +63,7 @@ def read_pool(kind: Kind, places: Iterable[str], spec: Spec) -> Pool:
         if not any(recording.split == split for recording in settled):
             raise SourceError(
                 f"the {kind} pool ({', '.join(places) or 'none given'}) has nothing for the split {split!r}",
-                mend=f"add --{kind} …, or leave {split} out of the specification's splits",
+                fix=f"add --{kind} …, or leave {split} out of the specification's splits",
             )
     return Pool(kind, roots, tuple(settled))
 
@@ -83,7 +83,7 @@ def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Rec
     if kind == "events" and colon and Path(folder).is_dir():
         return Path(folder).resolve(), list(_from_source(corpus, Path(folder), name))
     raise SourceError(
-        f"{place}: no such manifest or folder", mend=f"check --{kind}; docs/mix.md lists what it may be"
+        f"{place}: no such manifest or folder", fix=f"check --{kind}; docs/mix.md lists what it may be"
     )
 
 
@@ -165,7 +165,7 @@ def _split(row: Mapping[str, Any], where: str, spec: Spec) -> str:
         return ""
     if fold not in spec.folds:
         raise SourceError(
-            f"{where}, column 'fold': {fold!r} has no split", mend="name it in the specification's folds"
+            f"{where}, column 'fold': {fold!r} has no split", fix="name it in the specification's folds"
         )
     return spec.folds[fold]
 
@@ -192,7 +192,7 @@ def _from_tree(kind: Kind, folder: Path, name: str) -> Iterator[Recording]:
     if not files or loose:
         what = f"{loose[0].name} is in no subfolder" if loose else "no audio files below it"
         inner = "a speaker" if kind == "speech" else "a label"
-        raise SourceError(f"{folder}: {what}", mend=f"one subfolder for {inner}, or name a manifest")
+        raise SourceError(f"{folder}: {what}", fix=f"one subfolder for {inner}, or name a manifest")
     for file in files:
         below = file.relative_to(folder).as_posix()
         group = below.partition("/")[0]
@@ -208,7 +208,7 @@ def _from_source(corpus: str, folder: Path, name: str) -> Iterator[Recording]:
     try:
         source = registry.get("source", corpus)(folder)
     except PaqaError as error:
-        raise SourceError(f"--events {corpus}:{folder}: {error.message}", mend=error.mend) from error
+        raise SourceError(f"--events {corpus}:{folder}: {error.message}", fix=error.fix) from error
     root = folder.resolve()
     for clip in source.clips():
         names = {tag.label for tag in clip.truth.tags or () if ontology.is_event(tag.label)}

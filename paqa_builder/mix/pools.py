@@ -115,7 +115,7 @@ def check_splits(recordings: Sequence[Recording], kind: Kind) -> None:
         more = f"\n  and {len(clashes) - 3} more" if len(clashes) > 3 else ""
         raise SourceError(
             f"the {kind} pool's splits are not apart:\n  " + "\n  ".join(clashes[:3]) + more,
-            mend="mend the split column, or leave it out: then splits are made that share nothing",
+            fix="mend the split column, or leave it out: then splits are made that share nothing",
         )
 
 

@@ -132,7 +132,7 @@ def _taken(take: Take, roots: Mapping[str, Path], rate: int) -> np.ndarray:
     if take.root not in roots:
         raise ConfigError(
             f"the plan takes {take.path} from the pool {take.root!r}, and nobody says where that is",
-            mend=f"--root {take.root}=DIR",
+            fix=f"--root {take.root}=DIR",
         )
     heard, sha256 = decoding.heard_at(roots[take.root] / take.path, rate)
     if sha256 != take.sha256:

@@ -59,7 +59,7 @@ def _image_sources(room: Room, place: Place, rate: int) -> np.ndarray:
     except ImportError as error:
         raise NotReadyError(
             "the specification asks for room.engine pyroomacoustics, which is not installed",
-            mend="pip install pyroomacoustics, or set room.engine to noise",
+            fix="pip install pyroomacoustics, or set room.engine to noise",
         ) from error
     # More threads would add up the images in another order: other bytes.
     acoustics.constants.set("num_threads", 1)

@@ -70,7 +70,7 @@ class Mix(Source):
         if not path.is_file():
             raise SourceError(
                 f"{path}: not there; either this is no folder of scenes, or mixing it did not finish",
-                mend=f"paqa mix --spec … --out {self.root}",
+                fix=f"paqa mix --spec … --out {self.root}",
             )
         try:
             for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):

@@ -237,7 +237,7 @@ def load_spec(where: str | Path, changes: Mapping[str, Any] | None = None) -> Sp
     if not path.is_file():
         if str(where) not in known:
             raise ConfigError(
-                f"{where}: no such specification", mend=f"name a YAML file, or one of: {', '.join(known)}"
+                f"{where}: no such specification", fix=f"name a YAML file, or one of: {', '.join(known)}"
             )
         path = known[str(where)]
     try:
@@ -262,7 +262,7 @@ def make_spec(data: Mapping[str, Any], where: str = "specification") -> Spec:
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc'])) or 'spec'}: {_explain(e)}" for e in error.errors()]
         raise ConfigError(
-            f"{where}:\n  " + "\n  ".join(lines), mend="docs/mix.md explains every key"
+            f"{where}:\n  " + "\n  ".join(lines), fix="docs/mix.md explains every key"
         ) from error
 
 

@@ -74,10 +74,10 @@ def synthesise(
     texts = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not voices or not texts:
         raise ConfigError(
-            "nothing to say" if voices else "no voice was named", mend="--voice NAME, and lines of text"
+            "nothing to say" if voices else "no voice was named", fix="--voice NAME, and lines of text"
         )
     if shutil.which(ENGINES[engine].program) is None:
-        raise NotReadyError(f"{ENGINES[engine].program} is not installed", mend=ENGINES[engine].install)
+        raise NotReadyError(f"{ENGINES[engine].program} is not installed", fix=ENGINES[engine].install)
     if engine == "flite":
         _check_flite(voices)
     rows = []
@@ -127,7 +127,7 @@ def _speak(engine: Engine, voice: str, text: str, file: Path) -> None:
     except AudioError as error:
         raise NotReadyError(
             f"{engine.program} said nothing with the voice {voice!r}: {complaint[0]}",
-            mend=f"list its voices, and choose another; the command was: {' '.join(command[:3])} …",
+            fix=f"list its voices, and choose another; the command was: {' '.join(command[:3])} …",
         ) from error
     if done.returncode:
         raise NotReadyError(f"{engine.program} failed with the voice {voice!r}: {complaint[0]}")

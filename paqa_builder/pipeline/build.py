@@ -197,5 +197,5 @@ def exit_error(report: BuildReport) -> PaqaError | None:
     clips = sum(report.summary.clips.values())
     if report.summary.failed == clips:
         _, failure = report.failures[0]
-        return PaqaError(f"all {clips} clips failed; the first: {failure.message}", mend="paqa doctor")
+        return PaqaError(f"all {clips} clips failed; the first: {failure.message}", fix="paqa doctor")
     return None

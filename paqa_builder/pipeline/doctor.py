@@ -43,7 +43,7 @@ class Check:
     name: str
     ok: bool
     detail: str
-    mend: str = ""
+    fix: str = ""
     needed: bool = True
 
 
@@ -76,15 +76,15 @@ def _import(what: tuple[str, str, bool]) -> Check:
         importlib.import_module(module)
         return Check(package, True, metadata.version(package), needed=needed)
     except Exception as error:  # a broken library raises what it likes
-        mend = f"{sys.executable} -m pip install {package}"
-        return Check(package, False, f"{type(error).__name__}: {error}", mend, needed)
+        fix = f"{sys.executable} -m pip install {package}"
+        return Check(package, False, f"{type(error).__name__}: {error}", fix, needed)
 
 
 def _plugin(path: Path) -> Check:
     try:
         made = registry.load_plugin(path)
     except PaqaError as error:
-        return Check(f"plugin {path}", False, error.message, error.mend or "")
+        return Check(f"plugin {path}", False, error.message, error.fix or "")
     return Check(f"plugin {path}", True, ", ".join(f"{entry.kind} {entry.name}" for entry in made))
 
 
@@ -108,7 +108,7 @@ def _backend(what: tuple[str, StageConfig, tuple[Path, ...], str | None]) -> Che
         backend.run([AudioInput(audio, audio, audio, audio)])
         return Check(label, True, f"loads and runs ({backend.revision})")
     except PaqaError as error:
-        return Check(label, False, error.message, error.mend or "")
+        return Check(label, False, error.message, error.fix or "")
     except Exception as error:  # whatever a model's library raises is what the user must see
         return Check(label, False, f"{type(error).__name__}: {error}", f"paqa try {config.backend} FILE.wav")
 
@@ -122,7 +122,7 @@ def _outcome(result: Check | Crash, label: str, use: str = "") -> Check:
             f"{sys.executable} -m pip install --force-reinstall …",
         )
     if use and not result.ok:
-        return Check(result.name, False, f"not there; only needed {use}", result.mend, needed=False)
+        return Check(result.name, False, f"not there; only needed {use}", result.fix, needed=False)
     return result
 
 
@@ -147,7 +147,7 @@ def require(stages: Iterable[tuple[str, str]]) -> None:
             extra = f"[{backend.extra}]" if backend.extra else ""
             raise NotReadyError(
                 f"stage {name}: backend {chosen!r} needs {', '.join(absent)}, not installed here",
-                mend=embedded.FETCH if carried else f"pip install 'paqa-builder{extra}'",
+                fix=embedded.FETCH if carried else f"pip install 'paqa-builder{extra}'",
             )
 
 

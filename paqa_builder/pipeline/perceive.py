@@ -131,7 +131,7 @@ def _results(tasks: Iterator[work.Task], stage: StagePlan, executor: Executor) -
         if not loads:
             raise NotReadyError(
                 f"stage {stage.name}: the worker dies while it loads backend {stage.backend!r}",
-                mend="paqa doctor",
+                fix="paqa doctor",
             )
         yield _isolate(task, executor)
 

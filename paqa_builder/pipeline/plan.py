@@ -97,9 +97,7 @@ def make(config: Config, *, save: bool = True) -> Plan:
     source = open_source(config)
     clips = _listed(source, config)
     if not clips:
-        raise SourceError(
-            f"{config.root}: source {config.source!r} finds no audio there", mend="check --root"
-        )
+        raise SourceError(f"{config.root}: source {config.source!r} finds no audio there", fix="check --root")
     doubled = _first_double([clip.id for clip in clips])
     if doubled is not None:
         raise SourceError(f"source {config.source!r} lists the clip id {doubled!r} twice")
@@ -116,14 +114,14 @@ def _listed(source: Source, config: Config) -> list[Clip]:
     except Exception as error:  # a plugin, or a corpus that is not what its adapter expects
         raise SourceError(
             f"source {config.source!r} cannot list {config.root}: {type(error).__name__}: {error}",
-            mend="check --root, and that the corpus is laid out as the source expects",
+            fix="check --root, and that the corpus is laid out as the source expects",
         ) from error
 
 
 def open_source(config: Config) -> Source:
     """Builds the configured source."""
     if config.source is None:
-        raise ConfigError("no source is given", mend="add --source NAME; `paqa ls sources` lists them")
+        raise ConfigError("no source is given", fix="add --source NAME; `paqa ls sources` lists them")
     cls = registry.get("source", config.source)
     options = validate_options(cls.Options, config.source_options, f"source {config.source!r}")
     return cls(config.root, options)

@@ -76,7 +76,7 @@ def select(templates: Iterable[Template], options: QaOptions) -> list[Template]:
     by_name = {template.name: template for template in templates}
     for name in (*options.include, *options.exclude, *options.share):
         if name not in by_name:
-            raise ConfigError(f"no template is called {name!r}", mend="paqa ls templates")
+            raise ConfigError(f"no template is called {name!r}", fix="paqa ls templates")
     for name in options.min_confidence:
         kind(name)
     return [

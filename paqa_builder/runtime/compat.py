@@ -68,4 +68,4 @@ def _without_extension(reason: OSError) -> ModuleType:
 
 
 def _not_ready(error: BaseException) -> NotReadyError:
-    return NotReadyError(f"torchaudio does not import ({error})", mend="pip install 'paqa-builder[gpu]'")
+    return NotReadyError(f"torchaudio does not import ({error})", fix="pip install 'paqa-builder[gpu]'")

@@ -69,13 +69,13 @@ def choose(wanted: str, gpus: int) -> str:
     """
     kind, _, number = wanted.partition(":")
     if not re.match(PATTERN, wanted):
-        raise ConfigError(f"{wanted!r} is no device", mend="choose auto, cpu, cuda or cuda:N")
+        raise ConfigError(f"{wanted!r} is no device", fix="choose auto, cpu, cuda or cuda:N")
     if kind == "cpu" or (kind == "auto" and not gpus):
         return "cpu"
     if gpus <= (int(number) if number else 0):
         raise NotReadyError(
             f"device {wanted!r}: torch sees {gpus} GPU{'' if gpus == 1 else 's'} here",
-            mend="choose --device auto, or install a CUDA build of torch: https://pytorch.org/get-started",
+            fix="choose --device auto, or install a CUDA build of torch: https://pytorch.org/get-started",
         )
     return f"cuda:{number or claim(gpus)}"
 
@@ -140,7 +140,7 @@ def dtype(torch: Any, precision: Precision, device: str) -> Any:
         ConfigError: float16 on the CPU, where it is slower than float32 and often not implemented.
     """
     if precision == "float16" and device == "cpu":
-        raise ConfigError("precision float16 needs a GPU", mend="choose float32, or bfloat16, on the CPU")
+        raise ConfigError("precision float16 needs a GPU", fix="choose float32, or bfloat16, on the CPU")
     if precision == "auto":
         precision = "float32" if device == "cpu" else "float16"
     return getattr(torch, precision)

@@ -27,7 +27,7 @@ def torch_cpu() -> Any:
         import torch
     except (ImportError, OSError) as error:
         raise NotReadyError(
-            f"torch does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+            f"torch does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
         ) from error
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -44,7 +44,7 @@ def onnx_session(path: Path) -> Any:
         import onnxruntime
     except ImportError as error:
         raise NotReadyError(
-            f"onnxruntime does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+            f"onnxruntime does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -66,6 +66,6 @@ def module_at(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except ImportError as error:
         raise NotReadyError(
-            f"{path.name} does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+            f"{path.name} does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
         ) from error
     return module

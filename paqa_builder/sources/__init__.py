@@ -42,9 +42,9 @@ class Source(ABC):
     def __init__(self, root: Path | None, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()
         if root is None:
-            raise SourceError(f"source {self.name!r} needs to know where its audio is", mend="add --root DIR")
+            raise SourceError(f"source {self.name!r} needs to know where its audio is", fix="add --root DIR")
         if not root.is_dir():
-            raise SourceError(f"{root}: no such folder", mend="check --root")
+            raise SourceError(f"{root}: no such folder", fix="check --root")
         self.root = root
 
     @property

@@ -51,7 +51,7 @@ class Covost2(Source):
                 if name in seen:
                     raise SourceError(
                         f"{path}, row {number}: {name} is in {seen[name]} already",
-                        mend=f"set the option pairs to one pair a language, such as [{source}_{target}]",
+                        fix=f"set the option pairs to one pair a language, such as [{source}_{target}]",
                     )
                 seen[name] = path.name
                 yield self._clip(name, row, source, target, _SPLIT_OF[split])
@@ -65,7 +65,7 @@ class Covost2(Source):
             wanted = f" of {missing[0]}" if missing else ""
             raise SourceError(
                 f"{self.root}: no covost_v2.<source>_<target>.<split>.tsv{wanted}",
-                mend=f"set the source's option pairs to some of {there}" if there else "check --root",
+                fix=f"set the source's option pairs to some of {there}" if there else "check --root",
             )
         return [
             file for file in found if not self.options.pairs or f"{file[1]}_{file[2]}" in self.options.pairs

@@ -58,7 +58,7 @@ class Folder(Source):
         paths = list(_walk(self.root, ()))
         if not paths:
             raise SourceError(
-                f"{self.root}: no audio files in there", mend=f"the folder needs one of {', '.join(SUFFIXES)}"
+                f"{self.root}: no audio files in there", fix=f"the folder needs one of {', '.join(SUFFIXES)}"
             )
         files = {_below(self.root, path): path for path in paths}
         rows = self._metadata({_composed(name) for name in files})
@@ -91,7 +91,7 @@ class Folder(Source):
         if "file_name" not in columns:
             raise SourceError(
                 f"{path}: no column 'file_name'; it has {', '.join(columns) or 'nothing'}",
-                mend=f"make its first line: {','.join(COLUMNS)}",
+                fix=f"make its first line: {','.join(COLUMNS)}",
             )
         for column in columns:
             if column not in COLUMNS:

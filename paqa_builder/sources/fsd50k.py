@@ -76,7 +76,7 @@ class Fsd50k(Source):
         folder = self.root / f"FSD50K.{subset}_audio"
         for needed in (path, folder):
             if not needed.exists():
-                raise SourceError(f"{needed}: not there", mend=self._mend(subset))
+                raise SourceError(f"{needed}: not there", fix=self._mend(subset))
         table = self._table(path, ["fname", "labels", "mids", *(["split"] if subset == "dev" else [])])
         infos = self._infos(subset)
         self._count_unlisted(folder, set(table["fname"]))

@@ -66,7 +66,7 @@ class Meld(Source):
         if not found:
             raise SourceError(
                 f"{self.root}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv",
-                mend="--root is the folder MELD.Raw",
+                fix="--root is the folder MELD.Raw",
             )
 
 

@@ -52,7 +52,7 @@ class UrbanSound8k(Source):
                     yield self._clip(row, f"{path}, row {table.line_num}")
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise SourceError(
-                f"{path}: cannot be read as CSV in UTF-8 ({error})", mend="--root is the folder UrbanSound8K"
+                f"{path}: cannot be read as CSV in UTF-8 ({error})", fix="--root is the folder UrbanSound8K"
             ) from error
 
     def _clip(self, row: dict[str, str], where: str) -> Clip:

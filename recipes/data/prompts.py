@@ -38,7 +38,7 @@ def target(row: Row, style: Literal["full", "terse"] = "full") -> str:
     """
     if not row.trace:
         raise ConfigError(
-            f"question {row.id}: has no trace to learn from", mend="leave such rows to stage II or evaluation"
+            f"question {row.id}: has no trace to learn from", fix="leave such rows to stage II or evaluation"
         )
     return terse(row) if style == "terse" else row.trace
 

@@ -86,7 +86,7 @@ def read(data: Data, split: str) -> list[Row]:
         NotReadyError: The Hub's data set could not be fetched.
     """
     if data.path is None:
-        raise ConfigError("data.path is not set", mend="--set data.path=SHARDS")
+        raise ConfigError("data.path is not set", fix="--set data.path=SHARDS")
     if _is_json(data):
         rows = [Row(**fields) for fields in json_rows.read(data, split)]
     else:
@@ -113,7 +113,7 @@ def stream(data: Data, split: str, *, seed: int = 0, epoch: int = 0) -> Iterator
     from datasets import Audio, load_dataset
 
     if data.path is None or _is_json(data):
-        raise ConfigError(f"{data.path}: only shards can be streamed", mend="--set data.streaming=false")
+        raise ConfigError(f"{data.path}: only shards can be streamed", fix="--set data.streaming=false")
     try:
         source = load_dataset(data.path, split=split, streaming=True)
     except (ValueError, FileNotFoundError, OSError) as error:
@@ -167,7 +167,7 @@ def _local(path: str) -> Path:
     if path.count("/") != 1 or path.startswith((".", "/")):
         raise ConfigError(
             f"{path}: there is no such folder of shards",
-            mend="paqa build --source folder --root AUDIO --out " + path,
+            fix="paqa build --source folder --root AUDIO --out " + path,
         )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -185,7 +185,7 @@ def _of_shards(folder: Path, split: str) -> Iterator[Row]:
     if not files:
         raise ConfigError(
             f"{folder}: holds no shards (data/*.parquet)",
-            mend=f"paqa build --source folder --root AUDIO --out {folder}",
+            fix=f"paqa build --source folder --root AUDIO --out {folder}",
         )
     splits = sorted({file.name.rpartition("-of-")[0].rpartition("-")[0] for file in files})
     chosen = [file for file in files if file.name.startswith(f"{split}-")]
@@ -206,7 +206,7 @@ def _check_columns(there: list[str], where: str) -> None:
     if missing:
         raise ConfigError(
             f"{where}: lacks the columns {', '.join(missing)}; it has: {', '.join(there)}",
-            mend="data.path must be a data set made by `paqa build`",
+            fix="data.path must be a data set made by `paqa build`",
         )
 
 

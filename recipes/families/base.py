@@ -48,7 +48,7 @@ class Family(ABC):
         from recipes.layers import attention
 
         if settings.path is None:
-            raise ConfigError("model.path is not set", mend="--set model.path=FOLDER_OR_HUB_NAME")
+            raise ConfigError("model.path is not set", fix="--set model.path=FOLDER_OR_HUB_NAME")
         attention.register()
         if settings.path == RANDOM:
             return self.random(settings)
@@ -59,7 +59,7 @@ class Family(ABC):
         except OSError as error:
             raise NotReadyError(
                 f"{settings.path}: no model there ({str(error).splitlines()[0]})",
-                mend="check model.path; a model of the Hub is fetched with `hf download NAME`",
+                fix="check model.path; a model of the Hub is fetched with `hf download NAME`",
             ) from error
 
     def load_processor(self, path: str) -> Any:

@@ -35,7 +35,7 @@ def make(out: Path, demo: Path = DEMO) -> tuple[Path, Path]:
     if not (demo / "truth.jsonl").is_file():
         raise ConfigError(
             f"{demo}: the demo's audio is not there, and PAQA_TESTDATA is not set",
-            mend="run from a clone of the repository, or: --set data.path=SHARDS",
+            fix="run from a clone of the repository, or: --set data.path=SHARDS",
         )
     return _speech(out / "speech", demo), _events(out / "events", demo)
 

@@ -44,7 +44,7 @@ def ready(config: Config) -> Config:
     config = config.model_copy(deep=True)
     if config.data.path is None:
         if config.model.path is not None:
-            raise ConfigError("data.path is not set", mend="--set data.path=SHARDS")
+            raise ConfigError("data.path is not set", fix="--set data.path=SHARDS")
         config.data.path = str(shards(config.run.folder / "data", config.data.limit))
     if config.model.path is None:
         config.model.path = str(base(config, config.run.folder / "base"))
@@ -112,7 +112,7 @@ def _clips() -> Path | None:
         return None
     clips = Path(home) / "clips"
     if not (clips / "clips.csv").is_file():
-        raise ConfigError(f"{TESTDATA}={home}: has no clips/clips.csv", mend=f"unset {TESTDATA}")
+        raise ConfigError(f"{TESTDATA}={home}: has no clips/clips.csv", fix=f"unset {TESTDATA}")
     return clips.resolve()
 
 
@@ -122,7 +122,7 @@ def _paqa(*arguments: str) -> None:
     if found.returncode:
         raise NotReadyError(
             f"`paqa {arguments[0]}` ended with exit code {found.returncode}; its message is above",
-            mend="paqa " + " ".join(arguments),
+            fix="paqa " + " ".join(arguments),
         )
 
 

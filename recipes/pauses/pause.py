@@ -252,7 +252,7 @@ def forced_id(config: PauseConfig, processor: Any) -> int:
     if config.token not in tokenizer.get_vocab():
         raise ConfigError(
             f"the tokenizer has no {config.token} token",
-            mend="train stage I first: it adds the token and saves the model with it",
+            fix="train stage I first: it adds the token and saves the model with it",
         )
     return int(tokenizer.convert_tokens_to_ids(config.token))
 

@@ -272,7 +272,7 @@ def _layers(model: Any) -> int:
         raise ConfigError(
             f"rollouts need full attention by sdpa or eager; this model has {', '.join(sorted(kinds))} by "
             f"{attention}",
-            mend="set model.attention to sdpa",
+            fix="set model.attention to sdpa",
         )
     return int(config.num_hidden_layers)
 

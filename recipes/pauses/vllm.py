@@ -56,7 +56,7 @@ def check(pause: PauseConfig | None) -> None:
     if find_spec("vllm") is None:
         raise NotReadyError(
             "stage2.rollout is vllm, which is not installed",
-            mend="pip install vllm, on a machine with a GPU, or --set stage2.rollout=block",
+            fix="pip install vllm, on a machine with a GPU, or --set stage2.rollout=block",
         )
     check_pause(pause)
 
@@ -66,7 +66,7 @@ def check_pause(pause: PauseConfig | None) -> None:
     if pause is not None and (pause.signal != "maxprob" or pause.policy != "forbid"):
         raise ConfigError(
             "stage2.rollout vllm: pause.signal must be maxprob, and pause.policy forbid",
-            mend="--set stage2.rollout=block",
+            fix="--set stage2.rollout=block",
         )
 
 

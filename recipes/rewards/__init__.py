@@ -62,7 +62,7 @@ def select(weights: Mapping[str, float], budget: int) -> dict[str, Reward]:
             raise ConfigError(f"rewards.{name}: there are: {', '.join(REWARDS)}{hint}")
     chosen = {name: REWARDS[name] for name, weight in weights.items() if weight}
     if not chosen:
-        raise ConfigError("rewards: none has a weight", mend="--set rewards.accuracy=1.0")
+        raise ConfigError("rewards: none has a weight", fix="--set rewards.accuracy=1.0")
     if "length" in chosen:
         chosen["length"] = partial(length, budget=budget)
     return chosen

@@ -86,7 +86,7 @@ def to_rows(form: Format, items: Sequence[dict[str, Any]], audio: Path) -> list[
         if not path.is_file():
             raise ConfigError(
                 f"{form.name}: question {item['id']}: {path} is not there",
-                mend="--audio-root DIR, the folder that holds the benchmark's audio",
+                fix="--audio-root DIR, the folder that holds the benchmark's audio",
             )
         found.append(
             Row(
@@ -164,7 +164,7 @@ def run(
             raise ConfigError("--benchmark needs --questions FILE, or --predictions FILE to score")
         return score(form, load(predictions))
     if model is None:
-        raise ConfigError("no model to ask", mend="--model FOLDER_OR_HUB_NAME")
+        raise ConfigError("no model to ask", fix="--model FOLDER_OR_HUB_NAME")
     items = load(questions)
     found = to_rows(form, items, audio_root or questions.parent)
     one = answering.examinee(settings, model, pauses=True)

@@ -20,7 +20,7 @@ from recipes.data.collate import IGNORE
 from recipes.layers.last_layer import last_position
 
 
-def check(setting: str, mend: str, model: config.Model) -> None:
+def check(setting: str, fix: str, model: config.Model) -> None:
     """Refuses what cannot be together with a setting by which rows share what they begin with.
 
     Raises:
@@ -29,7 +29,7 @@ def check(setting: str, mend: str, model: config.Model) -> None:
     if model.gradient_checkpointing:
         raise ConfigError(
             f"{setting} keeps keys and values, which gradient checkpointing drops",
-            mend=f"--set {mend}, or --set model.gradient_checkpointing=false",
+            fix=f"--set {fix}, or --set model.gradient_checkpointing=false",
         )
 
 

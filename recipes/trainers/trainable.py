@@ -22,7 +22,7 @@ def prepare(model: Any, kind: Family, settings: config.Config) -> Any:
     """
     if not settings.model.freeze_tower:
         if settings.model.cache_tower:
-            raise ConfigError("model.cache_tower needs a frozen tower", mend="--set model.freeze_tower=true")
+            raise ConfigError("model.cache_tower needs a frozen tower", fix="--set model.freeze_tower=true")
         return None
     tower = kind.tower(model)
     tower.requires_grad_(False)
@@ -44,7 +44,7 @@ def optimiser(model: Any, kind: Family, settings: config.Config, stage: config.O
     if settings.model.lora is not None:
         raise ConfigError(
             "optimiser=muon trains whole matrices, and model.lora is set",
-            mend="--set model.lora=null, or the stage's optimiser=adamw",
+            fix="--set model.lora=null, or the stage's optimiser=adamw",
         )
     return muon.of(
         model,

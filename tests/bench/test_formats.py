@@ -117,7 +117,7 @@ def test_errors_name_file_and_line(tmp_path: Path, name: str, text: str, says: s
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=says) as caught:
         load_references(tmp_path)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_a_missing_path_is_an_error(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ class TestRefusals:
         monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
         with pytest.raises(NotReadyError) as caught:
             hub.push(built, REPO)
-        assert caught.value.mend == "hf auth login"
+        assert caught.value.fix == "hf auth login"
         assert server.requests == []
 
     def test_a_login_that_is_not_accepted(self, server: FakeHub, built: Path) -> None:

@@ -130,7 +130,7 @@ def test_nobody_there_names_the_address_and_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(NotReadyError) as caught:
         ask(talk(server, tmp_path, model="made-up", timeout=1.0), 1)
     assert server.url in caught.value.message
-    assert "--llm" in (caught.value.mend or "")
+    assert "--llm" in (caught.value.fix or "")
 
 
 def test_the_only_model_is_found_and_two_must_be_told_apart(tmp_path: Path) -> None:

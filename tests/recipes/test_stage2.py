@@ -158,14 +158,14 @@ def test_it_practises_on_a_split_of_its_own(
 def test_it_needs_stage_one(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
     with pytest.raises(ConfigError, match="stage I, which was not run") as caught:
         stage2.train(settings(shards, models, tmp_path))
-    assert caught.value.mend is not None
-    assert "recipes.stage1" in caught.value.mend
+    assert caught.value.fix is not None
+    assert "recipes.stage1" in caught.value.fix
 
 
 def test_groups_must_fit_into_batches(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
     with pytest.raises(ConfigError, match="no multiple of generations") as caught:
         stage2.train(settings(shards, models, tmp_path, "stage2.batch=6"))
-    assert caught.value.mend == "--set stage2.batch=8"
+    assert caught.value.fix == "--set stage2.batch=8"
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_settings_that_exclude_each_other_are_refused_at_once(
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         stage2.train(settings(shards, models, tmp_path, *more))
-    assert caught.value.mend is not None
-    assert "=false" in caught.value.mend or "=0" in caught.value.mend
+    assert caught.value.fix is not None
+    assert "=false" in caught.value.fix or "=0" in caught.value.fix
 
 
 def test_unknown_rewards_are_refused_at_once(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811

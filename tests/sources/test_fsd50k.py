@@ -89,7 +89,7 @@ def test_the_folder_above_is_recognised(root: Path, tmp_path_factory: pytest.Tem
     (above / "FSD50K").symlink_to(root)
     with pytest.raises(SourceError) as caught:
         list(Fsd50k(above).clips())
-    assert caught.value.mend == f"--root {above / 'FSD50K'}"
+    assert caught.value.fix == f"--root {above / 'FSD50K'}"
 
 
 def test_a_missing_audio_folder_is_an_error(root: Path) -> None:

@@ -31,7 +31,7 @@ def test_missing_package_names_the_command_that_brings_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(embedded.metadata, "distribution", absent)
     with pytest.raises(NotReadyError) as caught:
         embedded.locate("yamnet")
-    assert caught.value.mend == "paqa fetch embedded"
+    assert caught.value.fix == "paqa fetch embedded"
     assert "sead is not installed" in caught.value.message
     assert set(embedded.missing()) == set(embedded.TABLE)
 

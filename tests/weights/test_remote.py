@@ -143,7 +143,7 @@ def test_an_interrupted_command_is_gone_on_from_by_the_next(server: Server, tmp_
     server.drops = [300_000] + [0] * 20
     with pytest.raises(NotReadyError, match="300000 bytes are kept") as error:
         get(server, tmp_path / "f")
-    assert error.value.mend == "paqa fetch it goes on from there"
+    assert error.value.fix == "paqa fetch it goes on from there"
     assert not (tmp_path / "f").exists()
     server.drops = []
     server.seen.clear()
@@ -182,7 +182,7 @@ def test_a_wrong_checksum_is_thrown_away(server: Server, tmp_path: Path) -> None
     with pytest.raises(NotReadyError, match="SHA-256") as error:
         get(server, tmp_path / "f", "0" * 64)
     assert SHA in error.value.message
-    assert "paqa fetch it" in str(error.value.mend)
+    assert "paqa fetch it" in str(error.value.fix)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -214,7 +214,7 @@ def test_a_login_goes_to_the_first_host_only(server: Server, tmp_path: Path) -> 
 def test_a_busy_server_is_tried_again_and_a_refusal_is_not(server: Server, tmp_path: Path) -> None:
     server.status = [503, 429]
     get(server, tmp_path / "f", SHA)
-    for status, gate, mend in (
+    for status, gate, fix in (
         (403, ("https://x/terms",), "https://x/terms"),
         (401, (), "HF_ENDPOINT"),
         (404, (), "moved"),
@@ -223,7 +223,7 @@ def test_a_busy_server_is_tried_again_and_a_refusal_is_not(server: Server, tmp_p
         server.seen.clear()
         with pytest.raises(NotReadyError, match=str(status)) as error:
             get(server, tmp_path / "g", gate=gate)
-        assert mend in str(error.value.mend)
+        assert fix in str(error.value.fix)
         assert len(server.seen) == 1
     server.status = [500] * 20
     server.seen.clear()
@@ -244,7 +244,7 @@ def test_two_downloads_of_one_file_do_not_mix(server: Server, tmp_path: Path) ->
 def test_a_model_from_a_mirror(server: Server, cache: Path) -> None:
     with pytest.raises(NotReadyError) as error:
         remote.folder("toy")
-    assert error.value.mend == "paqa fetch toy"
+    assert error.value.fix == "paqa fetch toy"
     assert remote.revision("toy") == "toy-absent"
     place = remote.fetch(remote.TABLE["toy"], lambda path, done, total: None)
     assert place == cache / "models" / "toy" == remote.folder("toy")

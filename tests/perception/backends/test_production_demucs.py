@@ -109,7 +109,7 @@ def test_refuses_what_is_no_demucs(tmp_path: Path, weights: Path, monkeypatch: p
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path))
     with pytest.raises(NotReadyError) as error:
         Demucs(Demucs.Options(device="cpu")).load()
-    assert error.value.mend == "paqa fetch htdemucs-vocals"
+    assert error.value.fix == "paqa fetch htdemucs-vocals"
 
     data = weights.read_bytes()
     foreign = tmp_path / "foreign.safetensors"

@@ -133,7 +133,7 @@ def test_says_how_to_bring_the_weights(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path))
     with pytest.raises(NotReadyError) as error:
         Panns(Panns.Options(device="cpu")).load()
-    assert error.value.mend == "paqa fetch panns-cnn14"
+    assert error.value.fix == "paqa fetch panns-cnn14"
     assert remote.TABLE["panns-cnn14"].license == "CC-BY-4.0"
     (tmp_path / "wrong.pth").write_bytes(b"no checkpoint")
     with pytest.raises(NotReadyError, match=r"wrong\.pth"):

@@ -223,7 +223,7 @@ def test_says_how_to_bring_a_pipeline(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path))
     with pytest.raises(NotReadyError) as error:
         Pyannote(Pyannote.Options(device="cpu", model="community-1")).load()
-    assert error.value.mend == "paqa fetch pyannote-community-1"
+    assert error.value.fix == "paqa fetch pyannote-community-1"
     with pytest.raises(NotReadyError, match=r"config\.yaml"):
         Pyannote(Pyannote.Options(device="cpu", model=str(tmp_path))).load()
 

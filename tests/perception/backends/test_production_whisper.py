@@ -104,13 +104,13 @@ def test_names_and_paths_that_are_not_here(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path))
     with pytest.raises(NotReadyError) as error:
         OpenaiWhisper(OpenaiWhisper.Options(model="large-v3", device="cpu")).load()
-    assert error.value.mend == "paqa fetch whisper-large-v3"
+    assert error.value.fix == "paqa fetch whisper-large-v3"
     assert "3087 MB" in error.value.message
     with pytest.raises(NotReadyError, match="no such checkpoint"):
         OpenaiWhisper(OpenaiWhisper.Options(model="huge", device="cpu")).load()
     with pytest.raises(NotReadyError) as error:
         FasterWhisper(FasterWhisper.Options(model="large-v3", device="cpu")).load()
-    assert error.value.mend == "paqa fetch faster-whisper-large-v3"
+    assert error.value.fix == "paqa fetch faster-whisper-large-v3"
     soundfile.write(tmp_path / "no.pt", np.zeros(10), 8000, format="WAV")
     with pytest.raises(NotReadyError, match="not a checkpoint"):
         OpenaiWhisper(OpenaiWhisper.Options(model=str(tmp_path / "no.pt"), device="cpu")).load()

@@ -114,7 +114,7 @@ def test_without_the_extra_the_option_says_what_to_install(monkeypatch: pytest.M
     monkeypatch.setattr(signal, "_QUALITY_PACKAGE", ("no-such-package", "1"))
     with pytest.raises(NotReadyError) as caught:
         Signal(SignalOptions(dnsmos=True)).load()
-    assert "paqa-builder[dnsmos]" in str(caught.value.mend)
+    assert "paqa-builder[dnsmos]" in str(caught.value.fix)
 
 
 def test_with_quality_it_is_another_revision() -> None:

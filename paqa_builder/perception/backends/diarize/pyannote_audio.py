@@ -68,7 +68,7 @@ class Pyannote(Diarizer):
             from pyannote.audio import Inference
         except (ImportError, OSError) as error:
             raise NotReadyError(
-                f"pyannote.audio does not import ({error})", mend="pip install 'paqa-builder[gpu]'"
+                f"pyannote.audio does not import ({error})", fix="pip install 'paqa-builder[gpu]'"
             ) from error
         self._inference = Inference
         self._pipeline = self._embedded() if not self.options.model else self._from_folder()
@@ -94,7 +94,7 @@ class Pyannote(Diarizer):
         if not file.is_file():
             raise NotReadyError(
                 f"{folder}: no pipeline of pyannote.audio (config.yaml) there",
-                mend="paqa fetch pyannote-community-1",
+                fix="paqa fetch pyannote-community-1",
             )
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
         settings = dict(config["pipeline"].get("params", {}))

@@ -74,7 +74,7 @@ class SegmentationCampplus(Diarizer):
             import scipy.cluster.hierarchy  # noqa: F401 - fails here rather than at the first clip
         except ImportError as error:
             raise NotReadyError(
-                f"scipy does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+                f"scipy does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
             ) from error
 
     def diarize(self, heard: AudioInput) -> list[Span]:

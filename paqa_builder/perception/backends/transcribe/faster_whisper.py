@@ -62,14 +62,14 @@ class FasterWhisper(Transcriber):
         if not (path / "model.bin").is_file():
             raise NotReadyError(
                 f"{path}: no CTranslate2 Whisper model (model.bin) there",
-                mend="name the folder of a converted model, or leave the option `model` empty",
+                fix="name the folder of a converted model, or leave the option `model` empty",
             )
         try:
             from ctranslate2 import get_cuda_device_count
             from faster_whisper import WhisperModel
         except ImportError as error:
             raise NotReadyError(
-                f"faster-whisper does not import ({error})", mend="pip install 'paqa-builder[cpu]'"
+                f"faster-whisper does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
             ) from error
         chosen, _, number = device.choose(self.options.device, get_cuda_device_count()).partition(":")
         arithmetic = self.options.compute_type

@@ -49,15 +49,13 @@ class OpenaiWhisper(Transcriber):
         torch, self._device = device.torch_on(self.options.device)
         kind = device.dtype(torch, self.options.precision, self._device)
         if kind is torch.bfloat16:
-            raise ConfigError(
-                "openai-whisper knows float16 and float32 only", mend="choose precision float32"
-            )
+            raise ConfigError("openai-whisper knows float16 and float32 only", fix="choose precision float32")
         self._half = kind is torch.float16
         try:
             import whisper
         except (ImportError, OSError) as error:
             raise NotReadyError(
-                f"openai-whisper does not import ({error})", mend="pip install 'paqa-builder[gpu]'"
+                f"openai-whisper does not import ({error})", fix="pip install 'paqa-builder[gpu]'"
             ) from error
         path = _checkpoint(self.options.model)
         self._whisper = whisper
@@ -67,7 +65,7 @@ class OpenaiWhisper(Transcriber):
         except Exception as error:  # unpickling raises what it likes
             raise NotReadyError(
                 f"{path}: not a checkpoint of openai-whisper ({error})",
-                mend="name a size, or a whole .pt file",
+                fix="name a size, or a whole .pt file",
             ) from error
         if heads is not None:
             self._align(torch, heads)
@@ -154,7 +152,7 @@ def _checkpoint(model: str) -> Path:
     if not Path(model).is_file():
         raise NotReadyError(
             f"{model}: no such checkpoint, and no size of Whisper that `paqa fetch` knows",
-            mend="paqa fetch --list",
+            fix="paqa fetch --list",
         )
     return Path(model)
 
@@ -172,6 +170,6 @@ def embedded_checkpoint() -> Path:
             ctranslate2.whisper_checkpoint(embedded.folder(_EMBEDDED), path)
         except OSError as error:
             raise NotReadyError(
-                f"cannot write to {home} ({error.strerror})", mend="export PAQA_CACHE=/a/writable/folder"
+                f"cannot write to {home} ({error.strerror})", fix="export PAQA_CACHE=/a/writable/folder"
             ) from error
     return path
