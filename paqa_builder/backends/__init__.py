@@ -1,6 +1,6 @@
-"""Names for authors of models: the same as :mod:`paqa_builder.perception.backends.base`.
+"""Public names for authors of models: those of :mod:`paqa_builder.perception.backends.base`.
 
-Plugins import from here, so that they keep working wherever the code behind it moves.
+Plugins import from here, so that a move of the code behind it changes no plugin.
 """
 
 from paqa_builder.perception.backends.base import (
@@ -18,7 +18,11 @@ from paqa_builder.perception.backends.base import (
     Transcriber,
 )
 
+# The names of these two before version 0.2, which plugins may still use in annotations.
+Heard = AudioInput
+Dropped = RejectedWords
+
 __all__ = [
-    "Backend", "Diarizer", "Dropped", "Heard", "Measured", "Measurer", "Options", "Separator", "Span",
-    "Speech", "Tagger", "Transcriber",
+    "AudioInput", "Backend", "Diarizer", "Dropped", "Heard", "Measured", "Measurer", "Options",
+    "RejectedWords", "Separator", "Span", "Speech", "Tagger", "Transcriber",
 ]  # fmt: skip

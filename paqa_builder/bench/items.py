@@ -26,7 +26,7 @@ from paqa_builder.bench.truth_reading import (
 )
 from paqa_builder.questions import wording
 from paqa_builder.questions.choices import none_of_these
-from paqa_builder.questions.facts import Fact, Form, Kind, kind
+from paqa_builder.questions.facts import Fact, AnswerType, FactKind, kind
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.question import Question
 from paqa_builder.questions.templates import Template
@@ -127,20 +127,20 @@ def tally(judged: Iterable[Judged], by: Callable[[Judged], str]) -> dict[str, Co
     return dict(sorted(found.items()))
 
 
-def _false_premise(question: Question, of: Kind, reading: TruthReading) -> str:
+def _false_premise(question: Question, of: FactKind, reading: TruthReading) -> str:
     """What the question takes for granted and truth denies; empty if nothing."""
     asks_absence = of.name == "sound_absent"
     named = list(mentioned(question.question)) if reading.knows("tags") else []
-    if of.form is Form.SOUND and not asks_absence and question.answer != none_of_these.NOTHING:
+    if of.form is AnswerType.SOUND and not asks_absence and question.answer != none_of_these.NOTHING:
         named.append(wording.label_of_choice(question.answer))
     for label in named:
         if reading.sounds.absent(label):
             return f"there is no {wording.name_of(label)}"
     if reading.knows("turns"):
-        if "turns" in of.needs and of.form is not Form.YES_NO and not reading.voices.speakers:
+        if "turns" in of.needs and of.form is not AnswerType.YES_NO and not reading.voices.speakers:
             return "nobody speaks"
         numbers = speakers_in(question.question)
-        numbers += speakers_in(question.answer) if of.form is Form.SPEAKER else []
+        numbers += speakers_in(question.answer) if of.form is AnswerType.SPEAKER else []
         count = len(reading.voices.speakers)
         if max(numbers, default=0) > count:
             return f"there {'is' if count == 1 else 'are'} only {wording.count(count, 'speaker')}"
@@ -150,7 +150,9 @@ def _false_premise(question: Question, of: Kind, reading: TruthReading) -> str:
     return ""
 
 
-def _answered(question: Question, of: Kind, template: Template, reading: TruthReading) -> tuple[Verdict, str]:
+def _answered(
+    question: Question, of: FactKind, template: Template, reading: TruthReading
+) -> tuple[Verdict, str]:
     subjects = [fact for fact in _subjects(of, reading) if template.asks(fact)]
     asked = [fact for fact in subjects if question.question in template.questions(fact)]
     if not asked:
@@ -161,7 +163,7 @@ def _answered(question: Question, of: Kind, template: Template, reading: TruthRe
     return min(found, key=lambda item: order[item[0]])
 
 
-def _verdict(question: Question, of: Kind, reading: TruthReading, fact: Fact) -> tuple[Verdict, str]:
+def _verdict(question: Question, of: FactKind, reading: TruthReading, fact: Fact) -> tuple[Verdict, str]:
     verdicts = none_of_these.judge_all(reading, of, fact, question.choices)
     holds = {choice: v.true for choice, v in zip(question.choices, verdicts, strict=True)}
     others = [choice for choice in question.choices if choice != question.answer and holds[choice]]
@@ -174,33 +176,33 @@ def _verdict(question: Question, of: Kind, reading: TruthReading, fact: Fact) ->
     return UNDECIDED, "too close to call in the ground truth"
 
 
-def _subjects(of: Kind, reading: TruthReading) -> list[Fact]:
+def _subjects(of: FactKind, reading: TruthReading) -> list[Fact]:
     """What a kind of fact can be asked about in the ground truth, whether or not it has a clear answer."""
-    if of.form is Form.SPEAKER and not reading.voices.ordered:
+    if of.form is AnswerType.SPEAKER and not reading.voices.ordered:
         return []
     listed = getattr(of, "subjects", None)
     items = list(listed(reading)) if listed else []
-    if not items and not of.slots and of.form is not Form.QUOTE:
+    if not items and not of.slots and of.form is not AnswerType.QUOTE:
         # "Who speaks longest?" has an answer even where a build would not find it worth asking.
         items = [Subject()]
     subjects = [item[0] if isinstance(item, tuple) else item for item in items]
     return [Fact(subject.key, subject.slots, None, about=subject.about) for subject in subjects]
 
 
-def _why_not_asked(question: Question, of: Kind, reading: TruthReading) -> str:
+def _why_not_asked(question: Question, of: FactKind, reading: TruthReading) -> str:
     for quote, places in _quotes(question, of, reading).items():
         if places[0].share > MISHEARD:
             return f"{wording.quote(quote)} is half misheard"
         if len(places) > 1:
             return f"{wording.quote(quote)} is said more than once"
-    if (of.form is Form.SPEAKER or speakers_in(question.question)) and not reading.voices.ordered:
+    if (of.form is AnswerType.SPEAKER or speakers_in(question.question)) and not reading.voices.ordered:
         return "speakers begin too close together to be numbered"
     return "the ground truth has no such clear situation"
 
 
-def _quotes(question: Question, of: Kind, reading: TruthReading) -> dict[str, list[Found]]:
+def _quotes(question: Question, of: FactKind, reading: TruthReading) -> dict[str, list[Found]]:
     """The quotes that must be true for the question to be: those in it, and the answer if it is one."""
     texts = [quote for quote in reading.quotes if wording.quote(quote) in question.question]
-    quoted = of.form is Form.QUOTE and question.answer != none_of_these.NOTHING
+    quoted = of.form is AnswerType.QUOTE and question.answer != none_of_these.NOTHING
     texts += [question.answer] if quoted else []
     return {text: reading.located[text] for text in texts}

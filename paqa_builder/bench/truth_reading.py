@@ -17,7 +17,7 @@ from paqa_builder.bench.words import language_of, normaliser
 from paqa_builder.labels import audioset
 from paqa_builder.labels.crosswalk import audioset_name, true_of
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Form
+from paqa_builder.questions.facts import AnswerType
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Question
 from paqa_builder.questions.reading.reading import Interpretation
@@ -83,7 +83,7 @@ class TruthReading(Interpretation):
         return Speech(utterances, speakers, speakers, tuple(phrases), True)
 
 
-def read(question: Question, form: Form, scene: Scene, reference: Reference) -> TruthReading:
+def read(question: Question, form: AnswerType, scene: Scene, reference: Reference) -> TruthReading:
     """Puts a clip's ground truth into a question's terms.
 
     Args:
@@ -92,16 +92,16 @@ def read(question: Question, form: Form, scene: Scene, reference: Reference) -> 
     """
     truth = reference.truth
     names = [*mentioned(question.question)]
-    if form is Form.SOUND:
+    if form is AnswerType.SOUND:
         names += map(wording.label_of_choice, question.choices)
     tags = None if truth.tags is None else renamed(truth.tags, names)
-    if tags is not None and form is Form.SOUND:
+    if tags is not None and form is AnswerType.SOUND:
         # "Which of these comes last?" asks of these: what can be none of them does not compete.
         tags = tuple(tag for tag in tags if any(audioset.same_source(tag.label, name) for name in names))
     # A sound that AudioSet has no class for may be what a tagger called by another name.
     complete = truth.tags_complete and all(true_of(tag.label) for tag in truth.tags or ())
     quotes = dict.fromkeys(_QUOTE.findall(question.question))
-    if form in (Form.QUOTE, Form.WORD):
+    if form in (AnswerType.QUOTE, AnswerType.WORD):
         # A single word counts as said only where it is found in a phrase.
         quotes |= dict.fromkeys(question.choices)
     clip = replace(scene.clip, truth=replace(truth, tags=tags, tags_complete=complete))

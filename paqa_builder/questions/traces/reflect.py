@@ -1,7 +1,7 @@
 """Reflection, made honestly: a percept goes wrong, an answer follows from it, the evidence mends both.
 
-A :class:`~paqa_builder.questions.question.PlantedError` says which record is misheard. The first half of the trace
-is written from the scene as the slip leaves it, so that CAPTION, REASONING and RESPONSE agree with one
+A :class:`~paqa_builder.questions.question.PlantedError` says which record is misheard. The first half of
+the trace is written from the scene as the slip leaves it, so that CAPTION, REASONING and RESPONSE agree with one
 another and are wrong together; REFLECT goes back to the record and puts it right. What was slipped is
 published with the question, so nobody takes the first half for evidence.
 """
