@@ -26,7 +26,7 @@ from paqa_builder.bench.truth_reading import (
 )
 from paqa_builder.questions import wording
 from paqa_builder.questions.choices import none_of_these
-from paqa_builder.questions.facts import Fact, AnswerType, FactKind, kind
+from paqa_builder.questions.facts import AnswerType, Fact, FactKind, kind
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.question import Question
 from paqa_builder.questions.templates import Template

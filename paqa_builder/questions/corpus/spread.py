@@ -81,7 +81,8 @@ class Spread:
         """The share of a template's questions with this answer to ask, so that no answer is a good guess.
 
         Args:
-            closed: The same few answers for every clip; see :attr:`~paqa_builder.questions.facts.AnswerType.closed`.
+            closed: The same few answers for every clip; see
+                :attr:`~paqa_builder.questions.facts.AnswerType.closed`.
         """
         for level in levels_of(group):
             kept = self.kept.get(group_name(self.template, level))

@@ -1,9 +1,9 @@
-"""Reflection, made honestly: a percept goes wrong, an answer follows from it, the evidence mends both.
+"""Reflection: a trace that mishears one record at first, finds the error and corrects it.
 
 A :class:`~paqa_builder.questions.question.PlantedError` says which record is misheard. The first half of
-the trace is written from the scene as the slip leaves it, so that CAPTION, REASONING and RESPONSE agree with one
-another and are wrong together; REFLECT goes back to the record and puts it right. What was slipped is
-published with the question, so nobody takes the first half for evidence.
+the trace is written from the scene with that error, so that CAPTION, REASONING and RESPONSE agree with one
+another and are wrong together. REFLECT goes back to the record and corrects it. The planted error is
+published with the question, so that the first half is never taken for evidence.
 """
 
 from __future__ import annotations
