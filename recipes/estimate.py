@@ -135,7 +135,7 @@ def estimate(settings: config.Config, stage: str) -> Estimate:
     forward += 2 * parts.layers * parts.width * tokens * tokens * rows
     listen = 2 * parts.tower * 2 * audio * clips
     operations = optimiser.accumulate * (passes * forward + listen)
-    if grpo or clips < rows:
+    if grpo:
         memory["key-value cache"] = 2 * parts.layers * parts.kv_width * tokens * rows * size
     if grpo and settings.stage2.beta > 0:
         operations += optimiser.accumulate * forward
@@ -148,9 +148,8 @@ def _read(settings: config.Config, grpo: bool, audio: int, answer: int) -> tuple
         rows = settings.stage2.batch
         clips = max(1, rows // settings.stage2.generations) if settings.stage2.share_prompts else rows
         return rows, clips, clips * (audio + _PROMPT) + rows * answer
-    clips = settings.stage1.batch
-    rows = clips * settings.stage1.questions_a_clip
-    return rows, clips, clips * audio + rows * (_PROMPT + answer)
+    rows = settings.stage1.batch
+    return rows, rows, rows * (audio + _PROMPT + answer)
 
 
 def report(settings: config.Config, stage: str) -> str:

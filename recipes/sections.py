@@ -157,12 +157,6 @@ class Stage1(Optimiser):
     audio_dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the tower's output that a training step does not see."
     )
-    questions_a_clip: int = Field(
-        default=1,
-        ge=1,
-        description="Up to so many questions on a clip are learned from together, the clip read once; batch "
-        "then counts clips.",
-    )
     workers: int = Field(default=0, ge=0, description="Processes that make batches.")
 
 
@@ -185,10 +179,6 @@ class Stage2(Optimiser):
     loss: str = Field(default="dapo", description="loss_type of TRL's GRPOConfig.")
     scale_rewards: Literal["group", "batch", "none"] = Field(
         default="group", description="Whose standard deviation of rewards divides advantages."
-    )
-    credit: Literal["completion", "element"] = Field(
-        default="completion",
-        description="element: a reward is paid to the tokens that it judges, CAPTION's or those after.",
     )
     pause: bool = Field(default=True, description="False: plain GRPO.")
     rollout: Literal["block", "sequential", "vllm"] = "block"

@@ -25,7 +25,7 @@ from recipes.data.collate import Collator
 from recipes.families import Family, family
 from recipes.pauses.insertion import Inserter
 from recipes.pauses.pause import add_pause_token
-from recipes.trainers import sharing, trainable
+from recipes.trainers import trainable
 from recipes.trainers.sft import Trainer
 
 NAME = "stage1"
@@ -44,7 +44,6 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         PaqaError: Data, model or machine are not as they must be; says what to change.
     """
     stage = settings.stage1
-    _check(settings)
     folder = run.start(settings, NAME)
     work, out = folder / f"{NAME}.work", folder / NAME
     kind = family(settings.model.family)
@@ -79,7 +78,6 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         optimizers=(trainable.optimiser(model, kind, settings, stage), None),
         family=kind,
         inserter=inserter,
-        share_clips=stage.questions_a_clip > 1,
     )
     trainer.remove_callback(PrinterCallback)
     some = _test_rows(settings) if stage.sample_steps and rows_read is not None else []
@@ -110,8 +108,7 @@ def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows
         found = run.rows_with_traces(
             rows.read(settings.data, settings.data.train_split), str(settings.data.path)
         )
-        together = rows.by_clip(found, settings.stage1.questions_a_clip)
-        return Dataset.from_dict({"index": together}), found
+        return Dataset.from_dict({"index": range(len(found))}), found
     if settings.stage1.max_steps <= 0:
         raise ConfigError("a stream has no end", fix="--set stage1.max_steps=N")
 
@@ -125,15 +122,6 @@ def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows
             epoch += 1
 
     return IterableDataset.from_generator(generate), None
-
-
-def _check(settings: config.Config) -> None:
-    if settings.stage1.questions_a_clip == 1:
-        return
-    off = "stage1.questions_a_clip=1"
-    if settings.data.streaming:
-        raise ConfigError("stage1.questions_a_clip reads all rows first: no stream", fix=f"--set {off}")
-    sharing.check("stage1.questions_a_clip", off, settings.model)
 
 
 def complete(

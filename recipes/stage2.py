@@ -88,7 +88,6 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         peft_config=trainable.lora(model, kind, settings, pause_id),
         optimizers=(trainable.optimiser(model, kind, settings, stage), None),
         share_prompts=stage.share_prompts,
-        by_element=stage.credit == "element",
         **_roller(settings, kind),
     )
     trainer.remove_callback(PrinterCallback)

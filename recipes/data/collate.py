@@ -14,7 +14,7 @@ from recipes.data.rows import Row
 from recipes.families import Family
 
 IGNORE = -100
-ROWS, CLIPS = "row_ids", "clip_ids"
+ROWS = "row_ids"
 
 
 class Collator:
@@ -25,8 +25,7 @@ class Collator:
     the prompt ends, and no token spans the border.
 
     Args:
-        rows: What ``{"index": [n, ...]}`` of the data set refers to, the numbers of rows that come together;
-            None for a data set of ``{"row": Row}``.
+        rows: Rows to which ``{"index": n}`` of the data set refers; None for a data set of ``{"row": Row}``.
         style: Style of the traces (:func:`recipes.data.prompts.target`).
         max_seconds: Longer clips are cut.
     """
@@ -48,12 +47,12 @@ class Collator:
 
         Returns:
             The model's inputs, padded on the right; ``labels``, -100 on all but the target; and the
-            ids of rows and clips under ``row_ids`` and ``clip_ids``, which are no input of the model.
+            rows' ids under ``row_ids``, which are no input of the model.
         """
         if self.rows is None:
-            rows = [one["row"] for one in examples]
+            rows = [example["row"] for example in examples]
         else:
-            rows = [self.rows[index] for one in examples for index in one["index"]]
+            rows = [self.rows[example["index"]] for example in examples]
         rate = self.family.rate(self.processor)
         heads = [self.family.text(self.processor, prompts.prompt(row)) for row in rows]
         clips = [audio.samples(row, rate, self.max_seconds) for row in rows]
@@ -70,7 +69,6 @@ class Collator:
             **pad(full, labels, self.processor.tokenizer.pad_token_id),
             **batch,
             ROWS: [row.id for row in rows],
-            CLIPS: [row.clip_id for row in rows],
         }
 
     def target_ids(self, row: Row, head: str) -> Tensor:

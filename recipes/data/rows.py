@@ -6,7 +6,7 @@ listens (:mod:`recipes.data.audio`), so a data set may be larger than memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,14 +144,6 @@ def without_reflection(row: Row) -> Row:
 def reflects(trace: str) -> bool:
     """True if a trace is in the grammar and reconsiders its first answer."""
     return not grammar.validate(trace) and grammar.parse(trace).reflect is not None
-
-
-def by_clip(rows: Sequence[Row], most: int) -> list[list[int]]:
-    """The numbers of the rows, those of one clip together, up to ``most`` at a time."""
-    of: dict[str, list[int]] = {}
-    for number, row in enumerate(rows):
-        of.setdefault(row.clip_id, []).append(number)
-    return [numbers[at : at + most] for numbers in of.values() for at in range(0, len(numbers), most)]
 
 
 def _is_json(data: Data) -> bool:

@@ -17,14 +17,12 @@ from recipes.rewards.accuracy import accuracy
 from recipes.rewards.agreement import agreement
 from recipes.rewards.format import format_
 from recipes.rewards.length import length
-from recipes.rewards.offered import offered
 from recipes.rewards.perception import perception
 
 Reward = Callable[..., list[float]]
 
 REWARDS: dict[str, Reward] = {
     "accuracy": accuracy,
-    "offered": offered,
     "format": format_,
     "perception": perception,
     "agreement": agreement,
@@ -38,7 +36,6 @@ __all__ = [
     "agreement",
     "format_",
     "length",
-    "offered",
     "perception",
     "select",
     "total",

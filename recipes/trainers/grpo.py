@@ -28,7 +28,7 @@ from recipes.families import Family
 from recipes.pauses import rollout
 from recipes.pauses.pause import PauseConfig, forced_id, never_emitted
 from recipes.rewards import Reward
-from recipes.trainers import credit, sharing
+from recipes.trainers import sharing
 
 # TRL warns of what may change in it; the contract tests and the pinned version see to that.
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -64,7 +64,6 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         roll: Makes the completions; takes the arguments of :func:`with_transformers`.
         max_seconds: Longer clips are cut.
         share_prompts: Read each prompt once for log-probabilities (:mod:`recipes.trainers.sharing`).
-        by_element: Pay a reward to the tokens that it judges (:mod:`recipes.trainers.credit`).
     """
 
     _tag_names = ["trl", "grpo", "paqa"]  # noqa: RUF012
@@ -83,12 +82,10 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         roll: Roller = with_transformers,
         max_seconds: float = 30.0,
         share_prompts: bool = False,
-        by_element: bool = False,
         **options: Any,
     ) -> None:
         self.family, self.pause, self.block, self.roll = family, pause, block, roll
-        self.max_seconds, self.share_prompts, self.by_element = max_seconds, share_prompts, by_element
-        self._paid = torch.empty(0)
+        self.max_seconds, self.share_prompts = max_seconds, share_prompts
         self.last: rollout.Rollout | None = None
         self.samples: list[dict[str, Any]] = []
         self._rows: list[Row] = []
@@ -228,29 +225,7 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         self._rows = [one["row"] for one in inputs]
         made = super()._generate_and_score_completions(inputs)
         made["clip"] = self._now  # shuffled and split together with the completions
-        if self.by_element:
-            made["advantages"] = self._advantages(made["completion_ids"].shape[1])
         return made
-
-    def _calculate_rewards(self, *args: Any) -> Tensor:
-        self._paid = super()._calculate_rewards(*args)
-        return self._paid
-
-    def _advantages(self, length: int) -> Tensor:
-        assert self.last is not None
-        args, processor = self.args, self.processing_class  # type: Any, Any
-        training = self._mode() == "train"
-        generations: Any = self.num_generations if training else self.num_generations_eval
-        return credit.by_token(
-            self._paid,
-            dict(zip(self.reward_func_names, self.reward_weights.tolist(), strict=True)),
-            self.last,
-            generations=generations,
-            scale=args.scale_rewards,
-            first=self.accelerator.process_index * len(self.last.tokens),
-            length=length,
-            read=partial(processor.tokenizer.decode, skip_special_tokens=True),
-        )
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         self._now = inputs["clip"]

@@ -1,21 +1,18 @@
-"""Supervised fine-tuning on audio: TRL's trainer, with pauses in its batches and clips read once."""
+"""Supervised fine-tuning on audio: TRL's trainer, with pauses in its batches."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-import torch
 from trl import SFTTrainer
 
 from recipes import run
-from recipes.data.collate import CLIPS, IGNORE, ROWS
+from recipes.data.collate import IGNORE, ROWS
 from recipes.families import Family
 from recipes.layers.last_layer import outputs_from
 from recipes.pauses.insertion import Inserter
-from recipes.trainers import sharing
 
 
 class Trainer(run.Reloading, SFTTrainer):
@@ -24,7 +21,6 @@ class Trainer(run.Reloading, SFTTrainer):
     Args:
         family: Of the model.
         inserter: None for no pauses.
-        share_clips: Read a clip once for all its rows in a batch (:mod:`recipes.trainers.sharing`).
     """
 
     def __init__(
@@ -32,10 +28,9 @@ class Trainer(run.Reloading, SFTTrainer):
         *args: Any,
         family: Family,
         inserter: Inserter | None = None,
-        share_clips: bool = False,
         **options: Any,
     ) -> None:
-        self.family, self.inserter, self.share_clips = family, inserter, share_clips
+        self.family, self.inserter = family, inserter
         super().__init__(*args, **options)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
@@ -43,11 +38,8 @@ class Trainer(run.Reloading, SFTTrainer):
         inserter = self.inserter if model.training else None
         if inserter is not None:
             inputs = inserter.insert(inputs, self.state.global_step)
-        row_ids, clip_ids = inputs.pop(ROWS), inputs.pop(CLIPS)
-        reading, begin = model, 0
-        if self.share_clips and model.training:
-            reading, inputs = self._clips_once(model, inputs, clip_ids)
-        elif not inputs["labels"].is_cuda:
+        row_ids, begin = inputs.pop(ROWS), 0
+        if not inputs["labels"].is_cuda:
             inputs, begin = _from_first_label(inputs)
         core = self.family.core(model)
         seen: list[Any] = []  # the trainer keeps the log-likelihoods to itself
@@ -57,37 +49,10 @@ class Trainer(run.Reloading, SFTTrainer):
             # What checkpointing computes again, it would compute without the hooks.
             outputs_from(core, begin) if begin and not core.is_activation_checkpointing else nullcontext(),
         ):
-            loss = super().compute_loss(reading, inputs, *args, **options)
+            loss = super().compute_loss(model, inputs, *args, **options)
         if inserter is not None:
             inserter.likelihood.note(row_ids, inputs["labels"], seen[-1].log_probs)
         return loss
-
-    def _clips_once(
-        self, model: Any, inputs: dict[str, Any], clip_ids: Sequence[str]
-    ) -> tuple[Any, dict[str, Any]]:
-        """Reads each clip of a batch, and what stands before it; what comes then is left to be read."""
-        core = self.family.core(model)
-        ids = inputs["input_ids"]
-        places = torch.arange(1, ids.shape[1] + 1, device=ids.device)
-        ends = ((ids == self.family.placeholder_id(core)) * places).amax(1)
-        first: dict[Any, int] = {}
-        beginnings = zip(clip_ids, ids, ends.tolist(), strict=True)
-        alike = [
-            first.setdefault((clip, *line[:end].tolist()), place)
-            for place, (clip, line, end) in enumerate(beginnings)
-        ]
-        processor: Any = self.processing_class
-        turned, begin = sharing.turned(inputs, ends, processor.tokenizer.pad_token_id)
-        reading, rest, mask = sharing.reader(
-            model,
-            core,
-            turned["input_ids"],
-            turned["attention_mask"],
-            begin,
-            torch.tensor(alike, device=ids.device),
-            {key: inputs[key] for key in self.family.audio_keys},
-        )
-        return reading, {"input_ids": rest, "attention_mask": mask, "labels": turned["labels"][:, begin:]}
 
 
 def _from_first_label(inputs: dict[str, Any]) -> tuple[dict[str, Any], int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil
@@ -13,7 +12,6 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from helpers.recipe_data import shards  # noqa: F401
@@ -113,45 +111,6 @@ def assert_close(grads: Gradients, others: Gradients, **tolerances: float) -> No
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))
-def test_a_clip_read_once_for_its_questions_teaches_the_same(
-    shards: Path,  # noqa: F811
-    models: Path,
-    tmp_path: Path,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    found: dict[bool, tuple[torch.Tensor, Gradients, int, dict[str, np.ndarray]]] = {}
-
-    class Both(stage1.Trainer):
-        """Reads its batch both ways."""
-
-        def compute_loss(self, model, inputs, *args, **options):  # type: ignore[no-untyped-def]
-            read: list[int] = []
-            handle = model.register_forward_pre_hook(
-                lambda module, positional, named: read.append(named["input_ids"].numel()), with_kwargs=True
-            )
-            known = self.inserter.likelihood
-            for share in (False, True):
-                self.share_clips, self.inserter.likelihood = share, copy.deepcopy(known)
-                model.zero_grad()
-                read.clear()
-                learned = gradients(model, super().compute_loss(model, dict(inputs), *args, **options))
-                found[share] = *learned, sum(read), dict(self.inserter.likelihood._seen)
-            handle.remove()
-            return super().compute_loss(model, inputs, *args, **options)
-
-    monkeypatch.setattr(stage1, "Trainer", Both)
-    more = ["stage1.max_steps=2", "stage1.questions_a_clip=3", "stage1.batch=3"]
-    stage1.train(config.load(None, changes(shards, models, tmp_path, name, *more)))
-    (loss, grads, tokens, seen), (other, others, fewer, seen_once) = found[False], found[True]
-    assert fewer < tokens
-    assert seen.keys() == seen_once.keys()
-    assert all(np.allclose(seen[key], seen_once[key], atol=1e-2) for key in seen)
-    assert torch.allclose(loss, other, atol=1e-5)
-    assert_close(grads, others, atol=1e-4, rtol=1e-3)
-
-
-@pytest.mark.parametrize("name", list(FAMILIES))
 def test_the_head_reads_what_is_learned_and_the_loss_is_the_same(
     shards: Path,  # noqa: F811
     models: Path,
@@ -230,17 +189,6 @@ def test_a_batch_without_labels_is_read_whole() -> None:
     made, begin = sft._from_first_label({"labels": labels, "input_ids": labels})
     assert (begin, made["labels"].tolist()) == (2, [[IGNORE, IGNORE, 7], [IGNORE, 7, IGNORE]])
     assert made["input_ids"] is labels
-
-
-def test_a_clips_questions_come_together(shards: Path) -> None:  # noqa: F811
-    found = rows.read(config.Data(path=str(shards)), "train")
-    assert rows.by_clip(found, 1) == [[n] for group in rows.by_clip(found, 100) for n in group]
-    pairs = rows.by_clip(found, 2)
-    assert sorted(n for pair in pairs for n in pair) == list(range(len(found)))
-    assert any(len(pair) == 2 for pair in pairs)
-    for pair in pairs:
-        assert len(pair) <= 2
-        assert len({found[n].clip_id for n in pair}) == 1
 
 
 def test_killed_and_resumed_it_goes_on_as_if_nothing_had_been(
@@ -386,9 +334,6 @@ def test_what_cannot_be_trained_is_said(shards: Path, models: Path, tmp_path: Pa
                 None, [*flags, "model.freeze_tower=false", "model.cache_tower=true", "stage1.max_steps=1"]
             )
         )
-    for wrong in ("data.streaming=true", "model.gradient_checkpointing=true"):
-        with pytest.raises(ConfigError, match="questions_a_clip"):
-            stage1.train(config.load(None, [*flags, "stage1.questions_a_clip=2", wrong]))
     file = tmp_path / "avqa.json"
     item = {"video_name": "v", "question_text": "?", "multi_choice": ["a", "b"], "answer": 0}
     file.write_text(json.dumps([{"id": n, **item, "video_name": f"v{n}"} for n in range(20)]))

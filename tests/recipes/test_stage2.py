@@ -124,7 +124,6 @@ def test_stage_two_alone_gives_the_model_its_pause_token(shards: Path, models: P
         (["pause.filler=."], True),
         (["stage2.rollout=sequential"], True),
         (["stage2.share_prompts=true", "stage2.tries=2", "stage2.tried=4", "stage2.optimiser=muon"], True),
-        (["stage2.credit=element"], True),
     ],
     ids=str,
 )

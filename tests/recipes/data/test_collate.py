@@ -23,7 +23,7 @@ def test_exactly_the_answer_and_its_end_are_learned(shards: Path, name: str, sty
     found = rows.read(Data(path=str(shards)), "train")
     collator = Collator(kind, processor, found, style=style)  # type: ignore[arg-type]
     chosen = [0, 5, 2, 7]
-    batch = collator([{"index": [n]} for n in chosen])
+    batch = collator([{"index": n} for n in chosen])
     assert batch.pop(ROWS) == [found[n].id for n in chosen]
     tokenizer = processor.tokenizer
     for n, ids, labels, mask in zip(
@@ -71,7 +71,7 @@ def test_a_template_that_rewrites_answers_is_refused(shards: Path) -> None:  # n
     template = processor.chat_template
     processor.chat_template = template.replace("c['text'] }}", "c['text'] | upper }}")
     with pytest.raises(ConfigError, match="chat template"):
-        Collator(kind, processor, found)([{"index": [0]}])
+        Collator(kind, processor, found)([{"index": 0}])
     processor.chat_template = template.replace("{{ '<|im_end|>\n' }}", "")
     with pytest.raises(ConfigError, match="does not end"):
-        Collator(kind, processor, found)([{"index": [0]}])
+        Collator(kind, processor, found)([{"index": 0}])

@@ -251,15 +251,6 @@ def test_an_answer_is_the_text_of_a_choice(answer: str, right: float) -> None:
     assert rewards.accuracy([f"<RESPONSE>{answer}</RESPONSE>"], [ROW]) == [right]
 
 
-@pytest.mark.parametrize(
-    ("answer", "paid"), [("Dog", 1), ("siren.", 1), ("Wolf", 0), ("A", 0), ("Dog, Siren", 0), ("", 0)]
-)
-def test_an_answer_that_was_offered_is_paid_right_or_wrong(answer: str, paid: float) -> None:
-    completion = f"<RESPONSE>{answer}</RESPONSE>"
-    assert rewards.offered([completion], [ROW]) == [paid]
-    assert rewards.offered([completion, ""], [replace(ROW, choices=())] * 2) == [1, 1]
-
-
 def test_length_falls_off_before_the_budget_ends() -> None:
     counts = [0, 74, 75, 80, 90, 100, 120]
     made = rewards.length([""] * 7, [ROW] * 7, counts, budget=100)

@@ -264,8 +264,7 @@ def test_clips_stay_with_their_completions_through_trls_batching(tmp_path: Path)
     assert max(checked) > 1
 
 
-@pytest.mark.parametrize("by_element", [False, True])
-def test_evaluation_in_the_midst_of_training(tmp_path: Path, by_element: bool) -> None:
+def test_evaluation_in_the_midst_of_training(tmp_path: Path) -> None:
     data = rl_data.rows()
     trainer = rl_data.trainer(
         tmp_path,
@@ -275,7 +274,7 @@ def test_evaluation_in_the_midst_of_training(tmp_path: Path, by_element: bool) -
         per_device_eval_batch_size=4,
         eval_strategy="steps",
         eval_steps=1,
-        options={"eval_dataset": dataset(data[2:], family("qwen2_audio")), "by_element": by_element},
+        options={"eval_dataset": dataset(data[2:], family("qwen2_audio"))},
     )
     trainer.train()
     assert [log["eval_reward"] for log in trainer.state.log_history if "eval_reward" in log]
