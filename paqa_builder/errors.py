@@ -1,10 +1,14 @@
-"""Errors that tell the user what happened, to which clip, and the command that mends it.
+"""Errors that users can fix, exit codes, and suggestions for misspelt names.
 
-Every error that a user can cause or mend is a :class:`PaqaError`; the command line prints it
-without a traceback and exits with its ``exit_code``. Anything else is a bug (exit code 1).
+An error says what happened, to which clip or file, and the command that fixes it. The command line
+prints a :class:`PaqaError` without a traceback and exits with its ``exit_code``. Any other exception
+is a bug (exit code 1).
 """
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class ExitCode:
@@ -19,19 +23,20 @@ class ExitCode:
 
 
 class PaqaError(Exception):
-    """Something a user can mend.
+    """An error that a user can fix.
 
     Args:
-        message: What happened, and to what.
-        mend: The command or the change that mends it, if there is one.
+        message: What happened, and to which clip, file or setting.
+        fix: The command or the change that fixes it, if there is one.
+        mend: The earlier name of ``fix``, which plugins may still use.
     """
 
     exit_code = ExitCode.USAGE
 
-    def __init__(self, message: str, *, fix: str | None = None) -> None:
+    def __init__(self, message: str, *, fix: str | None = None, mend: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.fix = fix
+        self.fix = fix or mend
 
     def __str__(self) -> str:
         return f"{self.message}\n  → {self.fix}" if self.fix else self.message
@@ -60,4 +65,17 @@ class NotReadyError(PaqaError):
 
 
 class AudioError(PaqaError):
-    """One clip's audio cannot be used. Becomes an error row, never stops a build."""
+    """The audio of one clip cannot be used. Becomes an error row and never stops a build."""
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """A question about the most similar of the known names, to end an error message with.
+
+    Example:
+        >>> suggest("foldr", ["folder", "mix"])
+        " Did you mean 'folder'?"
+        >>> suggest("xyz", ["folder", "mix"])
+        ''
+    """
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,7 +1,7 @@
 """Training recipes that consume the shards: stage I on perception traces, stage II with GRPO and PAUSE.
 
 Of the package they use the grammar (``paqa_builder.questions.traces.grammar``), the shard reader
-(``paqa_builder.dataset.rows``), its errors, and :func:`paqa_builder.runtime.compat.torchaudio`, for this
+(``paqa_builder.dataset.read``), its errors, and :func:`paqa_builder.runtime.compat.torchaudio`, for this
 reason:
 transformers imports torchaudio wherever it is installed, and beside a CPU build of torch that fails.
 The rewards read the names that ENV gives to sounds (:mod:`recipes.rewards.records` says why).

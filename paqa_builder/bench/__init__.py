@@ -1,6 +1,6 @@
 """Scoring a finished build against ground truth: ``paqa bench``; see ``docs/bench.md``.
 
-- :mod:`~paqa_builder.bench.formats` reads ground truth, :mod:`~paqa_builder.dataset.read` a build;
+- :mod:`~paqa_builder.bench.formats` reads ground truth, :mod:`~paqa_builder.bench.build` a build;
 - ``voices``, ``words``, ``events``, ``stems``, ``items`` score one kind of record each, clip by clip;
 - :mod:`~paqa_builder.bench.score` puts them together, :mod:`~paqa_builder.bench.measures` sums them up;
 - ``table``, ``plots`` and ``page`` show them.

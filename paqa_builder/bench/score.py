@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.bench import events, items, stems, voices, words
+from paqa_builder.bench.build import Build
 from paqa_builder.bench.items import Judged
 from paqa_builder.bench.measures import Measure
 from paqa_builder.bench.reference import Reference, match
-from paqa_builder.dataset.read import Build
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.questions.templates import load_templates
 from paqa_builder.records import Scene

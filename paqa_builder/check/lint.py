@@ -144,7 +144,7 @@ def _sha256(data: Data) -> dict[str, str]:
     """The checksum of every clip's audio, where shards have scenes beside them."""
     if data.format != "shards" or not data.path.is_dir():
         return {}
-    from paqa_builder.dataset import rows as reader
+    from paqa_builder.dataset import read as reader
 
     rows = reader.rows(data.path, "scenes", ["clip_id", "sha256"])
     return {row["clip_id"]: row["sha256"] for row in rows if row["sha256"]}

@@ -62,9 +62,9 @@ def bench(
 
     paqa bench shards --truth scenes --against shards_with_another_tagger
     """
+    from paqa_builder.bench.build import load_build
     from paqa_builder.bench.formats import load_references
     from paqa_builder.bench.score import require, score_build
-    from paqa_builder.dataset.read import load_build
 
     require(plots=report is not None)
     references = load_references(truth, partial_labels=partial_labels) if truth is not None else None

@@ -25,9 +25,9 @@ def explain(
 
     paqa explain q-1f2e3d4c5b6a7988 --shards demo/shards
     """
-    from paqa_builder.dataset import rows
+    from paqa_builder.dataset import read
 
-    row = rows.question(common.shards_folder(shards), question_id)
+    row = read.question(common.shards_folder(shards), question_id)
     if as_json:
         common.print_json(row)
         return

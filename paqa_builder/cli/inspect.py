@@ -31,9 +31,9 @@ def inspect(
 
     paqa inspect street_03 --shards demo/shards
     """
-    from paqa_builder.dataset import rows
+    from paqa_builder.dataset import read
 
-    row = rows.scene(common.shards_folder(shards), clip)
+    row = read.scene(common.shards_folder(shards), clip)
     if as_json:
         common.print_json(row)
         return

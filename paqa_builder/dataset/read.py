@@ -1,17 +1,12 @@
-"""A finished build, read back for scoring: its scenes, questions, stems and costs."""
+"""Reads the shards of a finished build: rows with pyarrow alone, or typed records."""
 
 from __future__ import annotations
 
-import json
+import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files
-from paqa_builder.bench.reference import Reference
-from paqa_builder.dataset import rows
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Difficulty, Evidence, PlantedError, Question, Rewritten
 from paqa_builder.records import (
@@ -31,96 +26,105 @@ from paqa_builder.records import (
     from_json,
 )
 
-LOCK = "paqa.lock.json"
-REPORT = "last-build.json"
 
-
-@dataclass(frozen=True)
-class Build:
-    """Shards, and the work folder that they came from, where it is still there.
-
-    Attributes:
-        name: How reports call it.
-        scenes: By clip id, in the build's order. A layer that failed is None.
-        questions: In the build's order.
-    """
-
-    name: str
-    folder: Path
-    work: Path | None
-    scenes: Mapping[str, Scene] = field(repr=False)
-    questions: tuple[Question, ...] = field(repr=False)
-
-    @cached_property
-    def lock(self) -> dict[str, Any]:
-        """What the build was made of; empty where the lock is gone."""
-        path = self.folder / LOCK
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-    @property
-    def models(self) -> list[str]:
-        """``stage: backend (revision)`` of every stage that has a backend."""
-        stages = self.lock.get("build", {}).get("stages", ())
-        return [f"{s['stage']}: {s['backend']} ({s['revision']})" for s in stages if s["backend"]]
-
-    @cached_property
-    def costs(self) -> dict[str, Any]:
-        """The figures of the last run, as the build left them in its work folder."""
-        path = self.work / REPORT if self.work else None
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path and path.is_file() else {}
-
-    def stems(self, clip: str) -> dict[str, Path]:
-        """The separated stems of a clip by name; empty where they are not there."""
-        return self._stems.get(clip, {})
-
-    @cached_property
-    def _stems(self) -> dict[str, dict[str, Path]]:
-        stages = self.lock.get("build", {}).get("stages", ())
-        key = next((stage["key"] for stage in stages if stage["stage"] == "separate"), None)
-        if self.work is None or key is None:
-            return {}
-        found: dict[str, dict[str, Path]] = {}
-        for part in sorted((self.work / f"separate-{key}").glob("*.jsonl*")):
-            for row in files.read_rows(part):
-                scene = self.scenes.get(row["clip"])
-                if scene is None or scene.audio is None or scene.audio.sha256 != row["sha256"]:
-                    continue  # of another listing, or of what the file was then
-                paths = {s["name"]: self.work / s["path"] for s in row.get("records") or ()}
-                found[row["clip"]] = {name: path for name, path in paths.items() if path.is_file()}
-        return found
-
-    def own_truth(self) -> list[Reference]:
-        """The corpus's own annotation, as far as the build carries it."""
-        return [
-            Reference((scene.clip.id,), scene.clip.truth)
-            for scene in self.scenes.values()
-            if scene.clip.truth != Truth()
-        ]
-
-
-def load_build(folder: Path, work: Path | None = None) -> Build:
-    """Reads a build.
+def load_scenes(shards: Path | str) -> Iterator[Scene]:
+    """Reads the scenes of a finished build, one at a time, in the build's order.
 
     Args:
-        work: Its work folder; where a build puts it by default, if None.
+        shards: The folder that ``paqa build --out`` named.
+
+    Returns:
+        Scenes with all their records. ``clip.path`` and ``stem.path`` are empty: the shards hold the
+        audio itself, in the configuration ``default``.
 
     Raises:
-        ConfigError: There is no finished build, or no such work folder.
+        ConfigError: There is no finished build in the folder.
+
+    Example:
+        >>> for scene in load_scenes("shards"):  # doctest: +SKIP
+        ...     print(scene.clip.id, [tag.label for tag in scene.tags or ()])
     """
-    if not any((folder / "scenes").glob("*.parquet")):
-        raise ConfigError(f"{folder}: no finished build there", fix=f"paqa build … --out {folder}")
-    if work is not None and not work.is_dir():
-        raise ConfigError(f"{work}: no such folder", fix="check --work")
-    beside = folder.with_name(folder.name + ".work")
-    scenes = {row["clip_id"]: scene_of_row(row) for row in rows.rows(folder, "scenes")}
-    questions = tuple(question_of_row(row) for row in _questions(folder))
-    return Build(
-        folder.name or str(folder), folder, work or (beside if beside.is_dir() else None), scenes, questions
+    return map(scene_of_row, _published(Path(shards), "scenes"))
+
+
+def load_questions(shards: Path | str) -> Iterator[Question]:
+    """Reads the questions of a finished build, one at a time, in the build's order.
+
+    Args:
+        shards: The folder that ``paqa build --out`` named.
+
+    Raises:
+        ConfigError: There is no finished build in the folder.
+
+    Example:
+        >>> for question in load_questions("shards"):  # doctest: +SKIP
+        ...     print(question.question, question.answer)
+    """
+    return map(question_of_row, _published(Path(shards), "data"))
+
+
+def _published(shards: Path, folder: str) -> Iterator[dict[str, Any]]:
+    if not any((shards / "scenes").glob("*.parquet")):
+        raise ConfigError(f"{shards}: no finished build there", fix=f"paqa build … --out {shards}")
+    return rows(shards, folder)
+
+
+def rows(
+    shards: Path, folder: str, columns: list[str] | None = None, **equal: str
+) -> Iterator[dict[str, Any]]:
+    """Yields rows of ``data`` or ``scenes`` whose columns equal the given values.
+
+    Audio bytes are left out unless ``columns`` asks for them.
+    """
+    import pyarrow.dataset as ds
+
+    if not any((shards / folder).glob("*.parquet")):
+        return
+    data = ds.dataset(shards / folder, format="parquet")
+    wanted = columns or [name for name in data.schema.names if name != "audio"]
+    condition = None
+    for name, value in equal.items():
+        one = ds.field(name) == value
+        condition = one if condition is None else condition & one
+    for batch in data.to_batches(columns=wanted, filter=condition):
+        yield from batch.to_pylist()
+
+
+def scene(shards: Path, clip: str) -> dict[str, Any]:
+    """The ``scenes`` row of a clip; its id, or the end of it where that is unique.
+
+    Raises:
+        ConfigError: No clip, or several, are called that.
+    """
+    ids = [row["clip_id"] for row in rows(shards, "scenes", ["clip_id"])]
+    return next(rows(shards, "scenes", clip_id=_one_of(clip, ids, "clip", shards)))
+
+
+def question(shards: Path, question_id: str) -> dict[str, Any]:
+    """The row of a question; its id, or the beginning or end of it where that is unique.
+
+    Raises:
+        ConfigError: No question, or several, are called that.
+    """
+    ids = [row["id"] for row in rows(shards, "data", ["id"])]
+    return next(rows(shards, "data", id=_one_of(question_id, ids, "question", shards)))
+
+
+def _one_of(wanted: str, ids: list[str], what: str, shards: Path) -> str:
+    if wanted in ids:
+        return wanted
+    found = sorted(
+        {i for i in ids if i.endswith(wanted) or i.startswith(wanted) or Path(i).stem == Path(wanted).stem}
     )
-
-
-def _questions(folder: Path) -> Iterator[dict[str, Any]]:
-    yield from rows.rows(folder, "data")
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigError(
+            f"several {what}s match {wanted!r}: {', '.join(found[:5])}{', …' if len(found) > 5 else ''}"
+        )
+    close = difflib.get_close_matches(wanted, ids, n=3) or ids[:3]
+    hint = f"; there are, for example: {', '.join(close)}" if close else "; there are none"
+    raise ConfigError(f"{shards}: no {what} is called {wanted!r}{hint}")
 
 
 def question_of_row(row: Mapping[str, Any]) -> Question:
@@ -135,12 +139,12 @@ def question_of_row(row: Mapping[str, Any]) -> Question:
 
 
 def _provenance(item: Mapping[str, str]) -> str:
-    """Undoes :mod:`paqa_builder.dataset.schema`: the origin of an empty layer may be its stage alone."""
+    """Joins what :mod:`paqa_builder.dataset.schema` split: an empty layer may name its stage alone."""
     return str(Origin(**item)) if item["backend"] else item["stage"]
 
 
 def scene_of_row(row: Mapping[str, Any]) -> Scene:
-    """A scene from its row in the shards. Columns that are not there are layers that nobody knows."""
+    """A scene from its row in the shards. A layer without a column is None: unknown."""
 
     def layer(name: str, cls: type) -> tuple[Any, ...] | None:
         found = row.get(name)
@@ -151,6 +155,9 @@ def scene_of_row(row: Mapping[str, Any]) -> Scene:
         source=row.get("source") or "",
         split=row.get("split") or "",
         path="",
+        license=row.get("license") or "",
+        attribution=row.get("attribution") or "",
+        source_url=row.get("source_url") or "",
         truth=Truth(
             layer("truth_turns", Turn),
             layer("truth_tags", Tag),

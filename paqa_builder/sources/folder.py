@@ -16,7 +16,6 @@ source's options.
 from __future__ import annotations
 
 import csv
-import difflib
 import logging
 import os
 import stat
@@ -29,7 +28,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from paqa_builder.audio import SUFFIXES
-from paqa_builder.errors import SourceError
+from paqa_builder.errors import SourceError, suggest
 from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip
 from paqa_builder.sources import SPLITS, Source, SourceOptions
@@ -95,13 +94,7 @@ class Folder(Source):
             )
         for column in columns:
             if column not in COLUMNS:
-                close = difflib.get_close_matches(column, COLUMNS, n=1)
-                log.warning(
-                    "%s: column %r is not used%s",
-                    path,
-                    column,
-                    f"; did you mean {close[0]!r}?" if close else "",
-                )
+                log.warning("%s: column %r is not used.%s", path, column, suggest(column, COLUMNS))
         rows: dict[str, dict[str, str]] = {}
         for row in table:
             where = f"{path}, row {table.line_num}"

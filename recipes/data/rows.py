@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache, cached
 
-from paqa_builder.dataset import rows as reader
+from paqa_builder.dataset import read as reader
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.questions.traces import grammar
 from recipes.config import Data

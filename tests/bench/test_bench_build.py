@@ -14,13 +14,13 @@ import typer
 from helpers.audio_made import CONVERSATIONS, folder_bytes
 from typer.testing import CliRunner, Result
 
+from paqa_builder.bench.build import load_build
 from paqa_builder.bench.formats import load_references
 from paqa_builder.bench.score import score_build
 from paqa_builder.bench.titles import TITLES
 from paqa_builder.cli import bench as command
 from paqa_builder.cli import common
 from paqa_builder.config import Config
-from paqa_builder.dataset.read import load_build
 from paqa_builder.pipeline import build as building
 from paqa_builder.testing import tone_scene
 

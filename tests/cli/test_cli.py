@@ -197,7 +197,7 @@ def test_doctor_says_how_to_mend(paqa: Callable[..., Result], tmp_path: Path) ->
         "from paqa_builder.perception.backends.fake import FakeTagger\n"
         "from paqa_builder.errors import NotReadyError\n\n"
         "class IllTagger(FakeTagger):\n    def load(self):\n"
-        "        raise NotReadyError('weights are missing', mend='paqa fetch weights')\n"
+        "        raise NotReadyError('weights are missing', fix='paqa fetch weights')\n"
     )
     config = tmp_path / "c.yaml"
     config.write_text(f"preset: fake\nplugins: ['{plugin}']\nstages: {{tag: {{backend: ill_tagger}}}}\n")

@@ -178,7 +178,7 @@ class TestMetadata:
         table(tmp_path, "file_name,licence", "a.wav,MIT")
         with caplog.at_level(logging.WARNING):
             assert ids(tmp_path) == ["a"]
-        assert "column 'licence' is not used; did you mean 'license'?" in caplog.text
+        assert "column 'licence' is not used. Did you mean 'license'?" in caplog.text
 
     def test_unknown_options_are_refused(self) -> None:
         with pytest.raises(ValidationError, match="licence"):

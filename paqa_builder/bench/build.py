@@ -1,0 +1,102 @@
+"""A finished build with its work folder, for scoring: scenes, questions, stems and costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from paqa_builder import files
+from paqa_builder.bench.reference import Reference
+from paqa_builder.dataset import read
+from paqa_builder.errors import ConfigError
+from paqa_builder.questions.question import Question
+from paqa_builder.records import Scene, Truth
+
+LOCK = "paqa.lock.json"
+REPORT = "last-build.json"
+
+
+@dataclass(frozen=True)
+class Build:
+    """Shards, and the work folder that they came from, where it is still there.
+
+    Attributes:
+        name: How reports call it.
+        scenes: By clip id, in the build's order. A layer that failed is None.
+        questions: In the build's order.
+    """
+
+    name: str
+    folder: Path
+    work: Path | None
+    scenes: Mapping[str, Scene] = field(repr=False)
+    questions: tuple[Question, ...] = field(repr=False)
+
+    @cached_property
+    def lock(self) -> dict[str, Any]:
+        """What the build was made of; empty where the lock is gone."""
+        path = self.folder / LOCK
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+    @property
+    def models(self) -> list[str]:
+        """``stage: backend (revision)`` of every stage that has a backend."""
+        stages = self.lock.get("build", {}).get("stages", ())
+        return [f"{s['stage']}: {s['backend']} ({s['revision']})" for s in stages if s["backend"]]
+
+    @cached_property
+    def costs(self) -> dict[str, Any]:
+        """The figures of the last run, as the build left them in its work folder."""
+        path = self.work / REPORT if self.work else None
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path and path.is_file() else {}
+
+    def stems(self, clip: str) -> dict[str, Path]:
+        """The separated stems of a clip by name; empty where they are not there."""
+        return self._stems.get(clip, {})
+
+    @cached_property
+    def _stems(self) -> dict[str, dict[str, Path]]:
+        stages = self.lock.get("build", {}).get("stages", ())
+        key = next((stage["key"] for stage in stages if stage["stage"] == "separate"), None)
+        if self.work is None or key is None:
+            return {}
+        found: dict[str, dict[str, Path]] = {}
+        for part in sorted((self.work / f"separate-{key}").glob("*.jsonl*")):
+            for row in files.read_rows(part):
+                scene = self.scenes.get(row["clip"])
+                if scene is None or scene.audio is None or scene.audio.sha256 != row["sha256"]:
+                    continue  # of another listing, or of what the file was then
+                paths = {s["name"]: self.work / s["path"] for s in row.get("records") or ()}
+                found[row["clip"]] = {name: path for name, path in paths.items() if path.is_file()}
+        return found
+
+    def own_truth(self) -> list[Reference]:
+        """The corpus's own annotation, as far as the build carries it."""
+        return [
+            Reference((scene.clip.id,), scene.clip.truth)
+            for scene in self.scenes.values()
+            if scene.clip.truth != Truth()
+        ]
+
+
+def load_build(folder: Path, work: Path | None = None) -> Build:
+    """Reads a build.
+
+    Args:
+        work: Its work folder; where a build puts it by default, if None.
+
+    Raises:
+        ConfigError: There is no finished build, or no such work folder.
+    """
+    if work is not None and not work.is_dir():
+        raise ConfigError(f"{work}: no such folder", fix="check --work")
+    beside = folder.with_name(folder.name + ".work")
+    scenes = {scene.clip.id: scene for scene in read.load_scenes(folder)}
+    questions = tuple(read.load_questions(folder))
+    return Build(
+        folder.name or str(folder), folder, work or (beside if beside.is_dir() else None), scenes, questions
+    )
