@@ -186,6 +186,31 @@ def memory_advice(stage: str, settings: config.Optimiser) -> Iterator[None]:
         raise NotReadyError(f"{stage}: memory ran out ({first})", fix=fix) from error
 
 
+def check_end(stage: str, settings: config.Optimiser) -> None:
+    """Raises ConfigError where training on a stream has no number of steps."""
+    if settings.max_steps <= 0:
+        raise ConfigError("data.streaming has no end", fix=f"--set {stage}.max_steps=N")
+
+
+def stage_command(stage: str, train: Callable[..., Path], about: str | None) -> int:
+    """The command line of a stage: prints its estimate, or trains it.
+
+    Args:
+        stage: ``stage1`` or ``stage2``.
+        train: Takes the configuration and ``resume``, and returns the model's folder.
+    """
+
+    def main(settings: config.Config, flags: argparse.Namespace) -> None:
+        if flags.estimate:
+            from recipes.estimate import report
+
+            print(report(settings, stage))
+        else:
+            print(train(settings, resume=flags.resume), file=sys.stderr)
+
+    return command(main, about)
+
+
 def command(
     run: Callable[[config.Config, argparse.Namespace], None],
     about: str | None,

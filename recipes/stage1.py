@@ -7,7 +7,7 @@ leaves ``runs/SIZE/stage1``: model and processor, with the row of PAUSE.
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +15,10 @@ from typing import Any
 
 import torch
 from datasets import Dataset, IterableDataset
-from transformers import PrinterCallback
 from trl import SFTConfig
 
 from paqa_builder.errors import ConfigError
-from recipes import config, progress, run
+from recipes import config, run
 from recipes.data import audio, prompts, rows
 from recipes.data.collate import Collator
 from recipes.families import Family, family
@@ -45,7 +44,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     """
     stage = settings.stage1
     folder = run.start(settings, NAME)
-    work, out = folder / f"{NAME}.work", folder / NAME
+    work = folder / f"{NAME}.work"
     kind = family(settings.model.family)
     data, rows_read = _data(settings)
     model, processor = kind.load(settings.model)
@@ -59,7 +58,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     checkpoint = run.last_checkpoint(work) if resume else None
     if checkpoint is not None and inserter is not None:
         inserter.likelihood.load(_likelihood_file(checkpoint))
-    deafener = trainable.audio_dropout(kind.tower(model), stage.audio_dropout)
+    dropout = trainable.audio_dropout(kind.tower(model), stage.audio_dropout)
     collator = Collator(
         kind, processor, rows_read, style=settings.data.trace, max_seconds=settings.data.max_seconds
     )
@@ -72,65 +71,51 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
             dataloader_num_workers=stage.workers,
         ),
         train_dataset=data,
-        processing_class=processor,
         data_collator=collator,
-        peft_config=trainable.lora(model, kind, settings, pause_id),
-        optimizers=(trainable.optimiser(model, kind, settings, stage), None),
         family=kind,
         inserter=inserter,
+        **trainable.options(model, kind, processor, settings, stage, pause_id),
     )
-    trainer.remove_callback(PrinterCallback)
-    some = _test_rows(settings) if stage.sample_steps and rows_read is not None else []
-    trainer.add_callback(
-        progress.Progress(
-            folder / f"{NAME}.log.jsonl",
-            max_minutes=stage.max_minutes,
-            sample=lambda: complete(trainer.model, kind, processor, some, settings, pause_id),
-            sample_steps=stage.sample_steps if some else 0,
-            state=lambda path: inserter.likelihood.save(_likelihood_file(path)) if inserter else None,
-        )
+    examples = _test_rows(settings) if stage.sample_steps and rows_read is not None else []
+    out = trainable.fit(
+        trainer,
+        kind,
+        settings,
+        NAME,
+        checkpoint,
+        tower,
+        sample=lambda: complete(trainer.model, kind, processor, examples, settings, pause_id),
+        sample_steps=stage.sample_steps if examples else 0,
+        state=lambda path: inserter.likelihood.save(_likelihood_file(path)) if inserter else None,
     )
-    with run.memory_advice(NAME, stage):
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    deafener.remove()
-    if tower is not None:
-        tower.save()
-        tower.remove()
-    trainable.save(trainer, kind, processor, out)
+    dropout.remove()
     hits, misses, *_ = features.cache_info()
-    print(f"{out}: mel features made for {misses} of {hits + misses} clips heard", file=sys.stderr)
+    print(f"mel features: computed for {misses} of {hits + misses} clips read", file=sys.stderr)
     return out
 
 
 def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows.Row] | None]:
     """The data set for the trainer, which knows numbers of rows, and the rows; None where they stream."""
     if not settings.data.streaming:
-        found = run.rows_with_traces(
-            rows.read(settings.data, settings.data.train_split), str(settings.data.path)
-        )
-        return Dataset.from_dict({"index": range(len(found))}), found
-    if settings.stage1.max_steps <= 0:
-        raise ConfigError("a stream has no end", fix="--set stage1.max_steps=N")
+        read = rows.read(settings.data, settings.data.train_split)
+        kept = run.rows_with_traces(read, str(settings.data.path))
+        return Dataset.from_dict({"index": range(len(kept))}), kept
+    run.check_end(NAME, settings.stage1)
 
     def generate() -> Iterator[dict[str, Any]]:
-        epoch = 0
-        while True:
-            stream = rows.stream(
-                settings.data, settings.data.train_split, seed=settings.run.seed, epoch=epoch
-            )
-            yield from ({"row": row} for row in stream if row.trace)
-            epoch += 1
+        stream = rows.endless(settings.data, settings.data.train_split, seed=settings.run.seed)
+        yield from ({"row": row} for row in stream if row.trace)
 
     return IterableDataset.from_generator(generate), None
 
 
 def complete(
-    model: Any, kind: Family, processor: Any, some: list[rows.Row], settings: config.Config, pause_id: int
+    model: Any, kind: Family, processor: Any, examples: list[rows.Row], settings: config.Config, pause_id: int
 ) -> list[dict[str, str]]:
-    """Greedy answers without pauses, for a look at how training goes."""
+    """Greedy answers without pauses, as samples of the training so far."""
     rate = kind.rate(processor)
-    texts = [kind.text(processor, prompts.prompt(row)) for row in some]
-    clips = [audio.samples(row, rate, settings.data.max_seconds) for row in some]
+    texts = [kind.text(processor, prompts.prompt(row)) for row in examples]
+    clips = [audio.samples(row, rate, settings.data.max_seconds) for row in examples]
     core = kind.core(model)
     training = core.training
     core.eval()
@@ -150,7 +135,7 @@ def complete(
     said = processor.tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
     return [
         {"id": row.id, "question": row.question, "answer": row.answer, "completion": text.strip()}
-        for row, text in zip(some, said, strict=True)
+        for row, text in zip(examples, said, strict=True)
     ]
 
 
@@ -162,20 +147,8 @@ def _test_rows(settings: config.Config) -> list[rows.Row]:
 
 
 def _likelihood_file(checkpoint: Path) -> Path:
-    import os
-
     return checkpoint / f"likelihood-{os.environ.get('RANK', '0')}.npz"
 
 
-def main(settings: config.Config, flags: argparse.Namespace) -> None:
-    """Estimates or trains."""
-    if flags.estimate:
-        from recipes.estimate import report
-
-        print(report(settings, NAME))
-    else:
-        train(settings, resume=flags.resume)
-
-
 if __name__ == "__main__":
-    raise SystemExit(run.command(main, __doc__))
+    raise SystemExit(run.stage_command(NAME, train, __doc__))

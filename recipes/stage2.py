@@ -8,19 +8,16 @@ transcript or a label; what the policy claims to have heard is compared with the
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback
 from trl import GRPOConfig
 
 from paqa_builder.errors import ConfigError
-from recipes import config, progress, rewards, run, stage1
+from recipes import config, rewards, run, stage1
 from recipes.data import audio, rows
 from recipes.families import Family, family
 from recipes.pauses import vllm
@@ -53,7 +50,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     if stage.rollout == "vllm":
         vllm.check(pause)
     folder = run.start(settings, NAME)
-    work, out = folder / f"{NAME}.work", folder / NAME
+    work = folder / f"{NAME}.work"
     kind = family(settings.model.family)
     given = _rows(settings)  # before the model, which may take minutes
     model, processor, pause_id = load(settings, kind, work)
@@ -81,31 +78,23 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
             scale_rewards=stage.scale_rewards,
             **engine,
         ),
-        processing_class=processor,
         pause=pause,
         max_seconds=settings.data.max_seconds,
         train_dataset=dataset(practised, kind),
-        peft_config=trainable.lora(model, kind, settings, pause_id),
-        optimizers=(trainable.optimiser(model, kind, settings, stage), None),
         share_prompts=stage.share_prompts,
+        **trainable.options(model, kind, processor, settings, stage, pause_id),
         **_roller(settings, kind),
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(
-        progress.Progress(
-            folder / f"{NAME}.log.jsonl",
-            max_minutes=stage.max_minutes,
-            sample=partial(_samples, trainer),
-            sample_steps=stage.sample_steps,
-        )
+    return trainable.fit(
+        trainer,
+        kind,
+        settings,
+        NAME,
+        checkpoint,
+        tower,
+        sample=partial(_samples, trainer),
+        sample_steps=stage.sample_steps,
     )
-    with run.memory_advice(NAME, stage):
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if tower is not None:
-        tower.save()
-        tower.remove()
-    trainable.save(trainer, kind, processor, out)
-    return out
 
 
 def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, int]:
@@ -135,30 +124,22 @@ def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, i
 
 
 def _rows(settings: config.Config) -> list[rows.Row] | Callable[[], Iterator[rows.Row]]:
-    """The questions, or what gives them without end."""
+    """The questions, or a function that yields them epoch after epoch."""
     data, split = settings.data, settings.stage2.split or settings.data.train_split
     if not data.streaming:
         return rows.read(data, split)
-    if settings.stage2.max_steps <= 0:
-        raise ConfigError("a stream has no end", fix="--set stage2.max_steps=N")
-
-    def forever() -> Iterator[rows.Row]:
-        epoch = 0
-        while True:
-            yield from rows.stream(data, split, seed=settings.run.seed, epoch=epoch)
-            epoch += 1
-
-    return forever
+    run.check_end(NAME, settings.stage2)
+    return partial(rows.endless, data, split, seed=settings.run.seed)
 
 
 def _chosen(
-    settings: config.Config, kind: Family, model: Any, processor: Any, found: list[rows.Row]
+    settings: config.Config, kind: Family, model: Any, processor: Any, given: list[rows.Row]
 ) -> list[rows.Row]:
-    """The questions to practise on: all, or those that the model is not sure of."""
+    """The questions to practise on: all, or those with both right and wrong answers."""
     stage, seed = settings.stage2, settings.run.seed
     if not stage.tries:
-        return found
-    one = Answerer(
+        return given
+    answerer = Answerer(
         kind,
         model.eval().to(run.device(settings.model)),
         processor,
@@ -166,9 +147,9 @@ def _chosen(
         pause=PauseConfig.of(settings.pause) if stage.pause else None,
         max_seconds=settings.data.max_seconds,
     )
-    some = practice.some(found, stage.tried, seed)
+    tried = practice.some(given, stage.tried, seed)
     kept = practice.unsure(
-        one, some, tries=stage.tries, temperature=stage.temperature, batch=stage.batch, seed=seed
+        answerer, tried, tries=stage.tries, temperature=stage.temperature, batch=stage.batch, seed=seed
     )
     model.train()
     return kept
@@ -199,31 +180,20 @@ def _roller(settings: config.Config, kind: Family) -> dict[str, Any]:
 
 def _samples(trainer: AudioGRPOTrainer) -> list[dict[str, Any]]:
     """A few completions of the last batch, with their rewards."""
-    found = []
-    for one in trainer.samples[:: max(1, len(trainer.samples) // _SAMPLES)][:_SAMPLES]:
-        row: rows.Row = one["row"]
-        paid = {name: round(float(value), 3) for name, value in one.items() if name not in ("row", "text")}
-        found.append(
-            {
-                "id": row.id,
-                "question": row.question,
-                "answer": row.answer,
-                "completion": one["text"],
-                "rewards": paid,
-            }
-        )
-    return found
-
-
-def main(settings: config.Config, flags: argparse.Namespace) -> None:
-    """Estimates or trains."""
-    if flags.estimate:
-        from recipes.estimate import report
-
-        print(report(settings, NAME))
-    else:
-        print(train(settings, resume=flags.resume), file=sys.stderr)
+    step = max(1, len(trainer.samples) // _SAMPLES)
+    return [
+        {
+            "id": sample["row"].id,
+            "question": sample["row"].question,
+            "answer": sample["row"].answer,
+            "completion": sample["text"],
+            "rewards": {
+                name: round(float(value), 3) for name, value in sample.items() if name not in ("row", "text")
+            },
+        }
+        for sample in trainer.samples[::step][:_SAMPLES]
+    ]
 
 
 if __name__ == "__main__":
-    raise SystemExit(run.command(main, __doc__))
+    raise SystemExit(run.stage_command(NAME, train, __doc__))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,12 @@ def stream(data: Data, split: str, *, seed: int = 0, epoch: int = 0) -> Iterator
             given += 1
             if given == data.limit:
                 return
+
+
+def endless(data: Data, split: str, *, seed: int = 0) -> Iterator[Row]:
+    """The rows of :func:`stream`, epoch after epoch."""
+    for epoch in count():
+        yield from stream(data, split, seed=seed, epoch=epoch)
 
 
 def without_reflection(row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""What of a model learns, by which optimiser, and how it is saved."""
+"""Training of a model: which parameters learn, by which optimiser, the run itself, and saving."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from torch.nn.functional import dropout
+from transformers import PrinterCallback
 
 from paqa_builder.errors import ConfigError
-from recipes import config
+from recipes import config, progress, run
 from recipes.families import Family
 from recipes.layers import muon
 
@@ -91,6 +92,50 @@ def lora(model: Any, kind: Family, settings: config.Config, pause_id: int) -> An
         trainable_token_indices={"embed_tokens": [pause_id]},
         task_type="CAUSAL_LM",
     )
+
+
+def options(
+    model: Any, kind: Family, processor: Any, settings: config.Config, stage: config.Optimiser, pause_id: int
+) -> dict[str, Any]:
+    """Arguments that the trainers of both stages share: processor, adapters and optimiser."""
+    return {
+        "processing_class": processor,
+        "peft_config": lora(model, kind, settings, pause_id),
+        "optimizers": (optimiser(model, kind, settings, stage), None),
+    }
+
+
+def fit(
+    trainer: Any,
+    kind: Family,
+    settings: config.Config,
+    stage: str,
+    checkpoint: Path | None,
+    tower: Any,
+    **watch: Any,
+) -> Path:
+    """Trains one stage with progress, log and checkpoints, and saves the model.
+
+    Args:
+        stage: ``stage1`` or ``stage2``.
+        checkpoint: Checkpoint to resume from; None starts from step 0.
+        tower: The tower's cache from :func:`prepare`, or None.
+        watch: Further arguments of :class:`recipes.progress.Progress`.
+
+    Returns:
+        The folder of the trained model.
+    """
+    section: config.Optimiser = getattr(settings, stage)
+    log, out = settings.run.folder / f"{stage}.log.jsonl", settings.run.folder / stage
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(progress.Progress(log, max_minutes=section.max_minutes, **watch))
+    with run.memory_advice(stage, section):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if tower is not None:
+        tower.save()
+        tower.remove()
+    save(trainer, kind, trainer.processing_class, out)
+    return out
 
 
 def save(trainer: Any, kind: Family, processor: Any, out: Path) -> None:
