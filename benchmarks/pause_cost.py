@@ -99,7 +99,7 @@ def random_model(data: list[Any]) -> tuple[Any, Any]:
 def plain_generate(model: Any, inputs: Any, special: Any, budget: int, **options: Any) -> Any:
     """Completions by transformers alone, in place of :func:`recipes.trainers.grpo.with_transformers`."""
     import torch
-    from helpers.pause_controller import PauseController
+    from pause_controller import PauseController
     from transformers import LogitsProcessorList
 
     from recipes.pauses.sampling import Rollout

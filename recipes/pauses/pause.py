@@ -4,7 +4,7 @@ When the mean confidence over a sliding window falls below ``tau``, ``n`` pause 
 the context before the next word is chosen (pause tokens: Goyal et al. 2024; group confidence: Fu et
 al. 2025, "Deep Think with Confidence"). The policy did not choose them, so whoever trains masks them;
 :class:`PauseState` decides for the rollout of :mod:`recipes.pauses.rollout` and for
-:mod:`helpers.pause_controller`, which does the same inside ``model.generate``.
+``benchmarks/pause_controller.py``, which does the same inside ``model.generate``.
 """
 
 from __future__ import annotations

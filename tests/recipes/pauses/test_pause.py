@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.pause_controller import PauseController
+from pause_controller import PauseController
 
 from paqa_builder.errors import ConfigError
 from recipes.families import family

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.pause_controller import PauseController
+from pause_controller import PauseController
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from paqa_builder.errors import ConfigError
