@@ -21,6 +21,7 @@ import torch
 import yaml
 from transformers import set_seed
 
+from paqa_builder import registry
 from paqa_builder.errors import ConfigError, ExitCode, NotReadyError, PaqaError
 from recipes import config, progress
 
@@ -227,6 +228,9 @@ def command(
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="such as stage1.batch=4"
     )
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="FILE", help="a Python file with rewards or families"
+    )
     parser.add_argument("--report-to", choices=["none", "tensorboard", "trackio", "wandb"])
     if more is not None:
         more(parser)
@@ -237,6 +241,8 @@ def command(
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     changes = [*flags.set, *([f"run.report_to={flags.report_to}"] if flags.report_to else [])]
     try:
+        for file in flags.plugin:
+            registry.load_plugin(file)
         settings = config.load(flags.config, changes)
         if settings.model.path is None:
             from recipes import mini

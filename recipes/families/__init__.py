@@ -1,4 +1,4 @@
-"""Model families by name; listing them imports none."""
+"""Model families by name: built-ins, and subclasses of Family in plugin files. Listing imports none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 from functools import cache
 from importlib import import_module
 
+from paqa_builder import registry
 from paqa_builder.errors import ConfigError
 from recipes.families.base import Family
 
@@ -21,14 +22,18 @@ __all__ = ["FAMILIES", "Family", "family"]
 
 @cache
 def family(name: str) -> Family:
-    """The family of a name.
+    """The family of a name, built in or from a plugin.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: No family has this name.
     """
     if name not in FAMILIES:
-        close = difflib.get_close_matches(name, FAMILIES, n=1)
+        plugins = [entry.name for entry in registry.entries("family")]
+        if name in plugins:
+            return registry.get("family", name)()
+        known = [*FAMILIES, *plugins]
+        close = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise ConfigError(f"model.family {name!r}: there are: {', '.join(FAMILIES)}{hint}")
+        raise ConfigError(f"model.family {name!r}: there are: {', '.join(known)}{hint}")
     module, _, attribute = FAMILIES[name].partition(":")
     return getattr(import_module(module), attribute)()

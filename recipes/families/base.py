@@ -1,4 +1,4 @@
-"""What the recipes must know of a model family, and what all families share."""
+"""Base class of the model families: loading, batches, and the parts of a model."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Family(ABC):
         window_seconds: Audio that one encoder window holds.
     """
 
+    plugin_kind: ClassVar[str] = "family"
     name: ClassVar[str]
     model_class: ClassVar[str]
     processor_class: ClassVar[str]

@@ -1,8 +1,8 @@
-"""Rewards of stage II: plain functions in a table of names, weighted in the configuration.
+"""Rewards of stage II: functions by name, weighted in the configuration.
 
-A reward takes the completions (what the policy itself said, pauses left out), the rows they answer
-and the number of tokens each took, and gives a number in [0, 1] for each. ``docs/recipes.md`` tells
-what each one pays for, and which tricks were tried on it.
+A reward takes the completions (the policy's own tokens, without pauses), the rows they answer and the number
+of tokens of each, and returns a number in [0, 1] for each completion. Plugin files may define more
+(``--plugin FILE``). ``docs/recipes.md`` describes what each one measures.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from paqa_builder import registry
 from paqa_builder.errors import ConfigError
 from recipes.rewards.accuracy import accuracy
 from recipes.rewards.agreement import agreement
@@ -43,21 +44,26 @@ __all__ = [
 
 
 def select(weights: Mapping[str, float], budget: int) -> dict[str, Reward]:
-    """The rewards of a configuration, in its order; those that weigh nothing are left out.
+    """The rewards of a configuration with a weight other than 0, in its order.
 
     Args:
         weights: Name of a reward to its weight.
         budget: Tokens that a completion may take.
 
     Raises:
-        ConfigError: There is no such reward, or nothing is rewarded.
+        ConfigError: A name is unknown, or no reward has a weight.
     """
+    known = REWARDS | {
+        entry.name: registry.get("reward", entry.name)
+        for entry in registry.entries("reward")
+        if entry.name not in REWARDS
+    }
     for name in weights:
-        if name not in REWARDS:
-            close = difflib.get_close_matches(name, REWARDS, n=1)
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise ConfigError(f"rewards.{name}: there are: {', '.join(REWARDS)}{hint}")
-    chosen = {name: REWARDS[name] for name, weight in weights.items() if weight}
+            raise ConfigError(f"rewards.{name}: there are: {', '.join(known)}{hint}")
+    chosen = {name: known[name] for name, weight in weights.items() if weight}
     if not chosen:
         raise ConfigError("rewards: none has a weight", fix="--set rewards.accuracy=1.0")
     if "length" in chosen:
@@ -72,9 +78,9 @@ def total(
     tokens: Sequence[int] | None = None,
     budget: int = 768,
 ) -> list[float]:
-    """The weighted sum, as training sees it before it compares within a group."""
-    found = [
+    """The weighted sum of the rewards of each completion."""
+    values_by_reward = [
         [weights[name] * value for value in reward(completions, rows, tokens)]
         for name, reward in select(weights, budget).items()
     ]
-    return [sum(values) for values in zip(*found, strict=True)]
+    return [sum(values) for values in zip(*values_by_reward, strict=True)]
