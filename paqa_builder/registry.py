@@ -1,10 +1,17 @@
-"""One registry for sources and backends: a table of names that imports nothing until asked.
+"""Registry of everything that a plugin can add: sources, backends, fact kinds, rewards, model families.
 
-Built-ins are entries ``name -> "module:attribute"``. Plugins come from two places: the entry point
-group ``paqa_builder.plugins`` of installed packages, and files given with ``--plugin``. Either is a
-module that defines :class:`~paqa_builder.sources.Source` or
-:class:`~paqa_builder.perception.backends.base.Backend` subclasses; each registers under its ``name``
-attribute, or else its class name in snake case.
+Built-ins are entries ``name -> "module:attribute"``; listing them imports none. Plugins come from the
+entry point group ``paqa_builder.plugins`` of installed packages and from files given with ``--plugin``.
+A plugin is a module that defines any of:
+
+- subclasses of :class:`~paqa_builder.sources.Source`,
+- subclasses of a stage's base in :mod:`paqa_builder.backends`,
+- subclasses of :class:`~paqa_builder.questions.facts.FactKind`,
+- functions decorated with :func:`reward`,
+- subclasses of ``recipes.families.Family``.
+
+Each registers under its own ``name`` attribute, or else its class or function name in snake case. A base
+class says what its subclasses are with the attribute ``plugin_kind``.
 """
 
 from __future__ import annotations
@@ -15,10 +22,10 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.records import STAGES
@@ -27,7 +34,7 @@ ENTRY_POINT_GROUP = "paqa_builder.plugins"
 
 BACKENDS = "paqa_builder.perception.backends"
 
-BUILTIN: dict[str, dict[str, str]] = {
+BUILTIN: dict[str, dict[str, Any]] = {
     "source": {
         "folder": "paqa_builder.sources.folder:Folder",
         "covost2": "paqa_builder.sources.covost2:Covost2",
@@ -61,12 +68,15 @@ BUILTIN: dict[str, dict[str, str]] = {
         "fake": f"{BACKENDS}.fake:FakeMeasurer",
     },
 }
-KINDS = ("source", *STAGES)
+KINDS = ("source", *STAGES, "fact", "reward", "family")
+_LISTED_BY = {"source": "paqa ls sources", **dict.fromkeys(STAGES, "paqa ls backends")}
+
+F = TypeVar("F", bound=Callable[..., list[float]])
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One registered name. ``where`` is ``"module:attribute"``, or a plugin's file and class."""
+    """One registered name. ``where`` is ``"module:attribute"``, or a plugin's file and attribute."""
 
     kind: str
     name: str
@@ -74,62 +84,119 @@ class Entry:
     plugin: bool
 
 
-_plugins: dict[tuple[str, str], type] = {}
+_plugins: dict[tuple[str, str], Any] = {}
 _entry_points_loaded = False
+
+
+def load_attribute(where: str) -> Any:
+    """Imports ``"module:attribute"`` and returns the attribute."""
+    module, _, attribute = where.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def reward(function: F) -> F:
+    """Decorator for a plugin's reward of stage II: a function of completions, rows and token counts.
+
+    Example::
+
+        @paqa.reward
+        def short(completions, rows, tokens=None):
+            return [float(len(text) < 200) for text in completions]
+    """
+    function.plugin_kind = "reward"  # type: ignore[attr-defined]
+    return function
+
+
+def declare(kind: str, table: Mapping[str, Any]) -> None:
+    """Adds built-ins of a kind that lives above this module: objects, or ``"module:attribute"``.
+
+    Raises:
+        ConfigError: Two of them share a name.
+    """
+    known = BUILTIN.setdefault(kind, {})
+    for name, thing in table.items():
+        if not isinstance(thing, str) and name in known and not _same(known[name], thing):
+            raise ConfigError(f"two built-ins of kind {kind} are called {name!r}")
+        known[name] = thing
+
+
+def register(kind: str, name: str, thing: Any, where: str = "") -> Entry:
+    """Registers a plugin's class or function. Registering the same one twice is harmless.
+
+    Raises:
+        ConfigError: The kind is unknown, or its name is taken.
+    """
+    _check_kind(kind)
+    if name in BUILTIN.get(kind, {}) or not _same(_plugins.get((kind, name), thing), thing):
+        prefix = f"plugin {where}: " if where else ""
+        raise ConfigError(f"{prefix}the {kind} name {name!r} is already taken", fix="choose another name")
+    _plugins[kind, name] = thing
+    return Entry(kind, name, f"{where or thing.__module__}:{thing.__qualname__}", plugin=True)
 
 
 def entries(kind: str | None = None) -> list[Entry]:
     """Lists what is registered, built-ins first, by name. Imports no built-in."""
     _load_entry_points()
-    found = [
-        Entry(k, name, where, plugin=False) for k, table in BUILTIN.items() for name, where in table.items()
+    listed = [
+        Entry(k, name, where if isinstance(where, str) else _where(where), plugin=False)
+        for k, table in BUILTIN.items()
+        for name, where in table.items()
     ]
-    found += [
-        Entry(k, name, f"{cls.__module__}:{cls.__qualname__}", plugin=True)
-        for (k, name), cls in sorted(_plugins.items())
-    ]
-    return [entry for entry in found if kind is None or entry.kind == kind]
+    listed += [Entry(k, name, _where(thing), plugin=True) for (k, name), thing in sorted(_plugins.items())]
+    return [entry for entry in listed if kind is None or entry.kind == kind]
 
 
-def get(kind: str, name: str) -> type[Any]:
-    """Returns the class registered under ``name``, importing its module.
+def get(kind: str, name: str) -> Any:
+    """Returns the class or function registered under ``name``, importing its module.
 
     Raises:
         ConfigError: No such kind or name; suggests the nearest one.
     """
-    if kind not in KINDS:
-        raise ConfigError(f"unknown kind {kind!r}; there are: {', '.join(KINDS)}")
-    where = BUILTIN[kind].get(name)
-    if where is None:
-        _load_entry_points()
-        if (kind, name) in _plugins:
-            return _plugins[kind, name]
-        names = [entry.name for entry in entries(kind)]
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        listing = "sources" if kind == "source" else "backends"
-        raise ConfigError(
-            f"no {kind} is called {name!r}.{hint} There are: {', '.join(names)}.",
-            fix=f"paqa ls {listing}",
-        )
-    module, _, attribute = where.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    _check_kind(kind)
+    where = BUILTIN.get(kind, {}).get(name)
+    if where is not None:
+        return load_attribute(where) if isinstance(where, str) else where
+    _load_entry_points()
+    if (kind, name) in _plugins:
+        return _plugins[kind, name]
+    known = names(kind)
+    raise ConfigError(
+        f"no {kind} is called {name!r}.{suggestion(name, known)} There are: {', '.join(known)}.",
+        fix=_LISTED_BY.get(kind),
+    )
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The sentence `` Did you mean 'X'?`` with the known name nearest to ``name``; empty if none is near."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def names(kind: str) -> list[str]:
+    """The registered names of a kind."""
+    return [entry.name for entry in entries(kind)]
+
+
+def load_plugins(paths: Iterable[str | Path]) -> None:
+    """Imports plugin files; see :func:`load_plugin`."""
+    for path in paths:
+        load_plugin(path)
 
 
 def load_plugin(path: str | Path) -> list[Entry]:
-    """Imports a plugin file and registers the sources and backends that it defines.
+    """Imports a plugin file and registers what it defines.
 
     Loading the same file twice is harmless. A plugin cannot take a built-in's name.
 
     Raises:
-        ConfigError: The file is missing, fails to import, defines nothing, or clashes.
+        ConfigError: The file is missing, fails to import, defines nothing, or takes a name that is in use.
     """
     file = Path(path).resolve()
     if not file.is_file():
         raise ConfigError(f"plugin {path}: no such file")
     module_name = f"paqa_plugin_{re.sub(r'[^0-9a-zA-Z]', '_', str(file))}"
     if module_name in sys.modules:
-        return _register(sys.modules[module_name], str(path))
+        return _register_all(sys.modules[module_name], str(path))
     spec = importlib.util.spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
         raise ConfigError(f"plugin {path}: not a Python file")
@@ -140,34 +207,42 @@ def load_plugin(path: str | Path) -> list[Entry]:
     except Exception as error:
         del sys.modules[module_name]
         raise ConfigError(f"plugin {path}: {type(error).__name__}: {error}") from error
-    return _register(module, str(path))
+    return _register_all(module, str(path))
 
 
-def _register(module: Any, where: str) -> list[Entry]:
-    from paqa_builder.perception.backends.base import Backend
-    from paqa_builder.sources import Source
-
-    made: list[Entry] = []
-    for cls in vars(module).values():
-        if not (inspect.isclass(cls) and cls.__module__ == module.__name__):
+def _register_all(module: Any, where: str) -> list[Entry]:
+    added = []
+    for thing in list(vars(module).values()):
+        kind = getattr(thing, "plugin_kind", None)
+        if not isinstance(kind, str) or getattr(thing, "__module__", None) != module.__name__:
             continue
-        if inspect.isabstract(cls) or not issubclass(cls, (Backend, Source)):
+        if inspect.isabstract(thing):
             continue
-        kind = "source" if issubclass(cls, Source) else cls.stage
-        name = cls.__dict__.get("name") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
-        taken = BUILTIN[kind].get(name) or _plugins.get((kind, name), cls) is not cls
-        if taken:
-            raise ConfigError(f"plugin {where}: the {kind} name {name!r} is already taken")
-        if issubclass(cls, Source):
-            cls.name = name
-        _plugins[kind, name] = cls
-        made.append(Entry(kind, name, f"{where}:{cls.__name__}", plugin=True))
-    if not made:
+        name = vars(thing).get("name") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", thing.__name__).lower()
+        if kind == "backend":
+            kind = thing.stage
+        elif inspect.isclass(thing):
+            thing.name = name
+        added.append(register(kind, name, thing, where))
+    if not added:
         raise ConfigError(
-            f"plugin {where}: defines no Source and no Backend subclass",
-            fix="see examples/new_corpus.py and examples/new_model.py",
+            f"plugin {where}: defines no Source, Backend, FactKind, Family or reward",
+            fix="see the files in examples/",
         )
-    return made
+    return added
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ConfigError(f"unknown kind {kind!r}; there are: {', '.join(KINDS)}")
+
+
+def _same(one: Any, other: Any) -> bool:
+    return _where(one) == _where(other)
+
+
+def _where(thing: Any) -> str:
+    return f"{thing.__module__}:{thing.__qualname__}"
 
 
 def _load_entry_points() -> None:
@@ -179,7 +254,7 @@ def _load_entry_points() -> None:
 
     for point in entry_points(group=ENTRY_POINT_GROUP):
         try:
-            _register(point.load(), f"{point.name} ({point.value})")
+            _register_all(point.load(), f"{point.name} ({point.value})")
         except ConfigError:
             raise
         except Exception as error:
@@ -187,8 +262,3 @@ def _load_entry_points() -> None:
                 f"the installed plugin {point.name!r} fails to import: {error}",
                 fix=f"pip uninstall {point.dist.name if point.dist else point.name}",
             ) from error
-
-
-def names(kind: str) -> Iterable[str]:
-    """The registered names of a kind."""
-    return [entry.name for entry in entries(kind)]

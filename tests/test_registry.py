@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from paqa_builder import registry
+from paqa_builder.check.proof import prove
 from paqa_builder.config import load
 from paqa_builder.errors import ConfigError, SourceError
-from paqa_builder.pipeline import plan
+from paqa_builder.pipeline import build, plan
+from paqa_builder.questions import facts
 
 TAGGER = """
 from paqa_builder.backends import Tagger
@@ -21,6 +24,11 @@ class {name}(Tagger):
     def tag(self, heard):
         return []
 """
+
+
+@pytest.fixture(autouse=True)
+def _forget_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
 
 
 def test_every_builtin_is_there() -> None:
@@ -84,3 +92,75 @@ def test_bad_plugins_are_refused(tmp_path: Path, text: str, says: str) -> None:
 def test_a_missing_plugin_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         registry.load_plugin(tmp_path / "none.py")
+
+
+FACT = '''
+import os
+from pathlib import Path
+
+from paqa_builder.questions.facts import Verdict
+from paqa_builder.questions.facts.bases import Subject, YesNoKind
+
+class LongClip(YesNoKind):
+    """Whether a clip lasts a second or more."""
+
+    needs = ("turns",)
+
+    def subjects(self, reading):
+        Path(__file__).with_name(f"asked-by-{os.getpid()}").touch()
+        return [Subject()]
+
+    def decide(self, reading, about):
+        return Verdict(reading.duration >= 1, "The clip has a length.", reading.layer("turns"))
+'''
+TEMPLATE = """
+name: long_clip
+level: both
+skill: length
+fact: long_clip
+phrasings: [Is it long?, Does it last?, Is it a long clip?, Is the clip long?, Does the clip last?, Is it so?]
+planning: [I look at its length., I compare its length.]
+statement: ["{{ answer }}, it is", "the answer is {{ answer }}", "so {{ answer }}"]
+examples: [{scene: {turns: [[0, 1, S1]]}, question: Is it long?, answer: "Yes", wrong: ["No"]}]
+"""
+REWARD = """
+import paqa_builder as paqa
+
+@paqa.reward
+def short(completions, rows, tokens=None):
+    return [float(len(text) < 9) for text in completions]
+"""
+
+
+def test_workers_load_a_plugin_with_a_fact_kind(corpus: Path, tmp_path: Path) -> None:
+    plugin, template = tmp_path / "fact.py", tmp_path / "long_clip.yaml"
+    plugin.write_text(FACT)
+    template.write_text(TEMPLATE)
+    config = load(
+        {
+            "source": "folder", "root": corpus, "out": tmp_path / "shards", "preset": "fake", "jobs": 2,
+            "part_size": 2, "executor": "processes", "plugins": [plugin], "templates": [template],
+            "questions": {"balance": False},
+        }
+    )  # fmt: skip
+    report = build.build(config)
+    assert report.summary.templates["long_clip"]
+    askers = {int(path.name.rpartition("-")[2]) for path in tmp_path.glob("asked-by-*")}
+    assert askers - {os.getpid()}  # other processes asked, too
+    assert prove(config.out, [template], plugins=[plugin]).good
+
+
+def test_a_plugin_adds_a_reward(tmp_path: Path) -> None:
+    path = tmp_path / "brevity.py"
+    path.write_text(REWARD)
+    (entry,) = registry.load_plugin(path)
+    assert (entry.kind, entry.name) == ("reward", "short")
+    assert registry.get("reward", "short")(["yes", "a long answer"], []) == [1.0, 0.0]
+
+
+def test_a_plugin_cannot_take_the_name_of_a_built_in_fact(tmp_path: Path) -> None:
+    path = tmp_path / "clash.py"
+    path.write_text(FACT.replace("LongClip", "QuietStretch"))
+    facts.kinds()
+    with pytest.raises(ConfigError, match="'quiet_stretch' is already taken"):
+        registry.load_plugin(path)

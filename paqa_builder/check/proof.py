@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from paqa_builder import registry
 from paqa_builder.dataset import lock
 from paqa_builder.errors import PaqaError
 from paqa_builder.files import file_sha256
@@ -56,15 +57,19 @@ class _Task:
     groups: tuple[int, ...]
     options: str
     templates: tuple[Path, ...]
+    plugins: tuple[Path, ...]
 
 
-def prove(folder: Path, templates: Sequence[Path] = (), jobs: int = 1) -> Proof:
+def prove(
+    folder: Path, templates: Sequence[Path] = (), jobs: int = 1, *, plugins: Sequence[Path] = ()
+) -> Proof:
     """Proves every question of a data set again.
 
     Args:
         folder: A finished build's shards.
         templates: Folders with the build's further templates.
         jobs: Worker processes. They change nothing but the time.
+        plugins: Files with the build's further fact kinds.
 
     Raises:
         PaqaError: No build has finished there, or it does not say with which options.
@@ -80,8 +85,9 @@ def prove(folder: Path, templates: Sequence[Path] = (), jobs: int = 1) -> Proof:
     if not isinstance(asked, dict) or not isinstance(asked.get("options"), dict):
         raise PaqaError(f"{folder / lock.LOCK}: does not say how questions were asked", fix="build again")
     options = QaOptions(**asked["options"]).model_dump_json()
+    registry.load_plugins(plugins)
     damaged = [*_files(folder, made), *_templates(asked.get("templates"), templates)]
-    tasks = list(_tasks(folder, made, options, tuple(templates)))
+    tasks = list(_tasks(folder, made, options, tuple(templates), tuple(plugins)))
     refuted: list[Refuted] = []
     ids: Counter[str] = Counter()
     for found, seen in _run(tasks, jobs):
@@ -116,7 +122,9 @@ def _templates(recorded: Mapping[str, str] | None, folders: Sequence[Path]) -> I
             yield f"template {name} is not the one that the build used"
 
 
-def _tasks(folder: Path, made: lock.Lock, options: str, templates: tuple[Path, ...]) -> Iterator[_Task]:
+def _tasks(
+    folder: Path, made: lock.Lock, options: str, templates: tuple[Path, ...], plugins: tuple[Path, ...]
+) -> Iterator[_Task]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -129,7 +137,8 @@ def _tasks(folder: Path, made: lock.Lock, options: str, templates: tuple[Path, .
         except (pa.ArrowException, OSError) as error:
             raise PaqaError(f"{path}: cannot be read ({error})", fix="run the build again") from error
         for at in range(0, groups, _GROUPS):
-            yield _Task(folder, file.path, tuple(range(at, min(at + _GROUPS, groups))), options, templates)
+            some = tuple(range(at, min(at + _GROUPS, groups)))
+            yield _Task(folder, file.path, some, options, templates, plugins)
 
 
 def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[list[Refuted], list[str]]]:
@@ -191,6 +200,7 @@ def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task
         found.append("the audio is not the clip that the scene describes")
     if row.get("audio_contribution") not in CONTRIBUTIONS:
         found.append(f"audio_contribution is {row['audio_contribution']!r}")
+    registry.load_plugins(task.plugins)
     options, templates = _tools(task.options, task.templates)
     try:
         question, scene = question_of_row(row), scene_of_row(scene_row)

@@ -96,7 +96,7 @@ PluginOption = Annotated[
     typer.Option(
         "--plugin",
         "-p",
-        help="Python file with a source or a backend; may be repeated.",
+        help="Python file that adds sources, backends or fact kinds; may be repeated.",
         rich_help_panel="How",
     ),
 ]

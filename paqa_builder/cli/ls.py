@@ -69,9 +69,9 @@ def _page(kind: str, config: Path | None) -> str:
 
 def _rows(kind: str, plugins: list[Path], config: Path | None, preset: str | None) -> list[dict[str, Any]]:
     from paqa_builder import registry
+    from paqa_builder.records import STAGES
 
-    for path in plugins:
-        registry.load_plugin(path)
+    registry.load_plugins(plugins)
     if kind == "sources":
         return [
             {"name": e.name, "what": _first_line(e), "where": _where(e)} for e in registry.entries("source")
@@ -80,7 +80,7 @@ def _rows(kind: str, plugins: list[Path], config: Path | None, preset: str | Non
         return [
             {"stage": e.kind, "name": e.name, "what": _first_line(e), "where": _where(e)}
             for e in registry.entries()
-            if e.kind != "source"
+            if e.kind in STAGES
         ]
     if kind == "stages":
         return _stages(config, preset)

@@ -47,8 +47,7 @@ def try_(
     from paqa_builder.perception.backends.base import AudioInput
     from paqa_builder.runtime.executor import worker_environment
 
-    for path in plugin or []:
-        registry.load_plugin(path)
+    registry.load_plugins(plugin or [])
     kind = _stage_of(backend, stage)
     cls = registry.get(kind, backend)
     model = cls(validate_options(cls.Options, _parse(option or []), f"{kind} backend {backend!r}"))
@@ -80,20 +79,16 @@ def try_(
 
 def _stage_of(backend: str, stage: str | None) -> str:
     from paqa_builder import registry
+    from paqa_builder.records import STAGES
 
-    found = [
-        e.kind
-        for e in registry.entries()
-        if e.kind != "source" and e.name == backend and stage in (None, e.kind)
-    ]
-    if len(found) > 1:
-        raise ConfigError(
-            f"backend {backend!r} is there for several stages", fix=f"add --stage {'|'.join(found)}"
-        )
-    if not found:
-        known = ", ".join(sorted({e.name for e in registry.entries() if e.kind != "source"}))
+    backends = [entry for entry in registry.entries() if entry.kind in STAGES]
+    stages = [entry.kind for entry in backends if entry.name == backend and stage in (None, entry.kind)]
+    if len(stages) > 1:
+        raise ConfigError(f"several stages have a backend {backend!r}", fix=f"add --stage {'|'.join(stages)}")
+    if not stages:
+        known = ", ".join(sorted({entry.name for entry in backends}))
         raise ConfigError(f"no backend is called {backend!r}; there are: {known}", fix="paqa ls backends")
-    return found[0]
+    return stages[0]
 
 
 def _parse(pairs: list[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from paqa_builder.cli import common
-from paqa_builder.cli.common import JsonOption
+from paqa_builder.cli.common import JsonOption, PluginOption
 from paqa_builder.errors import ExitCode
 
 
@@ -19,14 +19,15 @@ def verify(
     templates: Annotated[
         list[Path] | None, typer.Option("--templates", help="Folder with the build's further templates.")
     ] = None,
+    plugin: PluginOption = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = 1,
     shown: Annotated[int, typer.Option("--show", min=0, help="Show at most this many refuted ones.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
     """Prove every question of finished shards again, from the scenes in them.
 
-    The answer is computed anew, each wrong choice shown to be wrong, every piece of evidence looked up,
-    and the trace written again. Files are compared with their checksums. Exit code 3 if anything
+    The answer is computed again, each wrong choice judged again, every piece of evidence looked up and
+    the trace written again. Files are compared with their checksums. Exit code 3 if anything
     fails.
 
     [dim]Example:[/]
@@ -35,7 +36,7 @@ def verify(
     """
     from paqa_builder.check.proof import prove
 
-    proof = prove(shards, templates or (), jobs)
+    proof = prove(shards, templates or (), jobs, plugins=plugin or ())
     if as_json:
         refuted = [{"id": one.id, "clip": one.clip, "problems": list(one.problems)} for one in proof.refuted]
         common.print_json({"questions": proof.questions, "refuted": refuted, "damaged": list(proof.damaged)})

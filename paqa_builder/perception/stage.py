@@ -7,7 +7,6 @@ files; :mod:`paqa_builder.pipeline.build` does that, the same way for all of the
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from paqa_builder.audio import Audio, read_stem, resample
 from paqa_builder.errors import ConfigError
 from paqa_builder.perception.backends.base import AudioInput, Backend
 from paqa_builder.records import Abstention, AudioInfo, Clip, Origin, Stem, Tag, Turn, Utterance
+from paqa_builder.registry import load_attribute
 
 BUILTIN = {
     "read": "paqa_builder.perception.read:Read",
@@ -148,5 +148,4 @@ def stage_class(name: str) -> type[Stage]:
     """
     if name not in BUILTIN:
         raise ConfigError(f"no stage is called {name!r}; there are: {', '.join(BUILTIN)}")
-    module, _, attribute = BUILTIN[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return load_attribute(BUILTIN[name])

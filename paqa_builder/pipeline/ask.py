@@ -8,6 +8,7 @@ part of the key: the same scenes give the same questions.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files
+from paqa_builder import files, registry
 from paqa_builder.config import Config, validate_options
 from paqa_builder.pipeline import scenes
 from paqa_builder.pipeline.perceive import Progress, StageReport
@@ -98,6 +99,7 @@ def run(plan: Plan, executor: Executor, listener: Progress) -> tuple[Path, Stage
 def ask(task: Task) -> Done:
     """Asks about the clips of one part, verifies every question, writes the part."""
     began = time.process_time()
+    registry.load_plugins(task.plan.config.plugins)
     corpus, templates = _tools(task.folder, tuple(task.plan.config.templates))
     options, seed = options_of(task.plan.config), task.plan.config.seed
     rows = []
@@ -136,8 +138,16 @@ def _key(plan: Plan, templates: Iterable[Template], corpus: Any) -> str:
             _code(), plan.config.seed, options_of(plan.config).model_dump(mode="json"),
             files.digest(asking), files.digest(corpus), files.digest(truths),
             [[stage.name, stage.key] for stage in plan.stages],
+            *_plugin_code(),
         ]
     )  # fmt: skip
+
+
+def _plugin_code() -> list[str]:
+    """The source text of every plugin that defines fact kinds."""
+    modules = {entry.where.partition(":")[0] for entry in registry.entries("fact") if entry.plugin}
+    paths = sorted(str(sys.modules[module].__file__) for module in modules)
+    return [Path(path).read_text(encoding="utf-8") for path in paths]
 
 
 @cache

@@ -98,8 +98,7 @@ def _backend(what: tuple[str, StageConfig, tuple[Path, ...], str | None]) -> Che
     name, config, plugins, device = what
     label = f"{name}: {config.backend}"
     try:
-        for plugin in plugins:
-            registry.load_plugin(plugin)
+        registry.load_plugins(plugins)
         backend = build_stage(name, placed(name, config, device)).backend
         backend.load()
         rate = backend.sample_rate

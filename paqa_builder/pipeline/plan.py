@@ -91,8 +91,7 @@ def make(config: Config, *, save: bool = True) -> Plan:
         SourceError: The corpus cannot be listed, or is empty.
         NotReadyError: A model that decides a key is not installed.
     """
-    for plugin in config.plugins:
-        registry.load_plugin(plugin)
+    registry.load_plugins(config.plugins)
     stages = resolve_stages(config)
     source = open_source(config)
     clips = _listed(source, config)

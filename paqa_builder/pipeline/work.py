@@ -79,8 +79,7 @@ def load_stage(plan: StagePlan, plugins: tuple[Path, ...]) -> Stage:
     if plan.key not in _loaded:
         from paqa_builder import registry
 
-        for plugin in plugins:
-            registry.load_plugin(plugin)
+        registry.load_plugins(plugins)
         _loaded.clear()  # one model in memory at a time
         stage = build_stage(plan.name, plan.config)
         if plan.config is not None:

@@ -35,6 +35,7 @@ class Source(ABC):
         Options: The pydantic model of its settings.
     """
 
+    plugin_kind: ClassVar[str] = "source"
     name: ClassVar[str]
     revision: ClassVar[str] = "1"
     Options: ClassVar[type[SourceOptions]] = SourceOptions

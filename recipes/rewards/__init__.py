@@ -7,7 +7,6 @@ of tokens of each, and returns a number in [0, 1] for each completion. Plugin fi
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -29,6 +28,8 @@ REWARDS: dict[str, Reward] = {
     "agreement": agreement,
     "length": length,
 }
+
+registry.declare("reward", REWARDS)
 
 __all__ = [
     "REWARDS",
@@ -53,16 +54,7 @@ def select(weights: Mapping[str, float], budget: int) -> dict[str, Reward]:
     Raises:
         ConfigError: A name is unknown, or no reward has a weight.
     """
-    known = REWARDS | {
-        entry.name: registry.get("reward", entry.name)
-        for entry in registry.entries("reward")
-        if entry.name not in REWARDS
-    }
-    for name in weights:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise ConfigError(f"rewards.{name}: there are: {', '.join(known)}{hint}")
+    known = {name: registry.get("reward", name) for name in weights}
     chosen = {name: known[name] for name, weight in weights.items() if weight}
     if not chosen:
         raise ConfigError("rewards: none has a weight", fix="--set rewards.accuracy=1.0")

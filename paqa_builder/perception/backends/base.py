@@ -119,6 +119,7 @@ class Backend(ABC):
         Options: The pydantic model of its settings.
     """
 
+    plugin_kind: ClassVar[str] = "backend"
     stage: ClassVar[StageName]
     sample_rate: ClassVar[int] = 16_000
     revision: str = "0"

@@ -9,7 +9,6 @@ judges all of them again. To add a kind, subclass one of the bases in
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from paqa_builder import registry
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.reading import Interpretation
@@ -125,6 +125,7 @@ class FactKind(ABC):
             of its answer.
     """
 
+    plugin_kind: ClassVar[str] = "fact"
     name: ClassVar[str]
     form: ClassVar[AnswerType]
     needs: ClassVar[tuple[str, ...]]
@@ -153,43 +154,51 @@ class FactKind(ABC):
         return None
 
 
-_kinds: dict[str, FactKind] = {}
 K = TypeVar("K", bound=type[FactKind])
 
 
 def register(cls: K) -> K:
-    """Class decorator: makes a kind known by its name.
+    """Class decorator that registers a fact kind under its name. A plugin's kinds register without it, too.
 
     Raises:
         ConfigError: The name is taken.
     """
-    if cls.name in _kinds and type(_kinds[cls.name]).__qualname__ != cls.__qualname__:
-        raise ConfigError(f"two kinds of fact are called {cls.name!r}")
-    _kinds[cls.name] = cls()
+    if cls.__module__.startswith(f"{__name__}."):
+        registry.declare("fact", {cls.name: cls})
+    else:
+        registry.register("fact", cls.name, cls)
     return cls
 
 
 def kinds() -> dict[str, FactKind]:
-    """All kinds by name."""
+    """All fact kinds by name, those of plugins included."""
     _load()
-    return dict(sorted(_kinds.items()))
+    return {name: kind(name) for name in sorted(registry.names("fact"))}
+
+
+def kind(name: str) -> FactKind:
+    """The fact kind called ``name``.
+
+    Raises:
+        ConfigError: There is none; suggests the nearest.
+    """
+    _load()
+    return _instance(registry.get("fact", name))
+
+
+@cache
+def _instance(cls: type[FactKind]) -> FactKind:
+    return cls()
 
 
 @cache
 def _load() -> None:
     for module in _MODULES:
         importlib.import_module(f"{__name__}.{module}")
-
-
-def kind(name: str) -> FactKind:
-    """The kind called ``name``.
-
-    Raises:
-        ConfigError: There is none; suggests the nearest.
-    """
-    _load()
-    if name not in _kinds:
-        close = difflib.get_close_matches(name, _kinds, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ConfigError(f"no fact is called {name!r}.{hint} There are: {', '.join(kinds())}.")
-    return _kinds[name]
+    # A plugin that was loaded before the built-in kinds could not be checked against their names.
+    names = registry.names("fact")
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"two kinds of fact are called {name!r}", fix="choose another name in the plugin"
+            )
