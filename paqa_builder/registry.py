@@ -69,7 +69,7 @@ BUILTIN: dict[str, dict[str, Any]] = {
     },
 }
 KINDS = ("source", *STAGES, "fact", "reward", "family")
-_LISTED_BY = {"source": "paqa ls sources", **dict.fromkeys(STAGES, "paqa ls backends")}
+_LISTED_BY: dict[str, str] = {"source": "paqa ls sources"} | dict.fromkeys(STAGES, "paqa ls backends")
 
 F = TypeVar("F", bound=Callable[..., list[float]])
 
@@ -222,7 +222,7 @@ def _register_all(module: Any, where: str) -> list[Entry]:
         if kind == "backend":
             kind = thing.stage
         elif inspect.isclass(thing):
-            thing.name = name
+            setattr(thing, "name", name)  # noqa: B010
         added.append(register(kind, name, thing, where))
     if not added:
         raise ConfigError(

@@ -276,7 +276,7 @@ def test_our_own_traces_are_paid_in_full(shards: Path) -> None:  # noqa: F811
 
 
 def test_unknown_rewards_are_named_and_at_least_one_is_needed() -> None:
-    with pytest.raises(ConfigError, match="Did you mean .perception"):
+    with pytest.raises(ConfigError, match="Did you mean 'perception'"):
         rewards.select({"perceptoin": 1.0}, 10)
     with pytest.raises(ConfigError, match="none has a weight"):
         rewards.select({"accuracy": 0.0}, 10)
