@@ -24,7 +24,7 @@ import soundfile
 
 from benchmarks.perception import clips_of
 from paqa_builder.audio import Audio, encode_flac, read
-from paqa_builder.bench import formats, voices, words
+from paqa_builder.bench import diarization, formats, transcription
 from paqa_builder.bench.reference import Reference
 from paqa_builder.config import StageConfig
 from paqa_builder.errors import NotReadyError
@@ -140,11 +140,11 @@ def measure(name: str, clips: dict[Path, Reference]) -> dict[str, float] | str:
             pairs[path.stem] = (scene, reference)
     figures = {"cpu_s_per_s": spent / heard}
     if next(iter(pairs.values()))[0].turns is not None:
-        figures |= {key: m.value for key, m in voices.score(pairs).items()}
+        figures |= {key: m.value for key, m in diarization.score(pairs).items()}
     if next(iter(pairs.values()))[0].utterances is not None and any(
         r.truth.utterances for r in clips.values()
     ):
-        found = words.score(pairs)
+        found = transcription.score(pairs)
         figures["wer"] = found["wer"].value
         if name == "ours":
             figures["cpwer"] = found["cpwer"].value

@@ -12,11 +12,11 @@ from jinja2 import Environment, StrictUndefined
 
 from paqa_builder import files
 from paqa_builder.bench import plots
-from paqa_builder.bench.items import UNDECIDED, WRONG, tally
-from paqa_builder.bench.report import TALLIES, differences, precision, to_json
+from paqa_builder.bench.results import TALLIES, differences, precision, to_json
 from paqa_builder.bench.score import Scores
 from paqa_builder.bench.table import cost_row
 from paqa_builder.bench.titles import TITLES
+from paqa_builder.bench.verdicts import UNDECIDED, WRONG, tally
 
 PAGE, DATA = "bench.html", "bench.json"
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paqa_builder.bench.items import RIGHT, UNDECIDED, WRONG, tally
-from paqa_builder.bench.report import BINS, TALLIES, bins_of, precision
+from paqa_builder.bench.results import BINS, TALLIES, bins_of, precision
 from paqa_builder.bench.score import Scores
 from paqa_builder.bench.titles import TITLES
+from paqa_builder.bench.verdicts import RIGHT, UNDECIDED, WRONG, tally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from paqa_builder.bench import events, items, stems, voices, words
+from paqa_builder.bench import diarization, events, separation, transcription, verdicts
 from paqa_builder.bench.build import Build
-from paqa_builder.bench.items import Judged
 from paqa_builder.bench.measures import Measure
 from paqa_builder.bench.reference import Reference, match
+from paqa_builder.bench.verdicts import Judged
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.questions.templates import load_templates
 from paqa_builder.records import Scene
@@ -115,14 +115,14 @@ def score_build(
         if build.scenes[clip].audio is not None
     }
     measures, notes = score(pairs, heard_from=heard_from)
-    measures |= stems.score({clip: reference for clip, (_, reference) in pairs.items()}, build.stems)
+    measures |= separation.score({clip: reference for clip, (_, reference) in pairs.items()}, build.stems)
     if any(r.speech for _, r in pairs.values()) and "si_sdr" not in measures:
         notes.append("separation: the separated stems are not there (--work FOLDER)")
-    judged = items.judge_all(build.questions, pairs, load_templates(templates))
+    judged = verdicts.judge_all(build.questions, pairs, load_templates(templates))
     used = {id(reference) for reference in matched.values()}
     return Scores(
         name=build.name,
-        measures=measures | items.score(judged),
+        measures=measures | verdicts.score(judged),
         conditions=conditions(pairs),
         judged=tuple(judged),
         clips=len(pairs),
@@ -149,8 +149,8 @@ def score(
     found: dict[str, Measure] = {}
     notes = []
     for layer, stage, measure in (
-        ("turns", "diarize", voices.score),
-        ("utterances", "transcribe", words.score),
+        ("turns", "diarize", diarization.score),
+        ("utterances", "transcribe", transcription.score),
         ("tags", "tag", lambda chosen: events.score(chosen, heard_from)),
     ):
         chosen = {clip: pair for clip, pair in pairs.items() if getattr(pair[1].truth, layer) is not None}
@@ -178,7 +178,7 @@ def conditions(pairs: Mapping[str, tuple[Scene, Reference]]) -> dict[str, dict[s
             found["snr"][clip] = reference.snr
         if reference.truth.turns is not None:
             found["speakers"][clip] = float(len({turn.speaker for turn in reference.truth.turns}))
-            found["overlap"][clip] = voices.overlap_share(reference.truth.turns)
+            found["overlap"][clip] = diarization.overlap_share(reference.truth.turns)
     return found
 
 

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from paqa_builder.bench.items import ANNOTATED, RIGHT, UNDECIDED, WRONG, tally
-from paqa_builder.bench.report import TALLIES, differences, precision
+from paqa_builder.bench.results import TALLIES, differences, precision
 from paqa_builder.bench.score import Scores
 from paqa_builder.bench.titles import TITLES, Title
+from paqa_builder.bench.verdicts import ANNOTATED, RIGHT, UNDECIDED, WRONG, tally
 
 
 def show(scores: Scores, console: Console, against: Scores | None = None) -> None:

@@ -81,7 +81,7 @@ def bench(
         page = write_report(report, scores, other)
         common.err.print(f"report written: {escape(str(page))}", soft_wrap=True)
     if as_json:
-        from paqa_builder.bench.report import to_json
+        from paqa_builder.bench.results import to_json
 
         common.print_json(to_json(scores, other))
         return

@@ -96,7 +96,7 @@ def mix(
 
 
 def render(
-    scene: Annotated[Path, typer.Argument(help="A plan: scenes/ID.json of a folder of scenes.")],
+    scene: Annotated[Path, typer.Argument(help="A design: scenes/ID.json of a folder of scenes.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is made.")],
     root: Annotated[
         list[str] | None, typer.Option("--root", help="Where a pool is now, NAME=DIR; may be repeated.")
@@ -115,10 +115,10 @@ def render(
     paqa mix render scenes/scenes/conversation_0_000007.json --out again --root speech0=/mnt/speech
     """
     from paqa_builder.mix import folder
-    from paqa_builder.mix.scene import read_plan
+    from paqa_builder.mix.scene import read_design
 
-    plan = read_plan(scene)
-    common.print_json(folder.write_scene(plan, _roots(scene, root or []), out, stems=stems, jams=True))
+    design = read_design(scene)
+    common.print_json(folder.write_scene(design, _roots(scene, root or []), out, stems=stems, jams=True))
 
 
 def tts(

@@ -18,7 +18,7 @@ from paqa_builder.errors import ConfigError
 from paqa_builder.labels import audioset
 from paqa_builder.mix.layout import EDGE, LATCH, between, gaps, roles, runs, starts
 from paqa_builder.mix.material import Material, Piece, Stretch, Take
-from paqa_builder.mix.pools import Recording, normal_text
+from paqa_builder.mix.recordings import Recording, normal_text
 from paqa_builder.mix.spec import EventsSpec, Spec
 from paqa_builder.seeded import digest, pick, shuffled, unit
 

@@ -1,4 +1,4 @@
-"""Decoded recordings, those of late kept: a scene is rendered from what was just planned with.
+"""Decoded recordings, those of late kept: a scene is rendered from what was just designed with.
 
 Bounded by bytes, not by files: a pool may hold recordings of a second or of an hour.
 """
@@ -35,7 +35,7 @@ def heard(path: Path) -> AudioInput:
 @cached(_recent)
 def heard_at(path: Path, rate: int) -> AudioInput:
     """The same at ``rate`` Hz."""
-    # One that was not planned with just now is not kept at its own rate too.
+    # One that was not designed with just now is not kept at its own rate too.
     found, sha256 = _recent.get(hashkey(path)) or _read(path)
     return _shared(audio.resample(found, rate)), sha256
 

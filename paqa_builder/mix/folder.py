@@ -4,12 +4,12 @@ Layout::
 
     OUT/manifest.jsonl          one line a scene, in order; written last
     OUT/spec.yaml  pools.json   what it was made from; pools.json has this machine's folders
-    OUT/scenes/ID.json          the plan: everything to render the scene again
+    OUT/scenes/ID.json          the design: everything to render the scene again
     OUT/rows/ID.json            the scene's line of the manifest; there once the scene is complete
     OUT/audio/ID.flac           16-bit FLAC
     OUT/rttm/ID.rttm  text/ID.stm  jams/ID.jams  stems/ID/{S1,…,E1,…,N}.flac
 
-A scene whose row is there and whose plan is the same is not made again.
+A scene whose row is there and whose design is the same is not made again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ import soundfile
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import write_atomic, write_rows
-from paqa_builder.mix import truth
-from paqa_builder.mix.listings import read_pool
+from paqa_builder.mix import annotations
+from paqa_builder.mix.design import design_scene
+from paqa_builder.mix.listings import read_recordings
 from paqa_builder.mix.material import Material
-from paqa_builder.mix.plan import plan_scene
-from paqa_builder.mix.pools import Pool
+from paqa_builder.mix.recordings import RecordingPool
 from paqa_builder.mix.render import Rendered, render
-from paqa_builder.mix.scene import Plan, plan_json
+from paqa_builder.mix.scene import Design, design_json
 from paqa_builder.mix.spec import Spec
 
 MANIFEST = "manifest.jsonl"
@@ -45,8 +45,8 @@ class Job:
 
     spec: Spec
     out: Path
-    speech: Pool | None
-    events: Pool | None
+    speech: RecordingPool | None
+    events: RecordingPool | None
     places: tuple[tuple[str, ...], tuple[str, ...]]
 
     @property
@@ -84,8 +84,8 @@ def prepare(spec: Spec, out: Path, speech: Sequence[str], events: Sequence[str])
     job = Job(
         spec,
         out,
-        read_pool("speech", speech, spec) if speech else None,
-        read_pool("events", events, spec) if events else None,
+        read_recordings("speech", speech, spec) if speech else None,
+        read_recordings("events", events, spec) if events else None,
         (tuple(speech), tuple(events)),
     )
     for split in spec.used_splits if job.speech else ():
@@ -165,28 +165,28 @@ def _work(task: _Task) -> list[dict[str, Any]]:
 
 
 def _scene(job: Job, material: Material, index: int) -> dict[str, Any]:
-    plan = plan_scene(job.spec, material, index)
-    text = plan_json(plan)
-    done, planned = job.out / "rows" / f"{plan.id}.json", job.out / "scenes" / f"{plan.id}.json"
-    if done.is_file() and planned.is_file() and planned.read_text(encoding="utf-8") == text:
+    design = design_scene(job.spec, material, index)
+    text = design_json(design)
+    done, designed = job.out / "rows" / f"{design.id}.json", job.out / "scenes" / f"{design.id}.json"
+    if done.is_file() and designed.is_file() and designed.read_text(encoding="utf-8") == text:
         return json.loads(done.read_text(encoding="utf-8"))
-    write_atomic(planned, text.encode())
-    row = write_scene(plan, job.roots, job.out, stems=job.spec.stems, jams=job.spec.jams)
+    write_atomic(designed, text.encode())
+    row = write_scene(design, job.roots, job.out, stems=job.spec.stems, jams=job.spec.jams)
     write_atomic(done, json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode())
     return row
 
 
 def write_scene(
-    plan: Plan, roots: Mapping[str, Path], out: Path, *, stems: bool, jams: bool
+    design: Design, roots: Mapping[str, Path], out: Path, *, stems: bool, jams: bool
 ) -> dict[str, Any]:
-    """Renders one plan and writes all its files but the plan itself; returns its manifest line."""
-    rendered = render(plan, roots)
-    row = truth.manifest_row(plan, rendered, stems)
-    files = {f"rttm/{plan.id}.rttm": truth.rttm(plan)}
-    if (text := truth.stm(plan)) is not None:
-        files[f"text/{plan.id}.stm"] = text
+    """Renders one design and writes all its files but the design itself; returns its manifest line."""
+    rendered = render(design, roots)
+    row = annotations.manifest_row(design, rendered, stems)
+    files = {f"rttm/{design.id}.rttm": annotations.rttm(design)}
+    if (text := annotations.stm(design)) is not None:
+        files[f"text/{design.id}.stm"] = text
     if jams:
-        files[f"jams/{plan.id}.jams"] = truth.jams(plan)
+        files[f"jams/{design.id}.jams"] = annotations.jams(design)
     for name, content in files.items():
         write_atomic(out / name, content.encode())
     for name, path in row["stems"].items():

@@ -24,7 +24,7 @@ from paqa_builder.audio import SUFFIXES
 from paqa_builder.errors import PaqaError, SourceError
 from paqa_builder.labels import audioset as ontology
 from paqa_builder.licenses import UNKNOWN
-from paqa_builder.mix.pools import Kind, Pool, Recording, assign_splits, check_splits
+from paqa_builder.mix.recordings import Kind, Recording, RecordingPool, assign_splits, check_splits
 from paqa_builder.mix.spec import Spec
 from paqa_builder.sources import SPLITS
 
@@ -38,7 +38,7 @@ _ALSO = {"filename": "path", "file_name": "path", "licence": "license", "gender"
 _LAYOUT_ONLY = {"kind"}
 
 
-def read_pool(kind: Kind, places: Iterable[str], spec: Spec) -> Pool:
+def read_recordings(kind: Kind, places: Iterable[str], spec: Spec) -> RecordingPool:
     """Reads and joins pools, gives every recording a split, and checks that splits share nothing.
 
     Raises:
@@ -65,7 +65,7 @@ def read_pool(kind: Kind, places: Iterable[str], spec: Spec) -> Pool:
                 f"the {kind} pool ({', '.join(places) or 'none given'}) has nothing for the split {split!r}",
                 fix=f"add --{kind} …, or leave {split} out of the specification's splits",
             )
-    return Pool(kind, roots, tuple(settled))
+    return RecordingPool(kind, roots, tuple(settled))
 
 
 def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Recording]]:

@@ -16,7 +16,7 @@ from paqa_builder.errors import AudioError
 from paqa_builder.licenses import UNKNOWN
 from paqa_builder.mix import decoding
 from paqa_builder.mix.activity import Spans, activity, clip_spans, split_long
-from paqa_builder.mix.pools import Pool, Recording
+from paqa_builder.mix.recordings import Recording, RecordingPool
 from paqa_builder.mix.spec import Spec
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Material:
     Files that cannot be read hold nothing, with a warning: a pool is larger than one bad file.
     """
 
-    def __init__(self, spec: Spec, speech: Pool | None, events: Pool | None) -> None:
+    def __init__(self, spec: Spec, speech: RecordingPool | None, events: RecordingPool | None) -> None:
         self._spec = spec
         self._pools = {"speech": speech, "events": events}
         self._pieces: dict[str, tuple[Piece, ...]] = {}

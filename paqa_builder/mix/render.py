@@ -1,4 +1,4 @@
-"""From a plan to audio: integer stems whose sum is the mixture, to the last bit.
+"""From a design to audio: integer stems whose sum is the mixture, to the last bit.
 
 Every piece and every sound is cut with the same fades, and set to its level over its activity after
 the room has been at it. Under everything lies the same kind of room tone, so there is no digital
@@ -20,7 +20,7 @@ from paqa_builder.mix import decoding
 from paqa_builder.mix.activity import Spans, active_rms, clip_spans, merge
 from paqa_builder.mix.material import Take
 from paqa_builder.mix.room import convolve, impulse_response, white
-from paqa_builder.mix.scene import Place, Plan, Room, Sound
+from paqa_builder.mix.scene import Design, Place, Room, Sound
 
 FADE = 0.02
 """Seconds of raised cosine at every cut."""
@@ -53,36 +53,36 @@ class Rendered:
     snr: dict[str, float]
 
 
-def render(plan: Plan, roots: Mapping[str, Path]) -> Rendered:
-    """Renders a plan.
+def render(design: Design, roots: Mapping[str, Path]) -> Rendered:
+    """Renders a design.
 
     Args:
-        roots: Folders of the pools, by the names that the plan's takes use.
+        roots: Folders of the pools, by the names that the design's takes use.
 
     Raises:
-        AudioError: A recording is missing, unreadable, or not the one that the plan was made with.
+        AudioError: A recording is missing, unreadable, or not the one that the design was made with.
         ConfigError: ``roots`` lacks a name.
-        NotReadyError: The plan's room needs a package that is not installed.
+        NotReadyError: The design's room needs a package that is not installed.
     """
-    rate, count = plan.rate, round(plan.duration * plan.rate)
-    layers = {speaker.id: np.zeros(count) for speaker in plan.speakers}
-    places = {speaker.id: speaker.place for speaker in plan.speakers}
-    for segment in plan.segments:
+    rate, count = design.rate, round(design.duration * design.rate)
+    layers = {speaker.id: np.zeros(count) for speaker in design.speakers}
+    places = {speaker.id: speaker.place for speaker in design.speakers}
+    for segment in design.segments:
         dry = _faded(_taken(segment.take, roots, rate), rate)
-        wet = _in_room(dry, plan.room, places[segment.speaker], rate)
-        inside = clip_spans(segment.activity, 0.0, plan.duration, -segment.start)
+        wet = _in_room(dry, design.room, places[segment.speaker], rate)
+        inside = clip_spans(segment.activity, 0.0, design.duration, -segment.start)
         _add(layers[segment.speaker], _at_level(wet, rate, inside, segment.level), segment.start, rate)
-    spoken = spoken_spans(plan)
-    reference = active_rms(_sum(layers.values(), count), rate, spoken) or _amplitude(plan.level)
-    for sound in plan.sounds:
-        layers[sound.id] = _sound(sound, plan, roots, reference, count)
-    layers[ROOM_TONE] = room_tone(plan.noise, count) * _amplitude(plan.floor)
+    spoken = spoken_spans(design)
+    reference = active_rms(_sum(layers.values(), count), rate, spoken) or _amplitude(design.level)
+    for sound in design.sounds:
+        layers[sound.id] = _sound(sound, design, roots, reference, count)
+    layers[ROOM_TONE] = room_tone(design.noise, count) * _amplitude(design.floor)
     gain = gain_for(layers.values(), count)
     stems = {name: np.round(layer * gain * FULL).astype(np.int16) for name, layer in layers.items()}
     mixture = np.sum([stem.astype(np.int32) for stem in stems.values()], axis=0)
     # The ceiling leaves 3,500 steps of room; rounding takes half a step a stem.
     assert np.abs(mixture).max() <= FULL
-    return Rendered(rate, mixture.astype(np.int16), stems, round(gain, 5), _measured(plan, stems, gain))
+    return Rendered(rate, mixture.astype(np.int16), stems, round(gain, 5), _measured(design, stems, gain))
 
 
 def gain_for(layers: Collection[np.ndarray], count: int) -> float:
@@ -95,9 +95,9 @@ def gain_for(layers: Collection[np.ndarray], count: int) -> float:
     return min(1.0, CEILING / peak, 1.0 / loudest)
 
 
-def spoken_spans(plan: Plan) -> list[tuple[float, float]]:
+def spoken_spans(design: Design) -> list[tuple[float, float]]:
     """When anybody speaks."""
-    return merge(span for segment in plan.segments for span in segment.activity)
+    return merge(span for segment in design.segments for span in segment.activity)
 
 
 def room_tone(seed: int, count: int) -> np.ndarray:
@@ -112,15 +112,17 @@ def room_tone(seed: int, count: int) -> np.ndarray:
     return noise / np.sqrt(np.mean(noise**2))
 
 
-def _sound(sound: Sound, plan: Plan, roots: Mapping[str, Path], reference: float, count: int) -> np.ndarray:
-    samples, rate = _taken(sound.take, roots, plan.rate), plan.rate
+def _sound(
+    sound: Sound, design: Design, roots: Mapping[str, Path], reference: float, count: int
+) -> np.ndarray:
+    samples, rate = _taken(sound.take, roots, design.rate), design.rate
     if sound.kind == "blank":
-        samples = _envelope(samples, rate) * room_tone(plan.noise ^ int(sound.start * 1000), len(samples))
+        samples = _envelope(samples, rate) * room_tone(design.noise ^ int(sound.start * 1000), len(samples))
     if sound.loop:
         samples = _repeated(samples, round((sound.end - sound.start) * rate), rate)
     else:
-        samples = _in_room(_faded(samples, rate), plan.room, sound.place, rate)
-    inside = clip_spans(sound.activity, 0.0, plan.duration, -sound.start)
+        samples = _in_room(_faded(samples, rate), design.room, sound.place, rate)
+    inside = clip_spans(sound.activity, 0.0, design.duration, -sound.start)
     layer = np.zeros(count)
     level = 20 * np.log10(reference) - sound.snr
     _add(layer, _at_level(samples, rate, inside, level), sound.start, rate)
@@ -131,13 +133,13 @@ def _taken(take: Take, roots: Mapping[str, Path], rate: int) -> np.ndarray:
     """The take's samples, ``float64 [n]`` at ``rate``."""
     if take.root not in roots:
         raise ConfigError(
-            f"the plan takes {take.path} from the pool {take.root!r}, and nobody says where that is",
+            f"the design takes {take.path} from the pool {take.root!r}, and nobody says where that is",
             fix=f"--root {take.root}=DIR",
         )
     heard, sha256 = decoding.heard_at(roots[take.root] / take.path, rate)
     if sha256 != take.sha256:
         raise AudioError(
-            f"{take.path}: is not the recording that the scene was planned with (its bytes differ)"
+            f"{take.path}: is not the recording that the scene was designed with (its bytes differ)"
         )
     length = round(take.length * rate)
     start = round(take.start * rate)
@@ -200,13 +202,13 @@ def _repeated(samples: np.ndarray, length: int, rate: int) -> np.ndarray:
     return filled[:length]
 
 
-def _measured(plan: Plan, stems: Mapping[str, np.ndarray], gain: float) -> dict[str, float]:
-    voices = [stems[speaker.id] / FULL for speaker in plan.speakers]
-    speech = active_rms(_sum(voices, len(stems[ROOM_TONE])), plan.rate, spoken_spans(plan))
-    speech = speech or _amplitude(plan.level) * gain  # nobody speaks: the level at which they would
+def _measured(design: Design, stems: Mapping[str, np.ndarray], gain: float) -> dict[str, float]:
+    voices = [stems[speaker.id] / FULL for speaker in design.speakers]
+    speech = active_rms(_sum(voices, len(stems[ROOM_TONE])), design.rate, spoken_spans(design))
+    speech = speech or _amplitude(design.level) * gain  # nobody speaks: the level at which they would
     found = {}
-    for sound in plan.sounds:
-        rms = active_rms(stems[sound.id] / FULL, plan.rate, sound.activity)
+    for sound in design.sounds:
+        rms = active_rms(stems[sound.id] / FULL, design.rate, sound.activity)
         if rms > 0:
             found[sound.id] = round(float(20 * np.log10(speech / rms)), 2)
     return found

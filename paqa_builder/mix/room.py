@@ -22,7 +22,7 @@ def impulse_response(room: Room, place: Place, rate: int) -> np.ndarray:
     """``float64 [taps]``; the first tap is the direct path's.
 
     Raises:
-        NotReadyError: The plan asks for pyroomacoustics, which is not installed.
+        NotReadyError: The design asks for pyroomacoustics, which is not installed.
     """
     if room.engine == "pyroomacoustics":
         return _image_sources(room, place, rate)

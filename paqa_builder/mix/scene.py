@@ -1,7 +1,7 @@
 """A scene decided in every detail, as records, and those records as JSON.
 
-:mod:`~paqa_builder.mix.plan` makes them, :mod:`~paqa_builder.mix.render` and
-:mod:`~paqa_builder.mix.truth` need nothing else. The JSON is written beside the audio; ``paqa mix
+:mod:`~paqa_builder.mix.design` makes them, :mod:`~paqa_builder.mix.render` and
+:mod:`~paqa_builder.mix.annotations` need nothing else. The JSON is written beside the audio; ``paqa mix
 render scene.json`` makes the same bytes from it again. Times are seconds from the scene's start.
 """
 
@@ -18,7 +18,7 @@ from paqa_builder.mix.activity import Spans
 from paqa_builder.mix.material import Take
 
 VERSION = 1
-"""Of plans and of how they are rendered; a change makes other bytes."""
+"""Of designs and of how they are rendered; a change makes other bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Design:
     """One scene. ``level`` and ``floor`` are dBFS of active speech and of the room tone."""
 
     version: int
@@ -114,16 +114,16 @@ class Plan:
         return tuple(sound for sound in self.sounds if sound.kind != "blank")
 
 
-def plan_json(plan: Plan) -> str:
-    """The plan as JSON text, one line a field at the top."""
-    return json.dumps(asdict(plan), indent=1, ensure_ascii=False) + "\n"
+def design_json(design: Design) -> str:
+    """The design as JSON text, one line a field at the top."""
+    return json.dumps(asdict(design), indent=1, ensure_ascii=False) + "\n"
 
 
-def read_plan(path: Path) -> Plan:
-    """Reads back what :func:`plan_json` wrote.
+def read_design(path: Path) -> Design:
+    """Reads back what :func:`design_json` wrote.
 
     Raises:
-        ConfigError: The file is no plan, or one of another version.
+        ConfigError: The file is no design, or one of another version.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -131,15 +131,15 @@ def read_plan(path: Path) -> Plan:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(data, dict) and data.get("version") != VERSION:
             raise ConfigError(
-                f"{path}: a plan of version {data.get('version')}; this one renders version {VERSION}"
+                f"{path}: a design of version {data.get('version')}; this one renders version {VERSION}"
             )
-        plan = TypeAdapter(Plan).validate_python(data)
+        design = TypeAdapter(Design).validate_python(data)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as JSON ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: not a plan of a scene ({where}: {first['msg']})") from error
-    if not math.isfinite(plan.duration) or plan.duration <= 0:
-        raise ConfigError(f"{path}: duration {plan.duration} is no length")
-    return plan
+        raise ConfigError(f"{path}: not a design of a scene ({where}: {first['msg']})") from error
+    if not math.isfinite(design.duration) or design.duration <= 0:
+        raise ConfigError(f"{path}: duration {design.duration} is no length")
+    return design

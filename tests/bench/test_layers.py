@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from helpers.bench_scenes import made, truth_of
 
-from paqa_builder.bench import events, stems, voices, words
+from paqa_builder.bench import diarization, events, separation, transcription
 from paqa_builder.bench.reference import Reference
 from paqa_builder.bench.score import score
 from paqa_builder.questions.examples import scene_of
@@ -108,8 +108,8 @@ def test_only_what_the_uem_names_is_scored() -> None:
 
 def test_overlap_is_shared_speech_over_all_speech() -> None:
     mini = MiniScene(turns=[(0.0, 4.0, "S1"), (3.0, 8.0, "S2")])
-    assert voices.overlap_share(scene_of(mini).turns or ()) == pytest.approx(1 / 8)
-    assert voices.overlap_share(()) == 0
+    assert diarization.overlap_share(scene_of(mini).turns or ()) == pytest.approx(1 / 8)
+    assert diarization.overlap_share(()) == 0
 
 
 def test_words_of_the_wrong_speaker_cost_cpwer_only() -> None:
@@ -124,17 +124,17 @@ def test_cpwer_is_the_best_of_all_permutations() -> None:
 
     texts = ["a b c d", "e f g", "h i", ""]
     heard = ["h i j", "a b x d", "g", "e f"]
-    wanted = min(sum(map(words.edits, texts, order)) for order in permutations(heard))
-    assert words.permuted_edits(texts, heard) == wanted
-    assert words.permuted_edits(["a b"], ["a", "b"]) == 2  # an invented speaker's words are errors
-    assert words.permuted_edits([], []) == 0
+    wanted = min(sum(map(transcription.edits, texts, order)) for order in permutations(heard))
+    assert transcription.permuted_edits(texts, heard) == wanted
+    assert transcription.permuted_edits(["a b"], ["a", "b"]) == 2  # an invented speaker's words are errors
+    assert transcription.permuted_edits([], []) == 0
 
 
 def test_text_is_normalised_by_its_language() -> None:
-    assert words.normaliser("en")("Mr. Brown paid £20 in COLOUR") == "mister brown paid £20 in color"
-    assert words.normaliser("ja")("客観的").split() == ["客", "観", "的"]
+    assert transcription.normaliser("en")("Mr. Brown paid £20 in COLOUR") == "mister brown paid £20 in color"
+    assert transcription.normaliser("ja")("客観的").split() == ["客", "観", "的"]
     german = [replace(u, language="de") for u in scene().utterances or ()]
-    assert words.language_of(german) == "de"
+    assert transcription.language_of(german) == "de"
     assert values(replace(scene(), utterances=tuple(german)))["language_right"] == 0
 
 
@@ -210,7 +210,7 @@ def test_separation_is_measured_against_the_speakers_own_recordings(
 
     def measured(speech: np.ndarray, background: np.ndarray) -> dict[str, float]:
         heard = {"speech": sounds("speech", speech), "background": sounds("background", background)}
-        found = stems.score({"a": reference}, lambda clip: heard)
+        found = separation.score({"a": reference}, lambda clip: heard)
         return {name: measure.value for name, measure in found.items()}
 
     nothing = measured(one + other + noise, noise + 0.1 * (one + other))
@@ -220,13 +220,14 @@ def test_separation_is_measured_against_the_speakers_own_recordings(
     better = measured(0.5 * (one + other) + 0.05 * noise, noise)  # scale does not matter
     assert better["si_sdr"] == pytest.approx(23.0, abs=0.2)
     assert better["si_sdr_gain_loud"] == pytest.approx(20.0, abs=0.1)
-    assert stems.score({"a": reference}, lambda clip: {}) == {}
+    assert separation.score({"a": reference}, lambda clip: {}) == {}
     assert (
-        stems.score({"a": replace(reference, others=())}, lambda clip: {"speech": reference.speech[0]}) == {}
+        separation.score({"a": replace(reference, others=())}, lambda clip: {"speech": reference.speech[0]})
+        == {}
     )
 
 
 def test_si_sdr_stays_finite() -> None:
     target = np.sin(np.arange(800))
-    assert stems.si_sdr(3 * target, target) == 100
-    assert stems.si_sdr(np.zeros(800), target) == -100
+    assert separation.si_sdr(3 * target, target) == 100
+    assert separation.si_sdr(np.zeros(800), target) == -100

@@ -18,11 +18,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_predict
 
 from paqa_builder.mix.activity import levels
+from paqa_builder.mix.design import design_scene
 from paqa_builder.mix.folder import Job, prepare
 from paqa_builder.mix.material import Material
-from paqa_builder.mix.plan import plan_scene
 from paqa_builder.mix.render import render
-from paqa_builder.mix.scene import Plan
+from paqa_builder.mix.scene import Design
 from paqa_builder.mix.spec import make_spec
 
 PLANNED = 600
@@ -36,19 +36,19 @@ def pools(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return str(speech_manifest(folder)), str(events_manifest(folder))
 
 
-def scenes(pools: tuple[str, str], count: int, **changes: object) -> tuple[Job, list[Plan]]:
+def scenes(pools: tuple[str, str], count: int, **changes: object) -> tuple[Job, list[Design]]:
     spec = make_spec({**SPEC, "splits": {"train": 1}, "room": None, **changes})
     job = prepare(spec, Path("nowhere"), [pools[0]], [pools[1]])
     material = Material(spec, job.speech, job.events)
-    return job, [plan_scene(spec, material, n) for n in range(count)]
+    return job, [design_scene(spec, material, n) for n in range(count)]
 
 
-def kinds(plan: Plan) -> int:
-    return len({sound.label for sound in plan.sounds if sound.kind == "event"})
+def kinds(design: Design) -> int:
+    return len({sound.label for sound in design.sounds if sound.kind == "event"})
 
 
-def speakers(plan: Plan) -> int:
-    return len(plan.speakers)
+def speakers(design: Design) -> int:
+    return len(design.speakers)
 
 
 def _moments(values: list[float]) -> Iterator[float]:
@@ -57,20 +57,20 @@ def _moments(values: list[float]) -> Iterator[float]:
     yield from (numbers.mean(), numbers.std(), numbers.min(), numbers.max())
 
 
-def timing(plan: Plan) -> list[float]:
-    """More than audio could tell: every length, gap and level as it was planned."""
-    spans = [(s.start, s.start + s.take.length) for s in plan.segments]
+def timing(design: Design) -> list[float]:
+    """More than audio could tell: every length, gap and level as it was designed."""
+    spans = [(s.start, s.start + s.take.length) for s in design.segments]
     return [
-        plan.duration,
-        plan.level,
-        plan.floor,
+        design.duration,
+        design.level,
+        design.floor,
         spans[0][0] if spans else 0.0,
-        plan.duration - spans[-1][1] if spans else 0.0,
+        design.duration - spans[-1][1] if spans else 0.0,
         *_moments([b - a for a, b in spans]),
         *_moments([after[0] - before[1] for before, after in pairwise(spans)]),
-        *_moments([s.level for s in plan.segments]),
-        *_moments([s.end - s.start for s in plan.sounds if s.kind != "ambience"]),
-        *_moments([s.snr for s in plan.sounds if s.kind != "ambience"]),
+        *_moments([s.level for s in design.segments]),
+        *_moments([s.end - s.start for s in design.sounds if s.kind != "ambience"]),
+        *_moments([s.snr for s in design.sounds if s.kind != "ambience"]),
     ]
 
 
@@ -106,69 +106,73 @@ def margin(count: int) -> float:
 
 @pytest.mark.parametrize("asked", [speakers, kinds])
 def test_timing_without_overlap_tells_neither_speakers_nor_kinds(
-    pools: tuple[str, str], asked: Callable[[Plan], int]
+    pools: tuple[str, str], asked: Callable[[Design], int]
 ) -> None:
-    _, plans = scenes(pools, PLANNED, turns={"overlapping": 0})
-    assert len({asked(plan) for plan in plans}) > 1
-    assert advantage([timing(plan) for plan in plans], [asked(plan) for plan in plans]) < margin(PLANNED)
+    _, designs = scenes(pools, PLANNED, turns={"overlapping": 0})
+    assert len({asked(design) for design in designs}) > 1
+    assert advantage([timing(design) for design in designs], [asked(design) for design in designs]) < margin(
+        PLANNED
+    )
 
 
 def test_timing_with_overlap_does_not_tell_two_speakers_from_more(pools: tuple[str, str]) -> None:
     speech = {**SPEC["speech"], "speakers": {2: 1, 3: 1, 4: 1}}  # type: ignore[dict-item]
-    _, plans = scenes(pools, PLANNED, speech=speech, turns={"overlapping": 1})
-    assert sum(plan.overlapping for plan in plans) == PLANNED
-    assert advantage([timing(plan) for plan in plans], [speakers(plan) for plan in plans]) < margin(PLANNED)
+    _, designs = scenes(pools, PLANNED, speech=speech, turns={"overlapping": 1})
+    assert sum(design.overlapping for design in designs) == PLANNED
+    assert advantage(
+        [timing(design) for design in designs], [speakers(design) for design in designs]
+    ) < margin(PLANNED)
 
 
 @pytest.fixture(scope="module")
-def rendered(pools: tuple[str, str]) -> tuple[Job, list[Plan], list[list[float]]]:
-    job, plans = scenes(pools, RENDERED, turns={"overlapping": 0})
-    return job, plans, [loudness(render(plan, job.roots).mixture, plan.rate) for plan in plans]
+def rendered(pools: tuple[str, str]) -> tuple[Job, list[Design], list[list[float]]]:
+    job, designs = scenes(pools, RENDERED, turns={"overlapping": 0})
+    return job, designs, [loudness(render(design, job.roots).mixture, design.rate) for design in designs]
 
 
 @pytest.mark.parametrize("asked", [speakers, kinds])
 def test_an_energy_meter_tells_neither_speakers_nor_kinds(
-    rendered: tuple[Job, list[Plan], list[list[float]]], asked: Callable[[Plan], int]
+    rendered: tuple[Job, list[Design], list[list[float]]], asked: Callable[[Design], int]
 ) -> None:
-    _, plans, heard = rendered
-    assert advantage(heard, [asked(plan) for plan in plans]) < margin(RENDERED)
+    _, designs, heard = rendered
+    assert advantage(heard, [asked(design) for design in designs]) < margin(RENDERED)
 
 
 def test_blanks_hide_that_there_is_no_sound(pools: tuple[str, str]) -> None:
     events = {**SPEC["events"], "kinds": {0: 1, 1: 1}, "blanks": True}  # type: ignore[dict-item]
-    job, plans = scenes(pools, RENDERED, events=events, ambience=None, turns={"overlapping": 0})
-    heard = [loudness(render(plan, job.roots).mixture, plan.rate) for plan in plans]
-    assert advantage(heard, [kinds(plan) for plan in plans]) < margin(RENDERED)
+    job, designs = scenes(pools, RENDERED, events=events, ambience=None, turns={"overlapping": 0})
+    heard = [loudness(render(design, job.roots).mixture, design.rate) for design in designs]
+    assert advantage(heard, [kinds(design) for design in designs]) < margin(RENDERED)
 
 
 def test_without_blanks_it_is_heard_that_there_is_no_sound(pools: tuple[str, str]) -> None:
     """The control of the test above: the meter does hear sounds."""
     events = {**SPEC["events"], "kinds": {0: 1, 1: 1}}  # type: ignore[dict-item]
-    job, plans = scenes(pools, RENDERED, events=events, ambience=None, turns={"overlapping": 0})
-    heard = [loudness(render(plan, job.roots).mixture, plan.rate) for plan in plans]
-    assert advantage(heard, [kinds(plan) for plan in plans]) > 2 * margin(RENDERED)
+    job, designs = scenes(pools, RENDERED, events=events, ambience=None, turns={"overlapping": 0})
+    heard = [loudness(render(design, job.roots).mixture, design.rate) for design in designs]
+    assert advantage(heard, [kinds(design) for design in designs]) > 2 * margin(RENDERED)
 
 
-def _louder_floor(plan: Plan) -> Plan:
-    return replace(plan, floor=plan.floor + 4 * len(plan.speakers))
+def _louder_floor(design: Design) -> Design:
+    return replace(design, floor=design.floor + 4 * len(design.speakers))
 
 
-def _longer_gaps(plan: Plan) -> Plan:
+def _longer_gaps(design: Design) -> Design:
     later = tuple(
-        replace(s, start=s.start + 0.12 * n * len(plan.speakers), activity=())
-        for n, s in enumerate(plan.segments)
+        replace(s, start=s.start + 0.12 * n * len(design.speakers), activity=())
+        for n, s in enumerate(design.segments)
     )
-    return replace(plan, segments=later)
+    return replace(design, segments=later)
 
 
 @pytest.mark.parametrize("leak", [_louder_floor, _longer_gaps])
-def test_a_careless_mixer_is_found_out(pools: tuple[str, str], leak: Callable[[Plan], Plan]) -> None:
-    _, plans = scenes(pools, PLANNED, turns={"overlapping": 0})
-    features = [timing(leak(plan)) for plan in plans]
-    assert advantage(features, [speakers(plan) for plan in plans]) > 2 * margin(PLANNED)
+def test_a_careless_mixer_is_found_out(pools: tuple[str, str], leak: Callable[[Design], Design]) -> None:
+    _, designs = scenes(pools, PLANNED, turns={"overlapping": 0})
+    features = [timing(leak(design)) for design in designs]
+    assert advantage(features, [speakers(design) for design in designs]) > 2 * margin(PLANNED)
 
 
-def test_a_careless_mixer_is_heard(rendered: tuple[Job, list[Plan], list[list[float]]]) -> None:
-    job, plans, _ = rendered
-    heard = [loudness(render(_louder_floor(plan), job.roots).mixture, plan.rate) for plan in plans]
-    assert advantage(heard, [speakers(plan) for plan in plans]) > margin(RENDERED)
+def test_a_careless_mixer_is_heard(rendered: tuple[Job, list[Design], list[list[float]]]) -> None:
+    job, designs, _ = rendered
+    heard = [loudness(render(_louder_floor(design), job.roots).mixture, design.rate) for design in designs]
+    assert advantage(heard, [speakers(design) for design in designs]) > margin(RENDERED)

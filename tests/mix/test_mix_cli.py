@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from paqa_builder.cli import mix as command
 from paqa_builder.errors import ConfigError, ExitCode, NotReadyError
-from paqa_builder.mix.listings import read_pool
+from paqa_builder.mix.listings import read_recordings
 from paqa_builder.mix.spec import make_spec
 from paqa_builder.mix.tts import synthesise
 
@@ -65,7 +65,7 @@ def test_what_is_wrong_is_said_without_a_traceback(arguments: list[object], tmp_
     (tmp_path / "no.json").write_text('{"version": 1, "id": 3}', encoding="utf-8")
     code, _, stderr = run("render", tmp_path / "no.json", "--out", tmp_path / "x")
     assert code == ExitCode.USAGE
-    assert "not a plan" in stderr
+    assert "not a design" in stderr
 
 
 @pytest.mark.parametrize(("engine", "voices"), [("flite", ["slt", "rms"]), ("espeak-ng", ["en-gb", "en-us"])])
@@ -74,7 +74,7 @@ def test_a_synthesiser_makes_a_pool(tmp_path: Path, engine: str, voices: list[st
         pytest.skip(f"{engine} is not installed")
     texts = ["Good morning to you.", "It is raining again.", "-v is an option.", "", "Good morning to you."]
     manifest = synthesise(engine, voices, texts, tmp_path, language="en", license="MIT")
-    pool = read_pool("speech", [str(manifest)], make_spec({}))
+    pool = read_recordings("speech", [str(manifest)], make_spec({}))
     assert {r.text for r in pool.recordings} == {text for text in texts if text}
     assert {r.group for r in pool.recordings} == {f"{engine}:{voice}" for voice in voices}
     with pytest.raises(NotReadyError, match="nonesuch"):

@@ -18,7 +18,7 @@ from paqa_builder.mix import decoding, render
 from paqa_builder.mix.activity import FRAME, active_rms, merge
 from paqa_builder.mix.folder import mix, prepare, write_scene
 from paqa_builder.mix.licenses import combined
-from paqa_builder.mix.scene import plan_json, read_plan
+from paqa_builder.mix.scene import design_json, read_design
 from paqa_builder.mix.source import Mix
 from paqa_builder.mix.spec import load_spec, make_spec
 from paqa_builder.records import Clip, from_json, to_json
@@ -74,25 +74,25 @@ def test_a_scene_is_rendered_again_from_its_own_json(made: tuple[Path, list[dict
     roots = {name: Path(folder) for name, folder in json.loads((out / "pools.json").read_text()).items()}
     for row in rows[:5]:
         path = out / "scenes" / f"{row['id']}.json"
-        plan = read_plan(path)
-        assert plan_json(plan) == path.read_text(encoding="utf-8")
-        assert write_scene(plan, roots, tmp_path, stems=True, jams=True) == row
+        design = read_design(path)
+        assert design_json(design) == path.read_text(encoding="utf-8")
+        assert write_scene(design, roots, tmp_path, stems=True, jams=True) == row
     before = folder_bytes(out)
     assert all(before[name] == data for name, data in folder_bytes(tmp_path).items())
     with pytest.raises(ConfigError, match="--root"):
-        write_scene(plan, {}, tmp_path, stems=False, jams=False)
+        write_scene(design, {}, tmp_path, stems=False, jams=False)
 
 
 def test_a_recording_that_changed_is_noticed(tmp_path: Path, pools: tuple[str, str]) -> None:
     speech = speech_manifest(tmp_path / "pool")
     rows = make(tmp_path / "out", (str(speech), pools[1]), scenes=1)
-    plan = read_plan(tmp_path / "out/scenes" / f"{rows[0]['id']}.json")
-    changed = tmp_path / "pool" / plan.segments[0].take.path
+    design = read_design(tmp_path / "out/scenes" / f"{rows[0]['id']}.json")
+    changed = tmp_path / "pool" / design.segments[0].take.path
     samples, rate = soundfile.read(changed)
     soundfile.write(changed, samples * 0.5, rate)
     decoding.forget()
     with pytest.raises(AudioError, match="its bytes differ"):
-        render.render(plan, {"speech0": tmp_path / "pool", "events0": Path(pools[1]).parent})
+        render.render(design, {"speech0": tmp_path / "pool", "events0": Path(pools[1]).parent})
 
 
 def test_stems_add_up_to_the_mixture_and_nothing_is_silent(made: tuple[Path, list[dict]]) -> None:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from paqa_builder.bench.items import RIGHT, WRONG, Judged, tally
 from paqa_builder.bench.measures import Difference, difference
 from paqa_builder.bench.score import Scores
 from paqa_builder.bench.titles import TITLES
+from paqa_builder.bench.verdicts import RIGHT, WRONG, Judged, tally
 
 # Condition: its title, and the upper edges of its bins.
 BINS: dict[str, tuple[str, tuple[tuple[str, float], ...]]] = {

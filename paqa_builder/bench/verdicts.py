@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from paqa_builder.bench.measures import Ratio
-from paqa_builder.bench.reference import Reference
-from paqa_builder.bench.truth_reading import (
+from paqa_builder.bench.interpretation import (
     INVENTED,
     MISHEARD,
     Found,
-    TruthReading,
+    TruthInterpretation,
     mentioned,
     read,
     speakers_in,
 )
+from paqa_builder.bench.measures import Ratio
+from paqa_builder.bench.reference import Reference
 from paqa_builder.questions import wording
 from paqa_builder.questions.choices import none_of_these
 from paqa_builder.questions.facts import AnswerType, Fact, FactKind, kind
@@ -127,7 +127,7 @@ def tally(judged: Iterable[Judged], by: Callable[[Judged], str]) -> dict[str, Co
     return dict(sorted(found.items()))
 
 
-def _false_premise(question: Question, of: FactKind, reading: TruthReading) -> str:
+def _false_premise(question: Question, of: FactKind, reading: TruthInterpretation) -> str:
     """What the question takes for granted and truth denies; empty if nothing."""
     asks_absence = of.name == "sound_absent"
     named = list(mentioned(question.question)) if reading.knows("tags") else []
@@ -151,7 +151,7 @@ def _false_premise(question: Question, of: FactKind, reading: TruthReading) -> s
 
 
 def _answered(
-    question: Question, of: FactKind, template: Template, reading: TruthReading
+    question: Question, of: FactKind, template: Template, reading: TruthInterpretation
 ) -> tuple[Verdict, str]:
     subjects = [fact for fact in _subjects(of, reading) if template.asks(fact)]
     asked = [fact for fact in subjects if question.question in template.questions(fact)]
@@ -163,7 +163,9 @@ def _answered(
     return min(found, key=lambda item: order[item[0]])
 
 
-def _verdict(question: Question, of: FactKind, reading: TruthReading, fact: Fact) -> tuple[Verdict, str]:
+def _verdict(
+    question: Question, of: FactKind, reading: TruthInterpretation, fact: Fact
+) -> tuple[Verdict, str]:
     verdicts = none_of_these.judge_all(reading, of, fact, question.choices)
     holds = {choice: v.true for choice, v in zip(question.choices, verdicts, strict=True)}
     others = [choice for choice in question.choices if choice != question.answer and holds[choice]]
@@ -176,7 +178,7 @@ def _verdict(question: Question, of: FactKind, reading: TruthReading, fact: Fact
     return UNDECIDED, "too close to call in the ground truth"
 
 
-def _subjects(of: FactKind, reading: TruthReading) -> list[Fact]:
+def _subjects(of: FactKind, reading: TruthInterpretation) -> list[Fact]:
     """What a kind of fact can be asked about in the ground truth, whether or not it has a clear answer."""
     if of.form is AnswerType.SPEAKER and not reading.voices.ordered:
         return []
@@ -189,7 +191,7 @@ def _subjects(of: FactKind, reading: TruthReading) -> list[Fact]:
     return [Fact(subject.key, subject.slots, None, about=subject.about) for subject in subjects]
 
 
-def _why_not_asked(question: Question, of: FactKind, reading: TruthReading) -> str:
+def _why_not_asked(question: Question, of: FactKind, reading: TruthInterpretation) -> str:
     for quote, places in _quotes(question, of, reading).items():
         if places[0].share > MISHEARD:
             return f"{wording.quote(quote)} is half misheard"
@@ -200,7 +202,7 @@ def _why_not_asked(question: Question, of: FactKind, reading: TruthReading) -> s
     return "the ground truth has no such clear situation"
 
 
-def _quotes(question: Question, of: FactKind, reading: TruthReading) -> dict[str, list[Found]]:
+def _quotes(question: Question, of: FactKind, reading: TruthInterpretation) -> dict[str, list[Found]]:
     """The quotes that must be true for the question to be: those in it, and the answer if it is one."""
     texts = [quote for quote in reading.quotes if wording.quote(quote) in question.question]
     quoted = of.form is AnswerType.QUOTE and question.answer != none_of_these.NOTHING

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from paqa_builder.bench.reference import Reference
-from paqa_builder.bench.words import language_of, normaliser
+from paqa_builder.bench.transcription import language_of, normaliser
 from paqa_builder.labels import audioset
 from paqa_builder.labels.crosswalk import audioset_name, true_of
 from paqa_builder.questions import wording
@@ -59,7 +59,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class TruthReading(Interpretation):
+class TruthInterpretation(Interpretation):
     """Ground truth as facts see it, with phrases cut where a question's quotes are."""
 
     quotes: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class TruthReading(Interpretation):
         return Speech(utterances, speakers, speakers, tuple(phrases), True)
 
 
-def read(question: Question, form: AnswerType, scene: Scene, reference: Reference) -> TruthReading:
+def read(question: Question, form: AnswerType, scene: Scene, reference: Reference) -> TruthInterpretation:
     """Puts a clip's ground truth into a question's terms.
 
     Args:
@@ -105,7 +105,7 @@ def read(question: Question, form: AnswerType, scene: Scene, reference: Referenc
         # A single word counts as said only where it is found in a phrase.
         quotes |= dict.fromkeys(question.choices)
     clip = replace(scene.clip, truth=replace(truth, tags=tags, tags_complete=complete))
-    return TruthReading(
+    return TruthInterpretation(
         Scene(clip, scene.audio),
         MARGINS,
         tuple(quotes),

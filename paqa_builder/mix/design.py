@@ -1,7 +1,7 @@
 """Decides one scene: who speaks, what sounds, when and how loud, in which room.
 
-A plan is a function of specification, pools, seed and the scene's number, and of nothing else: every
-choice is a hash of those, so scenes can be planned in any order, by any number of workers.
+A design is a function of specification, pools, seed and the scene's number, and of nothing else: every
+choice is a hash of those, so scenes can be designed in any order, by any number of workers.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from paqa_builder.mix.activity import clip_spans
 from paqa_builder.mix.casting import Line, Occurrence, cast_events, cast_speech
 from paqa_builder.mix.layout import between, choose, slots
 from paqa_builder.mix.material import Material, Stretch
-from paqa_builder.mix.pools import Recording
-from paqa_builder.mix.scene import VERSION, Place, Plan, Room, Segment, Sound, Speaker
+from paqa_builder.mix.recordings import Recording
+from paqa_builder.mix.scene import VERSION, Design, Place, Room, Segment, Sound, Speaker
 from paqa_builder.mix.spec import RoomSpec, Spec
 from paqa_builder.seeded import below, digest, shuffled, unit
 
@@ -25,7 +25,7 @@ def spec_digest(spec: Spec) -> str:
     return digest(json.dumps(settings, sort_keys=True, ensure_ascii=False))
 
 
-def plan_scene(spec: Spec, material: Material, index: int) -> Plan:
+def design_scene(spec: Spec, material: Material, index: int) -> Design:
     """Decides scene number ``index`` (from 0).
 
     Raises:
@@ -40,7 +40,7 @@ def plan_scene(spec: Spec, material: Material, index: int) -> Plan:
     overlapping = count > 1 and unit(*key, "overlapping") < spec.turns.overlapping
     duration, lines = cast_speech(spec, material, split, count, overlapping, key)
     speakers, segments = _speech(spec, material, split, level, room, lines, key)
-    return Plan(
+    return Design(
         version=VERSION,
         id=f"{spec.name}_{spec.seed}_{index:06d}",
         split=split,

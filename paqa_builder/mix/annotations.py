@@ -18,7 +18,7 @@ from paqa_builder.mix.activity import merge
 from paqa_builder.mix.licenses import combined
 from paqa_builder.mix.material import Take
 from paqa_builder.mix.render import ROOM_TONE, Rendered, pcm_sha256, spoken_spans
-from paqa_builder.mix.scene import Plan
+from paqa_builder.mix.scene import Design
 
 JAMS_VERSION = "0.3.5"
 
@@ -26,33 +26,33 @@ PAUSE = 0.5
 """Seconds within one speaker's speech that do not end a turn: the usual forgiveness of NIST's evaluations."""
 
 
-def manifest_row(plan: Plan, rendered: Rendered, stems: bool) -> dict[str, Any]:
+def manifest_row(design: Design, rendered: Rendered, stems: bool) -> dict[str, Any]:
     """One line of ``manifest.jsonl``. Paths are relative to the manifest."""
     names = [name for name in rendered.stems if name != ROOM_TONE]
-    paths = {name: f"stems/{plan.id}/{name}.flac" for name in (*names, ROOM_TONE)} if stems else {}
-    spoken = spoken_spans(plan)
-    speech, overlap = _seconds(spoken), _overlap(plan)
-    speaker_of = {speaker.id: speaker for speaker in plan.speakers}
-    takes = takes_of(plan)
-    languages = {segment.language for segment in plan.segments}
+    paths = {name: f"stems/{design.id}/{name}.flac" for name in (*names, ROOM_TONE)} if stems else {}
+    spoken = spoken_spans(design)
+    speech, overlap = _seconds(spoken), _overlap(design)
+    speaker_of = {speaker.id: speaker for speaker in design.speakers}
+    takes = takes_of(design)
+    languages = {segment.language for segment in design.segments}
     return {
-        "id": plan.id,
-        "split": plan.split,
-        "audio": f"audio/{plan.id}.flac",
+        "id": design.id,
+        "split": design.split,
+        "audio": f"audio/{design.id}.flac",
         "sample_rate": rendered.rate,
         "num_samples": len(rendered.mixture),
-        "duration": plan.duration,
+        "duration": design.duration,
         "language": languages.pop() if len(languages) == 1 else None,
-        "num_speakers": len(plan.speakers),
+        "num_speakers": len(design.speakers),
         "speakers": [
             {"id": s.id, "corpus_speaker": s.name, "gender": s.sex} | ({"stem": paths[s.id]} if stems else {})
-            for s in plan.speakers
+            for s in design.speakers
         ],
-        "speech_ratio": round(speech / plan.duration, 4),
+        "speech_ratio": round(speech / design.duration, 4),
         "overlap_ratio": round(overlap / speech, 4) if speech else 0.0,
         "has_overlap": overlap > 0,
         "turns": [
-            {"start": s.start, "end": _end(s.start, s.take), "speaker": s.speaker} for s in plan.segments
+            {"start": s.start, "end": _end(s.start, s.take), "speaker": s.speaker} for s in design.segments
         ],
         "segments": [
             {
@@ -70,7 +70,7 @@ def manifest_row(plan: Plan, rendered: Rendered, stems: bool) -> dict[str, Any]:
                 "source_trim": [s.take.start, s.take.end],
             }
             | _terms(s.take)
-            for s in plan.segments
+            for s in design.segments
         ],
         "events": [
             {
@@ -87,12 +87,12 @@ def manifest_row(plan: Plan, rendered: Rendered, stems: bool) -> dict[str, Any]:
                 "src_file": e.take.source,
             }
             | _terms(e.take)
-            for e in plan.events
+            for e in design.events
         ],
         "stems": paths,
         "gain_applied": rendered.gain,
-        "text_complete": text_complete(plan),
-        "room": plan.room and {"engine": plan.room.engine, "rt60": plan.room.rt60},
+        "text_complete": text_complete(design),
+        "room": design.room and {"engine": design.room.engine, "rt60": design.room.rt60},
         "license": combined(take.license for take in takes),
         "attribution": "; ".join(dict.fromkeys(take.attribution for take in takes if take.attribution)),
         "source_url": " ".join(dict.fromkeys(take.source_url for take in takes if take.source_url)),
@@ -100,17 +100,17 @@ def manifest_row(plan: Plan, rendered: Rendered, stems: bool) -> dict[str, Any]:
     }
 
 
-def takes_of(plan: Plan) -> list[Take]:
+def takes_of(design: Design) -> list[Take]:
     """Every part of a recording that a scene is made of, speech first. Blanks are made of none.
 
     A blank borrows a recording's envelope, ten numbers a second, and no sound of it.
     """
-    return [s.take for s in plan.segments] + [e.take for e in plan.events]
+    return [s.take for s in design.segments] + [e.take for e in design.events]
 
 
-def text_complete(plan: Plan) -> bool:
+def text_complete(design: Design) -> bool:
     """True if everything that is said in the scene is known; so it is where nobody speaks."""
-    return all(segment.text is not None for segment in plan.segments)
+    return all(segment.text is not None for segment in design.segments)
 
 
 def _terms(take: Take) -> dict[str, str]:
@@ -125,12 +125,12 @@ def _seconds(spans: list[tuple[float, float]]) -> float:
     return sum(end - start for start, end in spans)
 
 
-def _overlap(plan: Plan) -> float:
+def _overlap(design: Design) -> float:
     """Seconds in which two speakers or more are active."""
     edges = sorted(
         edge
-        for speaker in plan.speakers
-        for start, end in merge(a for s in plan.segments if s.speaker == speaker.id for a in s.activity)
+        for speaker in design.speakers
+        for start, end in merge(a for s in design.segments if s.speaker == speaker.id for a in s.activity)
         for edge in ((start, 1), (end, -1))
     )
     seconds, active, before = 0.0, 0, 0.0
@@ -140,11 +140,11 @@ def _overlap(plan: Plan) -> float:
     return round(seconds, 6)
 
 
-def rttm(plan: Plan) -> str:
+def rttm(design: Design) -> str:
     """Who speaks when; one line a turn."""
     return "".join(
-        f"SPEAKER {plan.id} 1 {a:.3f} {b - a:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
-        for a, b, speaker in turns((s.speaker, s.activity) for s in plan.segments)
+        f"SPEAKER {design.id} 1 {a:.3f} {b - a:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
+        for a, b, speaker in turns((s.speaker, s.activity) for s in design.segments)
     )
 
 
@@ -156,20 +156,20 @@ def turns(active: Iterable[tuple[str, Iterable[Sequence[float]]]]) -> list[tuple
     return sorted((a, b, speaker) for speaker, spans in own.items() for a, b in merge(spans, PAUSE))
 
 
-def stm(plan: Plan) -> str | None:
+def stm(design: Design) -> str | None:
     """What is said; one line an utterance. None where some of it is unknown."""
-    if not text_complete(plan):
+    if not text_complete(design):
         return None
     lines = (
-        f"{plan.id} 1 {s.speaker} {s.start:.3f} {_end(s.start, s.take):.3f} <o,{plan.split}> {s.text}\n"
-        for s in plan.segments
+        f"{design.id} 1 {s.speaker} {s.start:.3f} {_end(s.start, s.take):.3f} <o,{design.split}> {s.text}\n"
+        for s in design.segments
     )
     return "".join(lines)
 
 
-def jams(plan: Plan) -> str:
+def jams(design: Design) -> str:
     """The scene as a JAMS file."""
-    spoken = turns((s.speaker, s.activity) for s in plan.segments)
+    spoken = turns((s.speaker, s.activity) for s in design.segments)
     sounds = [
         _observed(
             e.start,
@@ -186,17 +186,17 @@ def jams(plan: Plan) -> str:
                 "role": "background" if e.kind == "ambience" else "foreground",
             },
         )
-        for e in plan.events
+        for e in design.events
     ]
-    said = [_observed(s.start, _end(s.start, s.take), s.text) for s in plan.segments]
+    said = [_observed(s.start, _end(s.start, s.take), s.text) for s in design.segments]
     annotations = [
-        _annotation("segment_open", [_observed(*turn) for turn in spoken], plan),
-        _annotation("scaper", sounds, plan),
+        _annotation("segment_open", [_observed(*turn) for turn in spoken], design),
+        _annotation("scaper", sounds, design),
     ]
-    if text_complete(plan):
-        annotations.append(_annotation("lyrics", said, plan))
-    file = {"title": plan.id, "duration": plan.duration, "identifiers": {}, "jams_version": JAMS_VERSION}
-    data = {"annotations": annotations, "file_metadata": file, "sandbox": {"split": plan.split}}
+    if text_complete(design):
+        annotations.append(_annotation("lyrics", said, design))
+    file = {"title": design.id, "duration": design.duration, "identifiers": {}, "jams_version": JAMS_VERSION}
+    data = {"annotations": annotations, "file_metadata": file, "sandbox": {"split": design.split}}
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -204,17 +204,17 @@ def _observed(start: float, end: float, value: Any) -> dict[str, Any]:
     return {"time": start, "duration": round(end - start, 3), "value": value, "confidence": 1.0}
 
 
-def _annotation(namespace: str, data: list[dict[str, Any]], plan: Plan) -> dict[str, Any]:
+def _annotation(namespace: str, data: list[dict[str, Any]], design: Design) -> dict[str, Any]:
     return {
         "namespace": namespace,
         "data": sorted(data, key=lambda row: row["time"]),
         "annotation_metadata": {
             "annotation_tools": "paqa mix",
             "data_source": "program",
-            "version": str(plan.version),
-            "corpus": plan.spec,
+            "version": str(design.version),
+            "corpus": design.spec,
         },
         "sandbox": {},
         "time": 0,
-        "duration": plan.duration,
+        "duration": design.duration,
     }

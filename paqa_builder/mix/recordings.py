@@ -28,7 +28,7 @@ class Recording:
     """One audio file of a pool.
 
     Attributes:
-        root: Name of the pool's folder in :attr:`Pool.roots`.
+        root: Name of the pool's folder in :attr:`RecordingPool.roots`.
         path: Below that folder, with ``/``.
         group: Speaker, unique over all pools; or the corpus's label of the sound.
         split: ``"train"``, ``"validation"``, ``"test"``; empty until assigned.
@@ -54,12 +54,12 @@ class Recording:
 
     @property
     def key(self) -> str:
-        """What names this file in plans."""
+        """What names this file in designs."""
         return f"{self.root}/{self.path}"
 
 
 @dataclass(frozen=True)
-class Pool:
+class RecordingPool:
     """Recordings of one kind, all with a split."""
 
     kind: Kind

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from helpers.bench_scenes import made, truth_of
 
-from paqa_builder.bench import items
-from paqa_builder.bench.items import Judged
+from paqa_builder.bench import verdicts
+from paqa_builder.bench.interpretation import align, locate, mentioned, speakers_in
 from paqa_builder.bench.reference import Reference
-from paqa_builder.bench.truth_reading import align, locate, mentioned, speakers_in
+from paqa_builder.bench.verdicts import Judged
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates
 from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import kind
@@ -45,7 +45,7 @@ QUESTIONS = asked(SCENES)
 
 def judged(questions: list[Question], scenes: list[Scene], truths: list[Reference]) -> list[Judged]:
     pairs = {scene.clip.id: (scene, truth) for scene, truth in zip(scenes, truths, strict=True)}
-    return items.judge_all(questions, pairs, TEMPLATES)
+    return verdicts.judge_all(questions, pairs, TEMPLATES)
 
 
 def against(scene: Scene, truth: MiniScene) -> dict[str, list[Judged]]:
@@ -65,7 +65,7 @@ def test_questions_on_perfect_records_are_right() -> None:
     able = {t.name for t in TEMPLATES if "measures" not in kind(t.fact).needs}
     assert len(answered & able) > 0.7 * len(able)
     assert [(item.question.question, item.reason) for item in found if item.verdict == "wrong"] == []
-    measures = items.score(found)
+    measures = verdicts.score(found)
     assert measures["question_precision"].value == 1
     # Where truth cannot decide, the question was close to what it would not have asked about, or it
     # asks about what is measured, which an annotation does not say.
@@ -193,7 +193,7 @@ def test_questions_on_annotations_are_not_the_models() -> None:
     found = judged(asked([scene]), [scene], [truth_of(scene_of(TALK, "annotated"))])
     assert found
     assert {item.verdict for item in found} == {"annotated"}
-    assert items.score(found) == {}
+    assert verdicts.score(found) == {}
 
 
 def test_an_unknown_template_is_undecided() -> None:
@@ -204,7 +204,7 @@ def test_an_unknown_template_is_undecided() -> None:
 
 def test_confidence_bins_and_tallies() -> None:
     found = judged(QUESTIONS, SCENES, [truth_of(scene) for scene in SCENES])
-    by_bin = items.tally(found, lambda item: item.bin)
+    by_bin = verdicts.tally(found, lambda item: item.bin)
     assert set(by_bin) <= {"0.0-0.6", "0.6-0.7", "0.7-0.8", "0.8-0.9", "0.9-1.0"}
     assert sum(counts.total() for counts in by_bin.values()) == len(found)
     sure = replace(found[0], confidence=1.0)

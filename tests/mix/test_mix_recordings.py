@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paqa_builder.errors import SourceError
-from paqa_builder.mix.listings import read_pool
-from paqa_builder.mix.pools import Recording, assign_splits, check_splits, normal_text, ties
+from paqa_builder.mix.listings import read_recordings
+from paqa_builder.mix.recordings import Recording, assign_splits, check_splits, normal_text, ties
 from paqa_builder.mix.spec import Spec, make_spec
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -87,12 +87,12 @@ def test_a_tree_is_read_with_its_texts(tmp_path: Path, spec: Spec) -> None:
     for name in ("ann/1", "ann/2", "bob/1"):
         write(tmp_path / f"{name}.flac", voice(name, 1.0))
         (tmp_path / f"{name}.txt").write_text(f" said in {name}\n", encoding="utf-8")
-    pool = read_pool("speech", [str(tmp_path)], spec)
+    pool = read_recordings("speech", [str(tmp_path)], spec)
     assert {g: len(r) for g, r in pool.groups("train").items()} == {"ann": 2, "bob": 1}
     assert pool.recordings[0].text == "said in ann/1"
     write(tmp_path / "loose.flac", voice("x", 1.0))
     with pytest.raises(SourceError, match=r"loose\.flac is in no subfolder"):
-        read_pool("speech", [str(tmp_path)], spec)
+        read_recordings("speech", [str(tmp_path)], spec)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_bad_row_is_named(tmp_path: Path, spec: Spec, row: dict, names: str) -
     rows = [{"path": "a.flac", "speaker": "a", "text": "hm"}, row]
     (tmp_path / "m.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
     with pytest.raises(SourceError) as caught:
-        read_pool("speech", [str(tmp_path / "m.jsonl")], spec)
+        read_recordings("speech", [str(tmp_path / "m.jsonl")], spec)
     assert names in str(caught.value)
 
 
@@ -124,10 +124,10 @@ def test_a_manifest_whose_splits_clash_is_refused_at_load(tmp_path: Path, spec: 
         lines.append(f"{n}.flac,speaker{n},the same words,{split}")
     (tmp_path / "m.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(SourceError, match="text 'the same words'"):
-        read_pool("speech", [str(tmp_path / "m.csv")], spec)
+        read_recordings("speech", [str(tmp_path / "m.csv")], spec)
 
 
 def test_a_split_without_anything_is_named(tmp_path: Path) -> None:
     write(tmp_path / "a/1.flac", voice("a", 1.0))
     with pytest.raises(SourceError, match="nothing for the split"):
-        read_pool("speech", [str(tmp_path)], make_spec({"splits": {"train": 0.5, "test": 0.5}}))
+        read_recordings("speech", [str(tmp_path)], make_spec({"splits": {"train": 0.5, "test": 0.5}}))
