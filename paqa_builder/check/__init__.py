@@ -1,3 +1,3 @@
-"""Finished data, looked at again: :mod:`~paqa_builder.check.proof` proves our own shards anew,
-:mod:`~paqa_builder.check.lint` finds what is wrong with anybody's multiple-choice audio questions.
+"""Checks of finished data: :mod:`~paqa_builder.check.proof` proves shards of this project again,
+:mod:`~paqa_builder.check.lint` finds faults in multiple-choice audio questions of any format.
 """

@@ -11,7 +11,7 @@ from paqa_builder.check.findings import Finding, Grade, Report, Tally
 from paqa_builder.check.texts import Form, Spread, Traces
 from paqa_builder.errors import ConfigError
 from paqa_builder.formats.item import Item
-from paqa_builder.formats.read import Data, open_data
+from paqa_builder.formats.read import Data, find_audio, open_data, parquet_files
 from paqa_builder.gate.item import BlindItem
 
 LEAST = 50
@@ -91,17 +91,10 @@ class Audio:
             return
         self.looked += 1
         if item.audio not in self._known:
-            self._known[item.audio] = self._alive(item.audio)
+            path = find_audio(self.root, item.audio)
+            self._known[item.audio] = path is not None and path.stat().st_size > 0
         if not self._known[item.audio]:
             self.dead.add(item.id)
-
-    def _alive(self, name: str) -> bool:
-        assert self.root is not None
-        path = Path(name)
-        candidates = (
-            (self.root / path.name,) if path.is_absolute() else (self.root / path, self.root / path.name)
-        )
-        return any(p.is_file() and p.stat().st_size for p in candidates)
 
     def findings(self) -> Iterator[Finding]:
         """What was seen."""
@@ -115,18 +108,12 @@ class Audio:
             yield Finding("audio", "skipped", "not looked for: --audio-root DIR")
 
 
-def _parquet_files(data: Data) -> list[Path]:
-    if not data.path.is_dir():
-        return [data.path]
-    return sorted((data.path / "data").glob("*.parquet")) or sorted(data.path.glob("*.parquet"))
-
-
 def _null_audio(data: Data) -> Finding:
     """Counts rows without audio, from the files' statistics: the audio itself is not read."""
     import pyarrow.parquet as pq
 
     empty = rows = 0
-    for path in _parquet_files(data):
+    for path in parquet_files(data.path):
         about = pq.ParquetFile(path).metadata
         for n in range(about.num_row_groups):
             group = about.row_group(n)

@@ -1,14 +1,14 @@
-"""The formats: how each writes a question down.
+"""Parsers of question formats: one for each, used by ``paqa check``, training and benchmarks.
 
 ========== ========================================================================================
-format     known by
+format     recognised by
 ========== ========================================================================================
-shards     our columns
+shards     the columns of ``paqa build``
 paqa       ``instruction`` with choices ``(a) … (b) …`` in it, ``output`` with a trace, ``audios``
-avqa       ``question_text``, ``multi_choice``, ``answer`` (a place from 0), ``video_name``
+avqa       ``question_text``, ``multi_choice``, ``answer`` (index from 0), ``video_name``
 mmau       ``question``, ``choices``, ``answer`` (text), ``audio_id``
 mmar       the same with ``audio_path``
-generic    ``question``, ``choices``, and ``answer`` (text, letter or place) or ``answer_index``
+generic    ``question``, ``choices``, and ``answer`` (text, letter or index) or ``answer_index``
 ========== ========================================================================================
 """
 
@@ -16,98 +16,171 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from paqa_builder.formats.item import Item
+from paqa_builder.formats.item import Broken, Item
 
-Reader = Callable[[dict[str, Any], str], Item]
-"""Reads a row; the second argument is its place in the file, for want of an id.
-
-Raises KeyError for a field that is not there, TypeError or ValueError for one that is malformed.
-"""
 _LETTER = re.compile(r"\(([a-h])\)\s*")
-_SAID = re.compile(r"answer is:?\s*[*'\"“]*\(?([A-Ha-h])\)?\b")
-_RESPONSE = re.compile(r"<RESPONSE>(.*?)</RESPONSE>", re.S)
-_FINAL = re.compile(r"<FINAL_ANSWER>(.*?)</FINAL_ANSWER>", re.S)
+# A letter that is given as the answer: "the answer is (c)", "making the answer C", at the end also
+# "the most likely setting is B". "a" and "A word" are articles, not letters.
+_GIVEN = re.compile(
+    r"\b(?:answer|option|choice)\b(?:\s+is)?:?\s*[*'\"“]*(?:\(([A-Ha-h])\)|([A-H])\b(?!\s+[a-z]))"
+    r"|\bis:?\s+[*'\"“]*(?:\(([A-Ha-h])\)|([A-H])\b)[\s.\"”*)]*$"
+)
+_ALONE = re.compile(r"\(?([A-Ha-h])\)?[\s.:]*")
+ANSWERS = re.compile(r"<(FINAL_ANSWER|RESPONSE)>((?:(?!<\1>).)*?)</\1>", re.S)
+"""Elements of a trace that hold an answer: name and text."""
 
 
-def reader_for(fields: Iterable[str]) -> tuple[str, Reader] | None:
-    """The format that rows with these fields are in, by name, and its reader."""
-    have = set(fields)
-    known: tuple[tuple[str, set[str], Reader], ...] = (
-        ("paqa", {"instruction", "output"}, _paqa),
-        ("avqa", {"question_text", "multi_choice"}, _avqa),
-        ("shards", {"question", "choices", "answer_index", "trace", "clip_id"}, _own),
-        ("mmau", {"question", "choices", "answer", "audio_id"}, _plain),
-        ("mmar", {"question", "choices", "answer", "audio_path"}, _plain),
-        ("generic", {"question", "choices"}, _plain),
-    )
-    return next(((name, reader) for name, needs, reader in known if needs <= have), None)
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A question format.
+
+    Attributes:
+        fields: Fields that a row of it has.
+        reader: Reads a row; the second argument stands for the id where the row has none. Raises
+            KeyError for a missing field, TypeError or ValueError for a malformed one.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    reader: Callable[[dict[str, Any], str], Item]
+
+    def parse(self, row: Any, where: str) -> Item | Broken:
+        """Reads one row.
+
+        Args:
+            row: The decoded row; a text is the reason why it could not be decoded.
+            where: Position of the row in its file.
+        """
+        if not isinstance(row, dict):
+            return Broken(where, row if isinstance(row, str) else f"a {type(row).__name__}, not an object")
+        try:
+            return self.reader(row, where)
+        except KeyError as error:
+            missing = [name for name in self.fields if name not in row] or [str(error.args[0])]
+            return Broken(where, f"lacks {', '.join(missing)}")
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            return Broken(where, str(error) or type(error).__name__)
 
 
-def _own(row: dict[str, Any], where: str) -> Item:
+def format_of(fields: Iterable[str]) -> Format | None:
+    """The first format whose fields are all there; None where there is none."""
+    names = set(fields)
+    return next((known for known in FORMATS.values() if names.issuperset(known.fields)), None)
+
+
+def answer_in(text: str, choices: tuple[str, ...]) -> int | None:
+    """Index of the choice that an answer in free text settles on; None where it does not.
+
+    The rules, in order: the text is a choice; it is a letter; the last letter given as the answer ("the
+    answer is C"); the only letter in parentheses; the only choice whose words occur in it.
+
+    Example:
+        >>> answer_in("Most likely a park, so the answer is B.", ("a street", "a park"))
+        1
+    """
+    text = text.strip()
+    same = [n for n, choice in enumerate(choices) if _bare(choice) == _bare(text)]
+    if same:
+        return same[0]
+    letter = _ALONE.fullmatch(text)
+    given = [letter[1]] if letter else ["".join(groups) for groups in _GIVEN.findall(text)][-1:]
+    if not given and len(marks := set(_LETTER.findall(text))) == 1:
+        given = [*marks]
+    if given:
+        return _index(None, given[0], choices)
+    named = [n for n, c in enumerate(choices) if re.search(rf"(?<!\w){re.escape(c)}(?!\w)", text, re.I)]
+    return named[0] if len(named) == 1 else None
+
+
+def _paqa(row: dict[str, Any], where: str) -> Item:
+    """A row of PAQA: the choices are in the instruction, the answer is in RESPONSE or FINAL_ANSWER.
+
+    Some instructions hold two questions with markup between them: the last one counts. A trace with
+    several answers that differ settles on none: it repeats a prompt with its examples.
+    """
+    text = row["instruction"].replace("<audio>", "").rpartition("<question>")[2].strip()
+    question, first, options = text.rpartition("(a)")
+    if not first:
+        raise ValueError("the instruction has no choices (a), (b) …")
+    parts = _LETTER.split(first + options)[1:]
+    choices = tuple(choice.strip().rstrip(". ") for choice in parts[1::2])
+    answers = dict.fromkeys(("RESPONSE", "FINAL_ANSWER"), frozenset[int | None]())
+    for name, answer in ANSWERS.findall(row["output"]):
+        answers[name] |= {answer_in(answer, choices)}
+    settled = answers["FINAL_ANSWER"] or answers["RESPONSE"]
+    audio = next(iter(row.get("audios") or ()), None)
+    name = str(row.get("id", where))
     return Item(
-        id=row["id"], question=_text(row["question"]), choices=_choices(row["choices"]),
-        answer=_place(row["answer_index"], row["answer"], row["choices"]), trace=row["trace"],
-        clip=row["clip_id"], recording=row.get("source_url") or "", split=row["split"],
-        template=row["template"],
-    )  # fmt: skip
-
-
-def _plain(row: dict[str, Any], where: str) -> Item:
-    choices = _choices(row["choices"])
-    audio = row.get("audio_path") or row.get("audio_id") or row.get("audio")
-    audio = audio if isinstance(audio, str) else None
-    speakers = row.get("speakers") or row.get("speaker") or ()
-    index = row.get("answer_index")
-    return Item(
-        id=str(row.get("id", where)), question=_text(row["question"]), choices=choices,
-        answer=_place(index, row["answer"] if index is None else row.get("answer"), row["choices"]),
-        trace=row.get("trace") or row.get("output"), audio=audio,
-        clip=str(row.get("clip_id") or row.get("clip") or audio or row.get("id", where)),
-        recording=str(row.get("recording") or row.get("source_url") or row.get("url") or ""),
-        speakers=(speakers,) if isinstance(speakers, str) else tuple(map(str, speakers)),
-        split=str(row.get("split") or ""), template=str(row.get("template") or row.get("category") or ""),
+        id=name, question=_text(question.strip()), choices=choices,
+        answer=next(iter(settled)) if len(settled) == 1 else None,
+        trace=row["output"], audio=audio, clip=audio or name,
     )  # fmt: skip
 
 
 def _avqa(row: dict[str, Any], where: str) -> Item:
     choices = _choices(row["multi_choice"])
-    clip = str(row["video_name"])
+    clip, kind = str(row["video_name"]), str(row.get("question_type") or "")
     return Item(
         id=str(row["id"]), question=_text(row["question_text"]), choices=choices,
-        answer=_place(int(row["answer"]), None, choices), clip=clip, recording=str(row.get("video_id", "")),
-        template=str(row.get("question_type", "")), split=str(row.get("split") or ""),
+        answer=_index(int(row["answer"]), None, choices), clip=clip, audio=clip,
+        recording=str(row.get("video_id", "")), template=kind, skill=kind,
+        level=str(row.get("question_relation") or ""), split=str(row.get("split") or ""),
     )  # fmt: skip
 
 
-def _paqa(row: dict[str, Any], where: str) -> Item:
-    text = row["instruction"].replace("<audio>", "").strip()
-    marks = list(_LETTER.finditer(text))
-    begins = [n for n, mark in enumerate(marks) if mark[1] == "a"]
-    if not begins:
-        raise ValueError("the instruction has no choices (a), (b) …")
-    marks = marks[begins[-1] :]
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    choices = tuple(text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True))
-    audios = row.get("audios") or ()
-    audio = audios[0] if audios else None
+def _plain(row: dict[str, Any], where: str) -> Item:
+    audio = row.get("audio_path") or row.get("audio_id") or row.get("audio")
+    audio = audio if isinstance(audio, str) else None
+    speakers = row.get("speakers") or row.get("speaker") or ()
+    index, name = row.get("answer_index"), str(row.get("id", where))
+
+    def first(*names: str) -> str:
+        return str(next((row[name] for name in names if row.get(name)), ""))
+
     return Item(
-        id=str(row.get("id", where)), question=text[: marks[0].start()].strip(), choices=choices,
-        answer=_said(row["output"], choices), trace=row["output"], audio=audio,
-        clip=audio or str(row.get("id", where)),
+        id=name, question=_text(row["question"]), choices=_choices(row["choices"]),
+        answer=_index(index, row["answer"] if index is None else row.get("answer"), row["choices"]),
+        clip=first("clip_id", "clip") or audio or name, template=first("template", "category"),
+        skill=first("skill", "task", "modality"), level=first("level"),
+        trace=row.get("trace") or row.get("output"), audio=audio,
+        recording=first("recording", "source_url", "url"),
+        speakers=(speakers,) if isinstance(speakers, str) else tuple(map(str, speakers)),
+        split=first("split"),
     )  # fmt: skip
 
 
-def _said(output: str, choices: tuple[str, ...]) -> int | None:
-    """Which choice a trace ends on: by its letter, else by its text."""
-    found = _FINAL.search(output) or _RESPONSE.search(output)
-    if not found:
-        return None
-    letters = _SAID.findall(found[1])
-    if letters:
-        return _place(letters[-1], None, choices)
-    return _place(None, found[1].strip().rstrip("."), choices)
+def _index(index: Any, answer: Any, choices: Any) -> int | None:
+    """Index of the right choice; None where there is no such choice, or where the two contradict each other.
+
+    Args:
+        index: The index that a row gives, from 0 or as a letter, if any.
+        answer: The right choice's text, letter or index, if any.
+    """
+    texts = [str(choice).strip() for choice in choices]
+    if index is not None:
+        place = _place(index, len(texts))
+        if place is None or answer is None or str(answer).strip() == texts[place]:
+            return place
+        return place if str(answer).strip() not in texts and _place(answer, len(texts)) == place else None
+    if answer in choices:
+        return list(choices).index(answer)
+    if isinstance(answer, str) and answer.strip() in texts:
+        return texts.index(answer.strip())
+    return _place(answer, len(texts))
+
+
+def _place(value: Any, count: int) -> int | None:
+    if isinstance(value, str):
+        letter = value.strip("() .").upper()
+        value = ord(letter) - ord("A") if len(letter) == 1 and letter.isalpha() else -1
+    return int(value) if value is not None and 0 <= int(value) < count else None
+
+
+def _bare(text: str) -> str:
+    return text.strip().rstrip(". ").casefold()
 
 
 def _text(value: Any) -> str:
@@ -122,18 +195,14 @@ def _choices(values: Any) -> tuple[str, ...]:
     return tuple(map(str, values))
 
 
-def _place(index: Any, answer: Any, choices: Any) -> int | None:
-    """Where the right choice is, by place (from 0), text, or letter; None if there is no such."""
-    if answer is not None and answer in choices:
-        at = list(choices).index(answer)
-        return at if index is None or choices[int(index)] == answer else None
-    if isinstance(answer, str) and (stripped := [str(choice).strip() for choice in choices]):
-        if answer.strip() in stripped:
-            return stripped.index(answer.strip()) if index is None else int(index)
-        if index is not None:
-            return None  # the two contradict each other
-    index = answer if index is None else index
-    if isinstance(index, str):
-        letter = index.strip("() .").upper()
-        index = ord(letter) - ord("A") if len(letter) == 1 and letter.isalpha() else -1
-    return int(index) if index is not None and 0 <= int(index) < len(choices) else None
+FORMATS = {
+    known.name: known
+    for known in (
+        Format("paqa", ("instruction", "output"), _paqa),
+        Format("avqa", ("question_text", "multi_choice"), _avqa),
+        Format("shards", ("question", "choices", "answer_index", "trace", "clip_id"), _plain),
+        Format("mmau", ("audio_id", "question", "choices", "answer"), _plain),
+        Format("mmar", ("audio_path", "question", "choices", "answer"), _plain),
+        Format("generic", ("question", "choices"), _plain),
+    )
+}

@@ -1,29 +1,18 @@
-"""A question as somebody sees it who cannot hear."""
+"""The text of a question, as given to solvers without audio."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paqa_builder.formats.item import Item
+
 
 @dataclass(frozen=True, slots=True)
-class BlindItem:
-    """The text of one multiple-choice question.
+class BlindItem(Item):
+    """A question whose right choice is known.
 
-    Attributes:
-        answer: The place of the right choice, from 0.
-        clip: What the question is about. Questions on one clip are never split between learning and
-            judging.
-        template: Which questions are judged together; may be empty.
+    Questions on one clip are never split between learning and judging; those of one template are
+    judged together.
     """
 
-    id: str
-    question: str
-    choices: tuple[str, ...]
     answer: int
-    clip: str
-    template: str = ""
-
-    @property
-    def chance(self) -> float:
-        """How often a guess is right."""
-        return 1.0 / len(self.choices)

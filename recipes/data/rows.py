@@ -1,31 +1,39 @@
-"""Questions to train on: our shards, the official PAQA JSONL, AVQA's JSON.
+"""Questions to train on: shards, or a JSON file in a format of :mod:`paqa_builder.formats.known`.
 
-Whatever the source, a question becomes a :class:`Row`. Audio stays where it is until somebody
-listens (:mod:`recipes.data.audio`), so a data set may be larger than memory.
+Each question becomes a :class:`Row`. Audio is read when a batch needs it (:mod:`recipes.data.audio`), so a
+data set may be larger than memory. A JSON file without splits is divided by clip: a tenth, by hash, is
+``test``, the rest ``train``.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache, cached
 
 from paqa_builder.dataset import read as reader
 from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.formats.item import Broken, Item
+from paqa_builder.formats.known import ANSWERS, FORMATS, answer_in
+from paqa_builder.formats.read import find_audio, open_data
 from paqa_builder.questions.traces import grammar
 from recipes.config import Data
-from recipes.data import json_rows
 
 if TYPE_CHECKING:
     import numpy as np
 
+log = logging.getLogger(__name__)
+
 _WANTED = ("id", "clip_id", "question", "choices", "answer", "trace", "skill", "level")
 _CONTRIBUTION = "audio_contribution"
-_OPTIONAL = (_CONTRIBUTION, "template")
+_OPTIONAL = (_CONTRIBUTION, "template", "answer_index")
 _FOLDER = "data"
 # Row groups of audio that were read last, bounded by bytes.
 _groups: LRUCache[Any, Any] = LRUCache(512 << 20, getsizeof=lambda column: column.nbytes)
@@ -88,10 +96,7 @@ def read(data: Data, split: str) -> list[Row]:
     """
     if data.path is None:
         raise ConfigError("data.path is not set", fix="--set data.path=SHARDS")
-    if _is_json(data):
-        rows = [Row(**fields) for fields in json_rows.read(data, split)]
-    else:
-        rows = list(_of_shards(_local(data.path), split))
+    rows = list(_of_json(data, split) if _is_json(data) else _of_shards(_local(data.path), split))
     wanted = [
         row for row in rows if data.contribution in (None, row.contribution) or row.contribution is None
     ]
@@ -209,10 +214,67 @@ def _check_columns(there: list[str], where: str) -> None:
         )
 
 
+def row_of(item: Item, audio: bytes | str | AudioRef, **more: Any) -> Row:
+    """A question with a known answer as a row; ``more`` are further attributes of :class:`Row`."""
+    assert item.answer is not None
+    fields = {
+        "id": item.id, "clip_id": item.clip, "question": item.question, "choices": item.choices,
+        "answer": item.choices[item.answer], "trace": item.trace or "", "skill": item.skill,
+        "level": item.level, "template": item.template,
+    }  # fmt: skip
+    return Row(**fields | {"audio": audio} | more)
+
+
 def _row(fields: dict[str, Any], audio: bytes | AudioRef, scene: dict[str, Any] | None) -> Row:
-    known = {name: fields[name] for name in _WANTED} | {"choices": tuple(fields["choices"])}
-    contribution, template = fields.get(_CONTRIBUTION), fields.get("template") or ""
-    return Row(**known, audio=audio, contribution=contribution, scene=scene, template=template)
+    item = FORMATS["shards"].parse(fields, fields["id"])
+    if isinstance(item, Broken) or item.answer is None:
+        why = item.why if isinstance(item, Broken) else "the answer is not among the choices"
+        raise ConfigError(f"question {fields['id']}: {why}", fix="paqa check SHARDS")
+    return row_of(item, audio, contribution=fields.get(_CONTRIBUTION), scene=scene)
+
+
+def _of_json(data: Data, split: str) -> Iterator[Row]:
+    """Rows of a split from a JSON file, without questions whose right choice is not clear."""
+    assert data.path is not None
+    path = Path(data.path)
+    source = open_data(path, data.format if data.format in ("paqa", "avqa") else None)
+    unclear = 0
+    for item in source.rows():
+        if isinstance(item, Broken):
+            raise ConfigError(f"{path}: {item.where}: {item.why}", fix=f"paqa check {path}")
+        if item.audio is None:
+            raise ConfigError(f"{path}: question {item.id} names no audio", fix=f"paqa check {path}")
+        clip = PurePosixPath(item.audio).stem if source.format == "paqa" else item.clip
+        if item.answer is None or len(item.choices) < 2:
+            unclear += 1
+        elif (item.split or _split(clip)) == split:
+            audio = str(find_audio(data.audio_root or path.parent, item.audio) or item.audio)
+            yield _FOR_TRAINING.get(source.format, lambda row: row)(row_of(item, audio, clip_id=clip))
+    if unclear:
+        log.warning("%s: left out %d questions whose right choice is not clear", path, unclear)
+
+
+def _plain_answers(row: Row) -> Row:
+    """The row with the choice's text in place of what the trace's answers say ("The answer is B.")."""
+
+    def plain(element: re.Match[str]) -> str:
+        place = answer_in(element[2], row.choices)
+        text = element[2] if place is None else row.choices[place]
+        return f"<{element[1]}>{text}</{element[1]}>"
+
+    return replace(row, trace=ANSWERS.sub(plain, row.trace.strip()))
+
+
+def _about_sound(row: Row) -> Row:
+    """The row with "audio" for "video" in the question: only the sound of AVQA's videos is used."""
+    return replace(row, question=re.sub(r"\bvideo\b", "audio", row.question), template="")
+
+
+_FOR_TRAINING = {"paqa": _plain_answers, "avqa": _about_sound}
+
+
+def _split(clip: str) -> str:
+    return "test" if hashlib.sha256(clip.encode()).digest()[0] % 10 == 0 else "train"
 
 
 def _scene(row: dict[str, Any]) -> dict[str, Any]:

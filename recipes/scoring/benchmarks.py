@@ -1,6 +1,7 @@
-"""MMAU and MMAR: their own files in, their own files out, their own rule.
+"""Benchmarks MMAU and MMAR: their question files, files of predictions, and official accuracy.
 
-Both scorers read a copy of the question file with the model's answer in it, under a key that differs.
+The official scorers read a copy of the question file with the model's answer in each question, under a key
+that differs between the two.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.errors import ConfigError
+from paqa_builder.formats import known
+from paqa_builder.formats.item import Broken
+from paqa_builder.formats.read import json_rows
 from recipes import config
-from recipes.data.rows import Row
+from recipes.data.rows import Row, row_of
 from recipes.scoring import answering, matching
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a benchmark names its fields.
+    """Field names of a benchmark.
 
     Attributes:
         audio: Path of the audio, below a folder.
-        prediction: Where its scorer looks for the answer.
+        prediction: Field from which its scorer reads the model's answer.
         groups: Fields by which its scorer lists accuracy.
     """
 
@@ -41,25 +45,20 @@ FORMATS = {
 
 
 def load(file: Path) -> list[dict[str, Any]]:
-    """Reads a list in JSON, or JSON Lines.
+    """The questions of a JSON or JSON lines file, as they are in it.
 
     Raises:
-        ConfigError: The file is neither.
+        ConfigError: The file cannot be read, or an entry is not an object.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-        if file.suffix == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        found = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read as JSON ({error})") from error
-    if not isinstance(found, list):
-        raise ConfigError(f"{file}: holds no list of questions")
-    return found
+    rows = list(json_rows(file))
+    for where, row in rows:
+        if not isinstance(row, dict):
+            raise ConfigError(f"{file}: {where}: not a question", fix=f"paqa check {file}")
+    return [row for _, row in rows]
 
 
 def save(items: Sequence[dict[str, Any]], file: Path) -> None:
-    """Writes what :func:`load` reads, in the form that the file's name asks for."""
+    """Writes questions for :func:`load`: JSON lines for the suffix ``.jsonl``, else a JSON list."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".jsonl":
         text = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
@@ -77,29 +76,24 @@ def to_rows(form: Format, items: Sequence[dict[str, Any]], audio: Path) -> list[
     Raises:
         ConfigError: A field or an audio file is missing.
     """
-    found = []
-    for item in items:
-        lacks = [key for key in ("id", form.audio, "question", "choices", "answer") if key not in item]
-        if lacks:
-            raise ConfigError(f"{form.name}: question {item.get('id')}: lacks {', '.join(lacks)}")
-        path = audio / item[form.audio]
+    rows = []
+    for n, fields in enumerate(items, 1):
+        where = f"question {fields.get('id', n)}"
+        item = known.FORMATS[form.name].parse(fields, where)
+        if isinstance(item, Broken):
+            raise ConfigError(f"{form.name}: {where}: {item.why}")
+        if item.audio is None:
+            raise ConfigError(f"{form.name}: {where}: lacks {form.audio}")
+        if item.answer is None:
+            raise ConfigError(f"{form.name}: {where}: the answer is not among the choices")
+        path = audio / item.audio
         if not path.is_file():
             raise ConfigError(
-                f"{form.name}: question {item['id']}: {path} is not there",
+                f"{form.name}: {where}: {path} does not exist",
                 fix="--audio-root DIR, the folder that holds the benchmark's audio",
             )
-        found.append(
-            Row(
-                id=item["id"],
-                clip_id=item[form.audio],
-                audio=str(path),
-                question=item["question"],
-                choices=tuple(item["choices"]),
-                answer=item["answer"],
-                skill=str(item.get(form.groups[0]) or ""),
-            )
-        )
-    return found
+        rows.append(row_of(item, str(path)))
+    return rows
 
 
 def fill(form: Format, items: Sequence[dict[str, Any]], texts: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Right or wrong, and how sure one can be of a share.
 
-The rule is the official one of MMAU (Sakshi et al. 2024) and MMAR (Ma et al. 2025), written anew: an
+The rule is the official one of MMAU (Sakshi et al. 2024) and MMAR (Ma et al. 2025): an
 answer is compared as a set of words with the texts of the choices. A bare letter is therefore wrong,
 and so is naming every choice.
 """

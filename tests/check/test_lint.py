@@ -253,7 +253,7 @@ def test_our_own_shards(fake_config: Callable[..., Config]) -> None:
         ("nonsense\n", "holds no JSON object"),
         ("[1, 2]\n", "holds no JSON object"),
         ('{"a": 1}\n', "unknown format: the first row has a"),
-        ('{"question": "Why?", "choices": ["a", "b"]}\n', "line 1: no 'answer'"),
+        ('{"question": "Why?", "choices": ["a", "b"]}\n', "line 1: lacks answer"),
     ],
 )
 def test_what_cannot_be_read_is_said_clearly(tmp_path: Path, content: str, says: str) -> None:

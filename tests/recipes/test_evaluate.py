@@ -269,7 +269,7 @@ def test_benchmark_score_by_group() -> None:
 
 
 def test_benchmark_without_its_audio_says_which(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"question 0: .*0\.wav is not there"):
+    with pytest.raises(ConfigError, match=r"question 0: .*0\.wav does not exist"):
         benchmarks.to_rows(benchmarks.FORMATS["mmar"], [item("mmar", 0)], tmp_path)
     with pytest.raises(ConfigError, match="lacks audio_id, choices"):
         benchmarks.to_rows(

@@ -160,7 +160,7 @@ def test_avqa(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("", "holds no questions"), ("{", "line 1"), ("[1", "JSON"), ('{"a": 1}', "question 1")],
+    [("", "is empty"), ("{", "line 1"), ("[1", "JSON"), ('{"a": 1}', "unknown format")],
 )
 def test_other_json_is_refused(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "some.jsonl"
