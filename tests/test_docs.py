@@ -24,3 +24,9 @@ def test_links_inside_the_repository_lead_somewhere() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 900
+
+
+def test_files_of_the_code_that_the_documents_name_exist() -> None:
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for path in re.findall(r"`((?:paqa_builder|recipes)/[\w/]+\.py)`", page.read_text(encoding="utf-8")):
+            assert (ROOT / path).exists(), f"{page.relative_to(ROOT)} names {path}"
