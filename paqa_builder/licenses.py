@@ -1,8 +1,17 @@
-"""Licences by one name each: SPDX identifiers where there is one, else the licence's URL."""
+"""Licences: one name each, and the licence of a mixture of recordings.
+
+Names are SPDX identifiers where there is one, else the licence's URL. A mixture is an adaptation of
+all its recordings, so every licence applies. Where one licence includes the terms of all others, it
+alone is named (*the most restrictive*); otherwise (share-alike and non-commercial, say) those that
+count are joined as an SPDX expression: ``CC-BY-SA-4.0 AND CC-BY-NC-4.0``. Whether such a mixture may be
+published is a legal question that this module does not answer. One recording of unknown licence makes
+the mixture's licence unknown.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 UNKNOWN = "unknown"
@@ -19,8 +28,8 @@ def spdx(text: str) -> str:
     """Names a licence: a Creative Commons URL becomes its SPDX identifier.
 
     Anything else is returned as it is, white space removed: SPDX identifiers, other URLs, and those
-    Creative Commons licences that SPDX has no identifier for (Sampling+, national ports). Nothing
-    at all becomes ``"unknown"``.
+    Creative Commons licences that SPDX has no identifier for (Sampling+, national ports). An
+    empty text becomes ``"unknown"``.
 
     >>> spdx("http://creativecommons.org/licenses/by-nc/3.0/")
     'CC-BY-NC-3.0'
@@ -54,3 +63,44 @@ def hub_id(identifier: str) -> str:
     """The Hub's identifier of one licence: ``"cc-by-4.0"``; ``"other"`` where it knows none."""
     name = identifier.lower().removesuffix("-only").removesuffix("-or-later")
     return name if name in _HUB else "other"
+
+
+_PERMISSIVE = frozenset({"mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "isc"})
+
+
+def normal(text: str) -> str:
+    """Normalises the name of a licence: remarks in brackets dropped, ``CC0`` and URLs as SPDX has them.
+
+    >>> normal("CC-BY-4.0 (VCTK)"), normal("CC0"), normal("")
+    ('CC-BY-4.0', 'CC0-1.0', 'unknown')
+    """
+    bare = re.sub(r"\s*\([^)]*\)$", "", text.strip())
+    return "CC0-1.0" if bare.upper() == "CC0" else spdx(bare)
+
+
+def combined(licenses: Iterable[str]) -> str:
+    """The licence of a mixture of recordings under ``licenses``; ``"unknown"`` of none."""
+    names = sorted({normal(name) for name in licenses})
+    if not names or UNKNOWN in names:
+        return UNKNOWN
+    terms = {name: _terms(name) for name in names}
+    kept: list[str] = []
+    # The largest set of terms first; of equals the newest version, which is the last by name.
+    for name in sorted(names, key=lambda n: (len(terms[n]), n), reverse=True):
+        if not any(terms[name] <= terms[other] for other in kept):
+            kept.append(name)
+    return " AND ".join(sorted(kept))
+
+
+def _terms(name: str) -> frozenset[str]:
+    """What a licence asks for. An unknown licence has a term of its own."""
+    lower = name.lower()
+    if lower.startswith(("cc0", "cc-pdm")):
+        return frozenset()
+    if lower in _PERMISSIVE:
+        return frozenset({"by"})
+    match = re.fullmatch(r"cc-(by(?:-nc)?(?:-sa|-nd)?)(?:-\d\.\d)?", lower)
+    if not match:
+        return frozenset({"by", lower})
+    # Share-alike means the very same terms: BY-NC-SA does not do for what asks for BY-SA.
+    return frozenset(match[1] if term == "sa" else term for term in match[1].split("-"))

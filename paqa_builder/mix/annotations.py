@@ -14,8 +14,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from paqa_builder.licenses import combined
 from paqa_builder.mix.activity import merge
-from paqa_builder.mix.licenses import combined
 from paqa_builder.mix.material import Take
 from paqa_builder.mix.render import ROOM_TONE, Rendered, pcm_sha256, spoken_spans
 from paqa_builder.mix.scene import Design

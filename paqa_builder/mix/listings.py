@@ -181,7 +181,7 @@ def _words(value: Any, where: str) -> tuple[tuple[float, float, str], ...] | Non
 
 
 def _license(text: str) -> str:
-    from paqa_builder.mix.licenses import normal
+    from paqa_builder.licenses import normal
 
     return normal(text)
 

@@ -14,10 +14,10 @@ from helpers.mix_pools import LABELS, SPEC, events_manifest, speech_manifest
 
 from paqa_builder.errors import AudioError, ConfigError, SourceError
 from paqa_builder.labels import audioset
+from paqa_builder.licenses import combined
 from paqa_builder.mix import decoding, render
 from paqa_builder.mix.activity import FRAME, active_rms, merge
 from paqa_builder.mix.folder import mix, prepare, write_scene
-from paqa_builder.mix.licenses import combined
 from paqa_builder.mix.scene import design_json, read_design
 from paqa_builder.mix.source import Mix
 from paqa_builder.mix.spec import load_spec, make_spec
