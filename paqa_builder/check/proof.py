@@ -14,8 +14,7 @@ from paqa_builder import registry
 from paqa_builder.dataset import lock
 from paqa_builder.errors import PaqaError
 from paqa_builder.files import file_sha256
-from paqa_builder.runtime.executor import Crash
-from paqa_builder.runtime.processes import Processes
+from paqa_builder.runtime.executor import Crash, Processes
 
 _GROUPS = 8  # row groups (of 100 rows) in one task
 _SAME = ("source", "split", "license", "attribution", "source_url")

@@ -139,8 +139,7 @@ def _results(job: Job, chunks: list[tuple[int, ...]], workers: int) -> Iterator[
         material = Material(job.spec, job.speech, job.events)
         yield from (_scene(job, material, index) for chunk in chunks for index in chunk)
         return
-    from paqa_builder.runtime.executor import Crash
-    from paqa_builder.runtime.processes import Processes
+    from paqa_builder.runtime.executor import Crash, Processes
 
     tasks = (_Task(job.spec, job.out, job.places, chunk) for chunk in chunks)
     for task, result in Processes(workers).run(_work, tasks):

@@ -19,8 +19,7 @@ from paqa_builder import registry
 from paqa_builder.config import Config, StageConfig
 from paqa_builder.errors import NotReadyError, PaqaError
 from paqa_builder.pipeline.plan import NO_BACKEND, build_stage, placed
-from paqa_builder.runtime.executor import Crash
-from paqa_builder.runtime.processes import Processes
+from paqa_builder.runtime.executor import Crash, Processes
 from paqa_builder.weights import embedded
 
 CORE = {

@@ -1,17 +1,26 @@
-"""Executors: where tasks run. They know nothing of stages; a task is a function and its argument.
+"""Executors: run tasks in this process or in worker processes.
 
-An executor yields each task with its result as it finishes, in any order. A worker that dies (out
-of memory, a crash in native code) does not raise: the tasks that it may have been working on come
-back as :class:`Crash`, and the caller decides.
+A task is a function and its argument. An executor yields each task with its result as it finishes,
+in any order. A worker that dies (out of memory, a crash in native code) does not raise: the tasks
+that it may have been running come back as :class:`Crash`, and the caller decides what to do.
 """
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from paqa_builder.config import Config
+from paqa_builder.runtime.device import workers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,13 +28,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The worker died. ``alone`` says that nothing else was running: this task is to blame."""
+    """Result of a task whose worker died. ``alone``: no other task was running, so this one caused it."""
 
     alone: bool
 
 
 class Executor(Protocol):
-    """Runs tasks somewhere."""
+    """Interface of an executor."""
 
     def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Crash]]:
         """Yields every task with its result. Exceptions of ``function`` are raised here."""
@@ -36,19 +45,103 @@ class Executor(Protocol):
         ...
 
 
+class Inline:
+    """Runs tasks in this process, one after the other; a crash of native code ends this process."""
+
+    def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Crash]]:
+        for task in tasks:
+            yield task, function(task)
+
+    def run_alone(self, function: Callable[[T], R], task: T) -> R | Crash:
+        return function(task)
+
+
+class Processes:
+    """Runs tasks in a pool of ``workers`` processes, started for every :meth:`run`.
+
+    Workers are spawned, not forked: a fork would inherit locks and threads of loaded libraries.
+    A new pool frees the last stage's model.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Crash]]:
+        waiting = iter(tasks)
+        while True:
+            first = next(waiting, None)
+            if first is None:
+                return
+            waiting = itertools.chain([first], waiting)
+            yield from self._run_until_crash(function, waiting)
+
+    def run_alone(self, function: Callable[[T], R], task: T) -> R | Crash:
+        return next(result for _, result in Processes(1).run(function, [task]))
+
+    def _run_until_crash(
+        self, function: Callable[[T], R], tasks: Iterator[T]
+    ) -> Iterator[tuple[T, R | Crash]]:
+        pool = _pool(self.workers)
+        under_way: dict[Future[R], T] = {}
+        # A task in reserve keeps every worker busy, and few are lost or held in memory.
+        reserve = 2 * self.workers if self.workers > 1 else 1
+        try:
+            while True:
+                for task in itertools.islice(tasks, reserve - len(under_way)):
+                    under_way[pool.submit(function, task)] = task
+                if not under_way:
+                    pool.shutdown()
+                    return
+                finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    if isinstance(future.exception(), BrokenProcessPool):
+                        raise BrokenProcessPool
+                    yield under_way.pop(future), future.result()
+        except BrokenProcessPool:
+            alone = len(under_way) == 1
+            for future, task in under_way.items():
+                survived = future.done() and future.exception() is None
+                yield task, future.result() if survived else Crash(alone)
+        finally:
+            _stop(pool)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Libraries read these when they are imported, so they must be there when the worker starts.
+    os.environ.update(worker_environment())
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(os.getpid(),))
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """Ends the workers at once; parts are written atomically, so no work can be half done."""
+    workers = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
+
+
+def _start_worker(parent: int) -> None:
+    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _die_with(parent: int) -> None:
+    """Ends this worker when its parent is gone, also after a kill -9."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def executor_for(config: Config, *, on_gpu: bool = False) -> Executor:
-    """The executor that a configuration asks for.
+    """Selects the executor that a configuration names.
 
     Args:
         on_gpu: Whether the tasks can use a GPU; then there is one worker a GPU, where there are any.
     """
     if config.executor == "inline":
-        from paqa_builder.runtime.inline import Inline
-
         return Inline()
-    from paqa_builder.runtime.device import workers
-    from paqa_builder.runtime.processes import Processes
-
     gpus = workers(config.device or "auto") if on_gpu and config.jobs is None else None
     return Processes(gpus or config.workers)
 
@@ -57,7 +150,7 @@ def worker_environment() -> dict[str, Any]:
     """Environment of every process that runs a model, set before heavy libraries are imported.
 
     One thread per process: results must not depend on ``--jobs``, and two torch threads on a busy
-    machine ran 4 to 12 times slower than one. No library phones home or downloads.
+    machine ran 4 to 12 times slower than one. Libraries neither download nor send telemetry.
     """
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return dict.fromkeys(threads, "1") | {

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from paqa_builder.runtime.executor import Crash
-from paqa_builder.runtime.inline import Inline
-from paqa_builder.runtime.processes import Processes
+from paqa_builder.runtime.executor import Crash, Inline, Processes
 
 
 def square(n: int) -> int:
@@ -70,7 +68,7 @@ def test_models_get_one_thread_and_no_network() -> None:
 def test_workers_die_with_their_parent() -> None:
     code = (
         "import time\n"
-        "from paqa_builder.runtime.processes import Processes\n"
+        "from paqa_builder.runtime.executor import Processes\n"
         "if __name__ == '__main__':\n"
         "    for _ in Processes(2).run(time.sleep, [60, 60]): pass\n"
     )
