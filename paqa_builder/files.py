@@ -8,8 +8,8 @@ Layout::
     WORK/questions-<key>/part-<hash>.jsonl
 
 A stage's key is the hash of everything that decides its results: versions, options, model
-revisions, upstream keys. A part's hash covers its clips. So a file's mere presence says that the
-work is done, whoever did it, and a changed option leads to another folder. There are no locks:
+revisions, upstream keys. A part's hash covers its clips. So a file's presence says that the
+work is done, by any process, and a changed option leads to another folder. There are no locks:
 two builds that race write the same bytes to the same name.
 """
 
@@ -20,10 +20,11 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.records import Clip, to_json
@@ -44,12 +45,27 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         NotReadyError: The disk is full or the folder is not writable. Nothing is left behind.
     """
-    # The process's name in the temporary file's lets a later build tell litter from work under way.
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Opens a binary stream that becomes the file ``path`` when the block ends without an error.
+
+    Raises:
+        NotReadyError: The disk is full or the folder is not writable. Nothing is left behind.
+
+    Example:
+        >>> with atomic_file(Path("lines.jsonl")) as file:  # doctest: +SKIP
+        ...     file.write(b"{}")
+    """
+    # The host and process in the temporary name let a later build tell leftovers from work under way.
     aside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(aside, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
@@ -221,7 +237,7 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
 def known_rows(folder: Path, wanted: set[Identity], skip: set[Path]) -> dict[Identity, dict[str, Any]]:
     """Finds rows of ``wanted`` clips in parts that another listing made.
 
-    A corpus that grew, or another ``--limit``, cuts other parts; what was heard stays true.
+    A corpus that grew, or another ``--limit``, cuts other parts; rows of unchanged clips stay valid.
     """
     found: dict[Identity, dict[str, Any]] = {}
     for path in sorted(folder.glob("part-*.jsonl")):

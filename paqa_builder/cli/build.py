@@ -30,9 +30,8 @@ from paqa_builder.errors import ExitCode
 if TYPE_CHECKING:
     from paqa_builder.dataset.summary import Summary
     from paqa_builder.pipeline.build import BuildReport
-    from paqa_builder.pipeline.perceive import StageReport
     from paqa_builder.pipeline.reword import LlmReport
-    from paqa_builder.pipeline.work import Done
+    from paqa_builder.pipeline.step import Done, StageReport
 
 _SHOWN_FAILURES = 10
 # A blind score with a wider interval than this does not tell chance from the gate's margin of two points.

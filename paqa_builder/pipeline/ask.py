@@ -20,9 +20,8 @@ from typing import Any
 from paqa_builder import files, registry
 from paqa_builder.config import Config, validate_options
 from paqa_builder.pipeline import scenes
-from paqa_builder.pipeline.perceive import Progress, StageReport
 from paqa_builder.pipeline.plan import Plan
-from paqa_builder.pipeline.work import Done
+from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.questions.generate import select
 from paqa_builder.questions.question import Question
@@ -66,7 +65,7 @@ def options_of(config: Config) -> QaOptions:
     return validate_options(QaOptions, config.questions, "questions")
 
 
-def run(plan: Plan, executor: Executor, listener: Progress) -> tuple[Path, StageReport]:
+def run(plan: Plan, executor: Executor, progress: Progress) -> tuple[Path, StageReport]:
     """Writes the questions of every part that lacks them; returns their folder."""
     began = time.monotonic()
     options, templates = options_of(plan.config), load_templates(plan.config.templates)
@@ -77,23 +76,20 @@ def run(plan: Plan, executor: Executor, listener: Progress) -> tuple[Path, Stage
         corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)
         text = json.dumps(corpus.to_json(), ensure_ascii=False, sort_keys=True, indent=1)
         files.write_atomic(folder / "corpus.json", text.encode())
-    total = len(plan.clips)
-    tasks = [
-        Task(_of_part(plan, part), part, folder) for part in plan.parts if not part.file(folder).is_file()
-    ]
-    clips = sum(len(task.part.prints) for task in tasks)
-    listener.begin(STAGE, total, total - clips)
-    cpu = 0.0
+    missing = [part for part in plan.parts if not part.file(folder).is_file()]
+    step = Step(STAGE, plan.parts, missing, progress, began=began)
+    return folder, step.run(
+        _results([Task(_of_part(plan, part), part, folder) for part in missing], executor)
+    )
+
+
+def _results(tasks: list[Task], executor: Executor) -> Iterator[Done]:
     for task, result in executor.run(ask, tasks):
         if isinstance(result, Crash):
             result = executor.run_alone(ask, task)
         if isinstance(result, Crash):
-            raise RuntimeError(f"the worker died while asking about the clips of {task.file.name}")
-        cpu += result.cpu_seconds
-        listener.advance(STAGE, result)
-    report = StageReport(STAGE, clips, total - clips, 0, 0.0, cpu, time.monotonic() - began)
-    listener.end(report)
-    return folder, report
+            raise RuntimeError(f"the worker died while generating the questions of {task.file.name}")
+        yield result
 
 
 def ask(task: Task) -> Done:

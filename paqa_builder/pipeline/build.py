@@ -24,9 +24,9 @@ from paqa_builder.pipeline import ask, doctor, perceive
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.ask import Quarantined
-from paqa_builder.pipeline.perceive import NoProgress, Progress, StageReport
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reword import LlmReport
+from paqa_builder.pipeline.step import NoProgress, Progress, StageReport
 from paqa_builder.questions import Template, load_templates
 from paqa_builder.questions.question import Question
 from paqa_builder.records import Failure, Scene, to_json
@@ -44,7 +44,7 @@ class BuildReport:
         quarantined: Problems of questions that were refused, with their numbers.
         verdicts: What the blind gate says of every question.
         unchanged: True where the shards were already those that this build makes.
-        llm: What a language model was asked; its ``model`` is empty where none was.
+        llm: Requests to a language model; its ``model`` is empty where none was used.
     """
 
     config: Config
@@ -57,11 +57,11 @@ class BuildReport:
     llm: LlmReport | None = None
 
 
-def build(config: Config, listener: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
+def build(config: Config, progress: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
     """Builds a data set into ``config.out``, reusing all work that is already done.
 
     Args:
-        listener: Told how far the build is.
+        progress: Receives progress updates.
         retry_failed: Whether clips that failed before are tried once more.
 
     Raises:
@@ -69,7 +69,7 @@ def build(config: Config, listener: Progress | None = None, *, retry_failed: boo
         SourceError: The corpus cannot be listed.
         NotReadyError: A package, a model or disk space is missing. What is done is kept.
     """
-    listener = listener or NoProgress()
+    progress = progress or NoProgress()
     write.claim(config.out)
     files.remove_litter(config.work_folder)
     plan = make(config)
@@ -78,17 +78,17 @@ def build(config: Config, listener: Progress | None = None, *, retry_failed: boo
     )
     reports = [
         perceive.run_stage(
-            plan, stage, executor_for(config, on_gpu=stage.on_gpu), listener, retry_failed=retry_failed
+            plan, stage, executor_for(config, on_gpu=stage.on_gpu), progress, retry_failed=retry_failed
         )
         for stage in plan.stages
     ]
-    folder, report = ask.run(plan, executor_for(config), listener)
-    told, talk = LlmReport(), llm.start(plan)
-    folder, reworded = llm.run(plan, folder, talk, told, listener)
-    reader, reader_key, read = llm.read_blind(plan, folder, talk, told, listener)
-    verdicts, judged = gate.run(plan, folder, listener, reader, reader_key)
+    folder, report = ask.run(plan, executor_for(config), progress)
+    requests, talk = LlmReport(), llm.start(plan)
+    folder, reworded = llm.run(plan, folder, talk, requests, progress)
+    reader, reader_key, read = llm.read_blind(plan, folder, talk, requests, progress)
+    verdicts, judged = gate.run(plan, folder, progress, reader, reader_key)
     reports += [report, *reworded, *read, judged]
-    result = publish(plan, folder, verdicts, tuple(reports), told)
+    result = publish(plan, folder, verdicts, tuple(reports), requests)
     _remember(plan, result)
     return result
 
@@ -98,14 +98,14 @@ def publish(
     folder: Path,
     verdicts: Verdicts,
     reports: tuple[StageReport, ...] = (),
-    told: LlmReport | None = None,
+    requests: LlmReport | None = None,
 ) -> BuildReport:
     """Writes the shards from finished parts, unless they are there already.
 
     Args:
         folder: The parts with the questions; see :func:`paqa_builder.pipeline.ask.run`.
         verdicts: See :func:`paqa_builder.pipeline.judge.run`.
-        told: What a language model was asked, if one was.
+        requests: Requests to a language model, if one was used.
     """
     failures: list[tuple[str, Failure]] = []
     quarantined: Counter[str] = Counter()
@@ -122,7 +122,9 @@ def publish(
             quarantined.update(problem for item in refused for problem in item.problems)
             yield scene, kept, refused
 
-    made = account(plan, folder, verdicts) | ({"llm": told.to_json()} if told and told.model else {})
+    made = account(plan, folder, verdicts) | (
+        {"llm": requests.to_json()} if requests and requests.model else {}
+    )
     unchanged = lock.up_to_date(plan.config.out, made)
     if unchanged:
         summary = Summary(gate=verdicts.report)
@@ -138,7 +140,9 @@ def publish(
             shard_bytes=plan.config.shard_mb * write.MB,
             verdicts=verdicts,
         )
-    return BuildReport(plan.config, summary, reports, tuple(failures), quarantined, verdicts, unchanged, told)
+    return BuildReport(
+        plan.config, summary, reports, tuple(failures), quarantined, verdicts, unchanged, requests
+    )
 
 
 def account(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The gate as a step of a build: between asking and publishing, with the same resume.
+"""The blind gate as a step of a build, between the questions and the shards.
 
 ::
 
@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -24,8 +23,8 @@ from paqa_builder.gate.gate import Reader, judge
 from paqa_builder.gate.item import BlindItem
 from paqa_builder.gate.options import GateOptions
 from paqa_builder.gate.report import GateReport, Verdicts
-from paqa_builder.pipeline.perceive import Progress, StageReport
 from paqa_builder.pipeline.plan import Plan
+from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
 
 STEP = "gate"
 
@@ -36,7 +35,7 @@ def options_of(config: Config) -> GateOptions:
 
 
 def run(
-    plan: Plan, asked: Path, listener: Progress, reader: Reader | None = None, reader_key: str = ""
+    plan: Plan, asked: Path, progress: Progress, reader: Reader | None = None, reader_key: str = ""
 ) -> tuple[Verdicts, StageReport]:
     """Judges a plan's questions, or finds that it was done.
 
@@ -44,14 +43,12 @@ def run(
         asked: The parts with the questions; see :func:`paqa_builder.pipeline.ask.run`.
         reader: A stronger blind reader; ``reader_key`` names it, for another one gives other verdicts.
     """
-    began, worked = time.monotonic(), time.process_time()
     options = options_of(plan.config)
     folder = plan.work / f"{STEP}-{_key(plan, asked, options, reader_key)}"
-    done = folder / "verdicts.json"
-    total = len(plan.clips)
-    clips = 0 if done.is_file() else total
-    listener.begin(STEP, total, total - clips)
-    if clips:
+    file = folder / "verdicts.json"
+
+    def results() -> Iterator[Done]:
+        worked = time.process_time()
         texts = folder / "items.jsonl"
         _write_texts(plan, asked, texts)
         verdicts = judge(lambda: _texts(texts), options, reader)
@@ -60,13 +57,13 @@ def run(
             "refused": verdicts.refused,
             "weak": sorted(verdicts.weak),
         }
-        files.write_atomic(done, json.dumps(content, ensure_ascii=False).encode())
+        files.write_atomic(file, json.dumps(content, ensure_ascii=False).encode())
         texts.unlink()
-    verdicts = read(done)
-    cpu = time.process_time() - worked if clips else 0.0
-    report = StageReport(STEP, clips, total - clips, 0, 0.0, cpu, time.monotonic() - began)
-    listener.end(report)
-    return verdicts, report
+        yield Done(len(plan.clips), 0, 0.0, time.process_time() - worked)
+
+    missing = () if file.is_file() else plan.parts
+    report = Step(STEP, plan.parts, missing, progress).run(results() if missing else ())
+    return read(file), report
 
 
 def read(file: Path) -> Verdicts:
@@ -77,9 +74,7 @@ def read(file: Path) -> Verdicts:
 
 def _write_texts(plan: Plan, asked: Path, file: Path) -> None:
     # Whole questions carry their traces: ten times as much to parse in every pass.
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    with aside.open("w", encoding="utf-8") as out:
+    with files.atomic_file(file) as out:
         for part in plan.parts:
             for row in files.read_rows(part.file(asked)):
                 for q in row["questions"]:
@@ -91,8 +86,7 @@ def _write_texts(plan: Plan, asked: Path, file: Path) -> None:
                         row["clip"],
                         q["template"],
                     ]
-                    out.write(json.dumps(text, ensure_ascii=False) + "\n")
-    os.replace(aside, file)
+                    out.write(json.dumps(text, ensure_ascii=False).encode() + b"\n")
 
 
 def _texts(file: Path) -> Iterator[BlindItem]:
@@ -104,8 +98,8 @@ def _texts(file: Path) -> Iterator[BlindItem]:
 
 def _key(plan: Plan, asked: Path, options: GateOptions, reader_key: str) -> str:
     parts = [part.hash for part in plan.parts]
-    made: list[Any] = [_code(), version("scipy"), asked.name, parts, options.model_dump(), reader_key]
-    return files.digest(made)
+    inputs: list[Any] = [_code(), version("scipy"), asked.name, parts, options.model_dump(), reader_key]
+    return files.digest(inputs)
 
 
 @cache

@@ -1,69 +1,21 @@
-"""Running the perception stages over a plan's parts: what is missing, and nothing else."""
+"""Runs the perception stages over the parts of a plan that are missing."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from paqa_builder import files
 from paqa_builder.errors import NotReadyError
 from paqa_builder.pipeline import work
 from paqa_builder.pipeline.plan import Plan, StagePlan
+from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
 from paqa_builder.records import Failure
-from paqa_builder.runtime.device import BatchReduction
 from paqa_builder.runtime.executor import Crash, Executor
 
 
-@dataclass(frozen=True, slots=True)
-class StageReport:
-    """What one stage cost in this run. ``clips`` that were already done cost nothing.
-
-    ``audio_seconds``, ``cpu_seconds`` and ``wall_seconds`` cover the clips done in this run;
-    ``peak_bytes`` is the most memory that any one worker held (0 where unknown); ``halvings`` say
-    what did not fit into a GPU's memory, and how much less was then heard at once.
-    """
-
-    name: str
-    clips: int
-    reused: int
-    failed: int
-    audio_seconds: float
-    cpu_seconds: float
-    wall_seconds: float
-    peak_bytes: int = 0
-    halvings: tuple[BatchReduction, ...] = ()
-
-    @property
-    def rtf(self) -> float | None:
-        """CPU seconds per second of audio (real-time factor); None where nothing was heard."""
-        return self.cpu_seconds / self.audio_seconds if self.audio_seconds else None
-
-
-class Progress(Protocol):
-    """Somebody who wants to know how far a build is."""
-
-    def begin(self, stage: str, clips: int, done: int) -> None: ...
-
-    def advance(self, stage: str, done: work.Done) -> None: ...
-
-    def end(self, report: StageReport) -> None: ...
-
-
-class NoProgress:
-    """A listener that does not listen."""
-
-    def begin(self, stage: str, clips: int, done: int) -> None: ...
-
-    def advance(self, stage: str, done: work.Done) -> None: ...
-
-    def end(self, report: StageReport) -> None: ...
-
-
 def run_stage(
-    plan: Plan, stage: StagePlan, executor: Executor, listener: Progress, *, retry_failed: bool = False
+    plan: Plan, stage: StagePlan, executor: Executor, progress: Progress, *, retry_failed: bool = False
 ) -> StageReport:
     """Brings a stage to completion.
 
@@ -78,27 +30,8 @@ def run_stage(
     missing = plan.missing(stage)
     if retry_failed:
         missing = [part for part in parts if part in missing or _failures(part, folder)]
-    total = sum(len(part.prints) for part in parts)
-    reused = total - sum(len(part.prints) for part in missing)
-    listener.begin(stage.name, total, reused)
-    began = time.monotonic()
-    clips = peak = 0
-    heard = cpu = 0.0
-    halvings: list[BatchReduction] = []
-    if missing:
-        for done in _results(_tasks(plan, stage, missing, retry_failed), stage, executor):
-            clips += done.clips
-            heard += done.audio_seconds
-            cpu += done.cpu_seconds
-            peak = max(peak, done.peak_bytes)
-            halvings += done.halvings
-            listener.advance(stage.name, done)
-    failed = sum(_failures(part, folder) for part in parts)
-    report = StageReport(
-        stage.name, clips, reused, failed, heard, cpu, time.monotonic() - began, peak, tuple(halvings)
-    )
-    listener.end(report)
-    return report
+    step = Step(stage.name, parts, missing, progress, lambda: sum(_failures(part, folder) for part in parts))
+    return step.run(_results(_tasks(plan, stage, missing, retry_failed), stage, executor) if missing else ())
 
 
 def _failures(part: files.Part, folder: Path) -> int:
@@ -119,7 +52,7 @@ def _tasks(
         yield work.Task(stage, part, plan.work, tuple(plan.config.plugins), rows)
 
 
-def _results(tasks: Iterator[work.Task], stage: StagePlan, executor: Executor) -> Iterator[work.Done]:
+def _results(tasks: Iterator[work.Task], stage: StagePlan, executor: Executor) -> Iterator[Done]:
     """Runs tasks; where a worker died, finds the clip that killed it and makes it a failure row."""
     loads: bool | None = None
     for task, result in executor.run(work.run, tasks):
@@ -136,7 +69,7 @@ def _results(tasks: Iterator[work.Task], stage: StagePlan, executor: Executor) -
         yield _isolate(task, executor)
 
 
-def _isolate(task: work.Task, executor: Executor) -> work.Done:
+def _isolate(task: work.Task, executor: Executor) -> Done:
     result = executor.run_alone(work.run, task)
     if not isinstance(result, Crash):
         return result  # it was another task's fault, or there was too little memory for both

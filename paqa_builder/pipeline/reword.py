@@ -1,4 +1,4 @@
-"""The language model as a step of a build: between asking and the gate, with the same resume.
+"""The language model as a step of a build, between the questions and the blind gate.
 
 ::
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -31,9 +31,8 @@ from paqa_builder.llm.cache import Reply
 from paqa_builder.llm.options import LlmOptions, options_of
 from paqa_builder.llm.talk import Answer, NoReply, Talk
 from paqa_builder.pipeline import ask, scenes
-from paqa_builder.pipeline.perceive import Progress, StageReport
 from paqa_builder.pipeline.plan import Plan
-from paqa_builder.pipeline.work import Done
+from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
 from paqa_builder.questions import Corpus, Template, load_templates
 from paqa_builder.questions.question import Question
 from paqa_builder.records import to_json
@@ -45,7 +44,7 @@ _IDLE = {"url", "key_variable", "concurrency", "per_minute", "timeout", "retries
 
 @dataclass
 class LlmReport:
-    """What the language model was asked and what became of it.
+    """Requests to the language model and their outcomes.
 
     Attributes:
         model: Its name; empty where none is configured.
@@ -81,12 +80,12 @@ class LlmReport:
             "tokens": {"read": self.read, "written": self.written},
         }
 
-    def add(self, told: dict[str, Any]) -> None:
-        """Counts what a row says of its own requests."""
-        self.counts.update(told["counts"])
-        self.requests += told["requests"]
-        self.read += told["read"]
-        self.written += told["written"]
+    def add(self, counts: dict[str, Any]) -> None:
+        """Adds a row's counts of its own requests."""
+        self.counts.update(counts["counts"])
+        self.requests += counts["requests"]
+        self.read += counts["read"]
+        self.written += counts["written"]
 
 
 @dataclass
@@ -127,7 +126,7 @@ def start(plan: Plan) -> Talk | None:
 
 
 def run(
-    plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, listener: Progress
+    plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, progress: Progress
 ) -> tuple[Path, list[StageReport]]:
     """Proposes and rephrases where the configuration says so.
 
@@ -149,24 +148,24 @@ def run(
         return asked, []
     folder = plan.work / f"{STEP}-{_key(plan, asked, talk, blind=False)}"
     tools = _Tools.of(plan, asked, talk)
-    stage, rest = _parts(plan, folder, talk, report, listener, STEP, lambda part: _rows(part, asked, tools))
+    stage, rest = _parts(plan, folder, talk, report, progress, STEP, lambda part: _rows(part, asked, tools))
     return _whole(plan, folder, rest), [stage]
 
 
 def read_blind(
-    plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, listener: Progress
+    plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, progress: Progress
 ) -> tuple[Reader | None, str, list[StageReport]]:
     """Has every question answered without audio, where the configuration says so.
 
     Returns:
-        A reader for the gate, None where nobody reads; what tells it from another reader; the cost.
+        A reader for the gate, None where none is configured; the reader's key; the cost.
     """
     if talk is None or not talk.options.blind:
         return None, "", []
     key = _key(plan, asked, talk, blind=True)
     folder = plan.work / f"{BLIND}-{key}"
     stage, rest = _parts(
-        plan, folder, talk, report, listener, BLIND, lambda part: _blind_rows(part, asked, talk)
+        plan, folder, talk, report, progress, BLIND, lambda part: _blind_rows(part, asked, talk)
     )
     sure: dict[str, float | None] = {}
     for part in plan.parts:
@@ -260,36 +259,35 @@ def _parts(
     folder: Path,
     talk: Talk,
     report: LlmReport,
-    listener: Progress,
+    progress: Progress,
     step: str,
     make: Callable[[files.Part], list[tuple[dict[str, Any], _Tally]]],
 ) -> tuple[StageReport, Rest]:
     """Makes the parts that are not complete, one after the other: the network is the bottleneck."""
-    began, worked = time.monotonic(), time.process_time()
     rest: Rest = []
-    total = len(plan.clips)
-    done = sum(len(part.prints) for part in plan.parts if part.file(folder).is_file())
-    listener.begin(step, total, done)
-    for part in plan.parts:
-        file = part.file(folder)
-        if file.is_file():
+
+    def results() -> Iterator[Done]:
+        for part in plan.parts:
+            file = part.file(folder)
+            if part not in missing:
+                for row in files.read_rows(file):
+                    talk.spend(row["llm"]["requests"], row["llm"]["read"] + row["llm"]["written"])
+            else:
+                worked = time.process_time()
+                rows = make(part)
+                failed = [name for _, tally in rows for name in tally.failed]
+                if failed:
+                    rest.append([part.hash, failed])
+                    file = _file(folder, part, rest)
+                files.write_rows(file, [{**row, "llm": tally.to_json()} for row, tally in rows])
+                yield Done(len(rows), 0, 0.0, time.process_time() - worked)
             for row in files.read_rows(file):
-                talk.spend(row["llm"]["requests"], row["llm"]["read"] + row["llm"]["written"])
-        else:
-            made = make(part)
-            failed = [name for _, tally in made for name in tally.failed]
-            if failed:
-                rest.append([part.hash, failed])
-                file = _file(folder, part, rest)
-            files.write_rows(file, [{**row, "llm": tally.to_json()} for row, tally in made])
-            listener.advance(step, Done(len(made), 0, 0.0, 0.0))
-        for row in files.read_rows(file):
-            report.add(row["llm"])
+                report.add(row["llm"])
+
+    missing = [part for part in plan.parts if not part.file(folder).is_file()]
+    stage = Step(step, plan.parts, missing, progress).run(results())
     report.sent, report.cached, report.failed = talk.sent, talk.cached, talk.failed
     report.last_error = talk.last_error
-    wall, cpu = time.monotonic() - began, time.process_time() - worked
-    stage = StageReport(step, total - done, done, 0, 0.0, cpu, wall)
-    listener.end(stage)
     return stage, rest
 
 

@@ -18,6 +18,7 @@ from paqa_builder.audio import Audio, encode_flac
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.pipeline.plan import StagePlan, build_stage
+from paqa_builder.pipeline.step import Done
 from paqa_builder.records import (
     Abstention,
     AudioInfo,
@@ -53,22 +54,6 @@ class Task:
     @property
     def file(self) -> Path:
         return self.part.file(self.stage.folder(self.work))
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a task reports: clips, failures, seconds of audio heard, CPU seconds spent.
-
-    ``peak_bytes`` is the most memory that the worker held so far, models included; 0 where unknown.
-    ``halvings`` are those of this task: see :mod:`paqa_builder.runtime.device`.
-    """
-
-    clips: int
-    failed: int
-    audio_seconds: float
-    cpu_seconds: float
-    peak_bytes: int = 0
-    halvings: tuple[device.BatchReduction, ...] = ()
 
 
 _loaded: dict[str, Stage] = {}
