@@ -1,24 +1,19 @@
-"""python examples/build_from_python.py RECORDINGS SHARDS [PRESET]
-
-Builds a data set from a folder of audio, then reads it back and proves its questions again.
-"""
+"""python examples/build_from_python.py recordings shards"""
 
 import sys
 
 import paqa_builder as paqa
 
 
-def main(recordings: str, shards: str, preset: str = "cpu") -> None:
-    report = paqa.build("folder", root=recordings, out=shards, preset=preset)
-    for clip, failure in report.failures:
-        print(f"{clip}: {failure.message}")
+def main(root, out, preset="cpu"):
+    report = paqa.build("folder", root=root, out=out, preset=preset)
+    print(f"{sum(report.summary.questions.values())} questions, {len(report.failures)} clips failed")
 
-    scenes = {scene.clip.id: scene for scene in paqa.load_scenes(shards)}
-    for question in paqa.load_questions(shards):
-        scene = scenes[question.clip_id]
-        proved = not paqa.verify(question, scene)
-        print(f"{question.clip_id}: {question.question} {question.answer} (proved: {proved})")
+    scenes = {scene.clip.id: scene for scene in paqa.load_scenes(out)}
+    for question in paqa.load_questions(out):
+        assert paqa.verify(question, scenes[question.clip_id]) == []
+        print(question.clip_id, question.question, question.answer)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # worker processes import this file
     main(*sys.argv[1:])

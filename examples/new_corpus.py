@@ -2,8 +2,7 @@
 
 import csv
 
-from paqa_builder.records import Clip, Truth
-from paqa_builder.sources import Source
+from paqa_builder import Clip, Source, Truth
 
 CLASSES = "Air conditioning|Vehicle horn, car horn, honking|Children playing|Bark|Drill"  # by classID
 CLASSES += "|Idling|Gunshot, gunfire|Jackhammer|Siren|Music"

@@ -1,6 +1,6 @@
 """paqa try monologue lecture.wav --plugin examples/new_model.py"""
 
-from paqa_builder.perception.backends.base import Diarizer, Options, Span
+from paqa_builder import Diarizer, Options, Span
 
 
 class MonologueOptions(Options):

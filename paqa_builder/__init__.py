@@ -1,78 +1,86 @@
-"""PAQA Builder: perception-grounded question answering data from audio.
+"""PAQA Builder: perception-grounded question answering data from raw audio.
 
-The Python API, imported when it is first used::
+Importing the package is cheap: each name below is imported on first use.
+
+Example::
 
     import paqa_builder as paqa
 
-    report = paqa.build("folder", root="recordings", out="shards", preset="cpu")
-    scene = paqa.perceive("office.wav")                  # one file: its scene
+    scene = paqa.perceive("office.wav")
     for question in paqa.ask([scene]):
         print(question.question, question.answer)
-        assert not paqa.verify(question, scene)          # [] where it is proved
-    scenes = paqa.load_scenes("shards")                  # records of a finished build
-    questions = paqa.load_questions("shards")
-
-Authors of corpora import ``Source``, ``Clip``, ``Truth``, ``Tag`` and ``Turn`` from here; authors of models
-``Separator``, ``Diarizer``, ``Tagger``, ``Transcriber``, ``Span`` and ``Options``.
 """
 
-from __future__ import annotations
-
-import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paqa_builder.dataset.read import load_questions, load_scenes
-    from paqa_builder.errors import AudioError, ConfigError, NotReadyError, PaqaError, SourceError
-    from paqa_builder.perception.backends.base import (
-        AudioInput,
-        Diarizer,
-        Measurer,
-        Options,
-        Separator,
-        Span,
-        Speech,
-        Tagger,
-        Transcriber,
-    )
-    from paqa_builder.pipeline.api import ask, build, perceive, verify
-    from paqa_builder.questions.question import Question
-    from paqa_builder.records import Clip, Scene, Tag, Truth, Turn, Utterance, Word
-    from paqa_builder.registry import reward
-    from paqa_builder.sources import Source
+    from paqa_builder import check as check
+    from paqa_builder import errors as errors
+    from paqa_builder.backends import AudioInput as AudioInput
+    from paqa_builder.backends import Diarizer as Diarizer
+    from paqa_builder.backends import Measured as Measured
+    from paqa_builder.backends import Measurer as Measurer
+    from paqa_builder.backends import Options as Options
+    from paqa_builder.backends import Separator as Separator
+    from paqa_builder.backends import Span as Span
+    from paqa_builder.backends import Speech as Speech
+    from paqa_builder.backends import Tagger as Tagger
+    from paqa_builder.backends import Transcriber as Transcriber
+    from paqa_builder.dataset.read import load_questions as load_questions
+    from paqa_builder.dataset.read import load_scenes as load_scenes
+    from paqa_builder.errors import AudioError as AudioError
+    from paqa_builder.errors import ConfigError as ConfigError
+    from paqa_builder.errors import NotReadyError as NotReadyError
+    from paqa_builder.errors import PaqaError as PaqaError
+    from paqa_builder.errors import SourceError as SourceError
+    from paqa_builder.pipeline.api import ask as ask
+    from paqa_builder.pipeline.api import build as build
+    from paqa_builder.pipeline.api import perceive as perceive
+    from paqa_builder.pipeline.api import verify as verify
+    from paqa_builder.pipeline.build import BuildReport as BuildReport
+    from paqa_builder.questions.question import Question as Question
+    from paqa_builder.records import Clip as Clip
+    from paqa_builder.records import Scene as Scene
+    from paqa_builder.records import Tag as Tag
+    from paqa_builder.records import Truth as Truth
+    from paqa_builder.records import Turn as Turn
+    from paqa_builder.records import Utterance as Utterance
+    from paqa_builder.records import Word as Word
+    from paqa_builder.registry import reward as reward
+    from paqa_builder.sources import Source as Source
 
 __version__ = "0.1.0"
 
-_MODULES = {
-    "pipeline.api": ("ask", "build", "perceive", "verify"),
-    "dataset.read": ("load_questions", "load_scenes"),
-    "errors": ("AudioError", "ConfigError", "NotReadyError", "PaqaError", "SourceError"),
-    "perception.backends.base": (
-        "AudioInput", "Diarizer", "Measurer", "Options", "Separator", "Span", "Speech", "Tagger",
+_MODULES = ("check", "errors")
+_NAMES = {
+    "backends": (
+        "AudioInput", "Diarizer", "Measured", "Measurer", "Options", "Separator", "Span", "Speech", "Tagger",
         "Transcriber",
     ),
+    "dataset.read": ("load_questions", "load_scenes"),
+    "errors": ("AudioError", "ConfigError", "NotReadyError", "PaqaError", "SourceError"),
+    "pipeline.api": ("ask", "build", "perceive", "verify"),
+    "pipeline.build": ("BuildReport",),
     "questions.question": ("Question",),
     "records": ("Clip", "Scene", "Tag", "Truth", "Turn", "Utterance", "Word"),
     "registry": ("reward",),
     "sources": ("Source",),
 }  # fmt: skip
-_WHERE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+_WHERE = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = [
-    "AudioError", "AudioInput", "Clip", "ConfigError", "Diarizer", "Measurer", "NotReadyError", "Options",
-    "PaqaError", "Question", "Scene", "Separator", "Source", "SourceError", "Span", "Speech", "Tag", "Tagger",
-    "Transcriber", "Truth", "Turn", "Utterance", "Word", "ask", "build", "load_questions", "load_scenes",
-    "perceive", "reward", "verify",
-]  # fmt: skip
+__all__ = sorted([*_WHERE, *_MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_WHERE[name]), name)
-    globals()[name] = value
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return __all__

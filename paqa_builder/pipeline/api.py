@@ -1,26 +1,24 @@
-"""The Python API: a build, the scene of one file, questions about scenes, and their proofs.
-
-``import paqa_builder as paqa`` offers these functions as ``paqa.build``, ``paqa.perceive``, ``paqa.ask`` and
-``paqa.verify``. The command line does the same and more.
-"""
+"""Functions of the Python API, offered as ``paqa.build`` and so on by ``import paqa_builder as paqa``."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from paqa_builder import config as configuration
 from paqa_builder import files, registry
-from paqa_builder.config import load, validate_options
+from paqa_builder.config import validate_options
 from paqa_builder.errors import AudioError
-from paqa_builder.pipeline import build as pipeline_build
+from paqa_builder.licenses import UNKNOWN
 from paqa_builder.pipeline import doctor, scenes
+from paqa_builder.pipeline import perceive as perception
 from paqa_builder.pipeline.build import BuildReport
-from paqa_builder.pipeline.perceive import NoProgress, Progress, run_stage
+from paqa_builder.pipeline.build import build as run_build
 from paqa_builder.pipeline.plan import Plan, resolve_stages
 from paqa_builder.questions import Corpus, QaOptions, Question, generate, load_templates
-from paqa_builder.questions import verify as problems_of
+from paqa_builder.questions import verify as prove
 from paqa_builder.questions.generate import select
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.records import Clip, Scene
@@ -30,143 +28,152 @@ from paqa_builder.runtime.executor import executor_for
 def build(
     source: str,
     *,
-    root: str | Path | None = None,
-    out: str | Path,
+    root: Path | str,
+    out: Path | str,
     preset: str = "cpu",
-    progress: Progress | None = None,
-    **settings: Any,
+    progress: perception.Progress | None = None,
+    **options: Any,
 ) -> BuildReport:
-    """Builds a data set: the same as ``paqa build``.
+    """Builds a data set, as ``paqa build`` does, and reuses what an earlier run finished.
+
+    Worker processes import the calling script: guard its calls with ``if __name__ == "__main__":``, or
+    pass ``executor="inline"``.
 
     Args:
-        source: Name of a source, built in or from a plugin (``paqa ls sources``).
-        root: Folder of the corpus.
-        out: Folder for the Parquet shards. Work that is already done there is reused.
-        preset: Named set of backends: ``"cpu"``, ``"gpu"`` or ``"fake"``.
+        source: Name of a source; ``paqa ls sources`` lists them.
+        root: The corpus's folder.
+        out: Folder for the Parquet shards.
+        preset: Named set of models: ``"cpu"``, ``"gpu"`` or ``"fake"``.
         progress: Receives progress updates.
-        settings: Any other setting of ``docs/configuration.md``, such as ``limit=10`` or
-            ``plugins=["birds.py"]``.
-
-    Returns:
-        What was built, what failed and what it cost.
+        options: Any other setting of :class:`~paqa_builder.config.Config`, such as ``limit=100``.
 
     Raises:
         ConfigError: A setting is wrong.
         SourceError: The corpus cannot be listed.
-        NotReadyError: A package, a model or disk space is missing. Finished work is kept.
+        NotReadyError: A package, a model or disk space is missing.
 
     Example:
-        >>> report = build("folder", root="recordings", out="shards")  # doctest: +SKIP
-        >>> report.summary.questions  # doctest: +SKIP
+        >>> import paqa_builder as paqa
+        >>> report = paqa.build("folder", root="recordings", out="shards", preset="fake")
+        >>> report.failures
+        ()
+        >>> len(list(paqa.load_scenes("shards")))
+        6
     """
-    flags = {"source": source, "root": root, "out": Path(out), "preset": preset, **settings}
-    return pipeline_build.build(load(flags), progress)
+    flags = {"source": source, "root": root, "out": out, "preset": preset, **options}
+    return run_build(configuration.load(flags), progress)
 
 
 def perceive(
-    path: str | Path, preset: str = "cpu", *, work: str | Path | None = None, **settings: Any
+    path: Path | str, preset: str = "cpu", *, work: Path | str | None = None, **options: Any
 ) -> Scene:
-    """Runs all perception stages on one audio file.
+    """Runs separation, diarization, tagging, transcription and measurement on one audio file.
 
     Args:
-        path: An audio file of any format that ``paqa build`` reads.
-        preset: Named set of backends: ``"cpu"``, ``"gpu"`` or ``"fake"``.
-        work: Folder for stems and intermediate results, which a later call reuses. By default a temporary
-            folder, removed at the end: the paths of ``scene.stems`` then lead nowhere.
-        settings: Any other setting of ``docs/configuration.md``.
+        path: The audio file.
+        preset: Named set of models: ``"cpu"``, ``"gpu"`` or ``"fake"``.
+        work: Folder that keeps the stems and lets a second call reuse the results. By default a temporary
+            folder, so that the paths of ``scene.stems`` are no longer valid when the function returns.
+        options: Any other setting of :class:`~paqa_builder.config.Config`, such as ``device="cuda"``.
 
     Returns:
-        The file's scene. A stage that failed leaves its layer None and a record in ``scene.failures``.
+        The file's scene, times in seconds. A layer whose stage is left out is None.
 
     Raises:
-        AudioError: The file cannot be read as audio.
+        AudioError: The file cannot be read, or a model fails on it.
         ConfigError: A setting is wrong.
         NotReadyError: A package or a model is missing.
 
     Example:
-        >>> scene = perceive("office.wav")  # doctest: +SKIP
-        >>> [(turn.speaker, turn.start, turn.end) for turn in scene.turns]  # doctest: +SKIP
+        >>> import paqa_builder as paqa
+        >>> scene = paqa.perceive("recordings/monologue.wav", preset="fake")
+        >>> [tag.label for tag in scene.tags]
+        ['Bell']
     """
     if work is None:
-        with tempfile.TemporaryDirectory(prefix="paqa-") as folder:
-            return perceive(path, preset, work=folder, **settings)
-    if not Path(path).is_file():
-        raise AudioError(f"{path}: no such file")
-    config = load({"preset": preset, "work": Path(work), "executor": "inline", **settings})
-    for plugin in config.plugins:
-        registry.load_plugin(plugin)
-    clip = Clip(id=Path(path).name, source="file", split="train", path=str(path))
-    parts = files.parts_of(files.fingerprint([clip], config.work_folder), 1)
-    plan = Plan(config, None, tuple(parts), resolve_stages(config))
+        with tempfile.TemporaryDirectory(prefix="paqa-") as temporary:
+            return perceive(path, preset, work=temporary, **options)
+    file, folder = Path(path), Path(work)
+    flags = {"preset": preset, "out": folder / "shards", "work": folder, "executor": "inline", **options}
+    settings = configuration.load(flags)
+    registry.load_plugins(settings.plugins)
+    clip = Clip(id=file.stem, source="file", split="train", path=str(file), license=UNKNOWN)
+    parts = files.parts_of(files.fingerprint([clip], folder, save=False), 1)
+    plan = Plan(settings, None, tuple(parts), resolve_stages(settings))
     doctor.require((stage.name, stage.backend) for stage in plan.stages if stage.config)
     for stage in plan.stages:
-        run_stage(plan, stage, executor_for(config, on_gpu=stage.on_gpu), NoProgress())
+        executor = executor_for(settings, on_gpu=stage.on_gpu)
+        perception.run_stage(plan, stage, executor, perception.NoProgress(), retry_failed=True)
     (scene,) = scenes.of_plan(plan)
-    if scene.audio is None:
-        raise AudioError(scene.failures[0].message)
+    if scene.failures:
+        failure = scene.failures[0]
+        raise AudioError(f"{file}: stage {failure.stage}: {failure.message}", fix="paqa doctor")
     return scene
 
 
 def ask(
     scenes: Iterable[Scene],
     *,
-    templates: Sequence[str | Path] = (),
-    questions: Mapping[str, Any] | None = None,
+    templates: Sequence[Path | str] = (),
+    plugins: Sequence[Path | str] = (),
     seed: int = 0,
+    **options: Any,
 ) -> list[Question]:
-    """Asks questions about scenes. Each question that is returned is proved.
+    """Asks questions about scenes; only those that the verifier proves are returned.
 
-    Wrong choices are drawn from all the scenes together, so more scenes give better ones. The blind gate
-    needs a whole corpus and judges only the questions of :func:`build`.
+    Wrong choices come from all the scenes given, so more scenes give more, and harder, questions.
 
     Args:
-        scenes: Scenes of :func:`perceive` or :func:`~paqa_builder.dataset.read.load_scenes`.
-        templates: Folders or files with further question templates (YAML).
-        questions: The settings under ``questions`` in ``docs/configuration.md``.
+        scenes: From :func:`perceive` or :func:`load_scenes`.
+        templates: Further template files or folders.
+        plugins: Python files with further fact kinds.
         seed: Seed of every choice that is made by hash.
+        options: The settings of :class:`~paqa_builder.questions.options.QaOptions`, such as ``per_clip=3``.
 
     Returns:
         Questions in the order of the scenes.
 
     Raises:
-        ConfigError: A setting or a template is wrong.
+        ConfigError: An option, a template or a plugin is wrong.
 
     Example:
-        >>> for question in ask([perceive("office.wav")]):  # doctest: +SKIP
-        ...     print(question.question, question.answer)
+        >>> import paqa_builder as paqa
+        >>> scene = paqa.perceive("recordings/dialogue.wav", preset="fake")
+        >>> question = paqa.ask([scene])[0]
+        >>> question.answer == question.choices[question.answer_index]
+        True
     """
-    listed = list(scenes)
-    options: QaOptions = validate_options(QaOptions, questions or {}, "questions")
-    known = load_templates([Path(folder) for folder in templates])
-    kinds = {template.fact for template in select(known, options)}
-    corpus = rehearse(Corpus.of(listed, options, kinds), lambda: iter(listed), known, options, seed)
+    registry.load_plugins(plugins)
+    settings: QaOptions = validate_options(QaOptions, options, "questions")
+    known = list(scenes)
+    available = load_templates(templates)
+    facts = {template.fact for template in select(available, settings)}
+    corpus = rehearse(Corpus.of(known, settings, facts), lambda: iter(known), available, settings, seed)
     return [
         question
-        for scene in listed
-        for question in generate(scene, corpus, known, options, seed)
-        if not problems_of(question, scene, options, known)
+        for scene in known
+        for question in generate(scene, corpus, available, settings, seed)
+        if not prove(question, scene, settings, available)
     ]
 
 
 def verify(
-    question: Question,
-    scene: Scene,
-    *,
-    templates: Sequence[str | Path] = (),
-    questions: Mapping[str, Any] | None = None,
+    question: Question, scene: Scene, *, templates: Sequence[Path | str] = (), **options: Any
 ) -> list[str]:
-    """Proves a question from its scene: recomputes the answer, and shows that each wrong choice is wrong.
+    """Proves a question from its scene alone.
 
     Args:
-        templates: Folders or files with further templates, as the question was asked with.
-        questions: The settings under ``questions``, as the question was asked with.
+        templates: Further template files or folders that the question may come from.
+        options: The settings of :class:`~paqa_builder.questions.options.QaOptions` that it was asked with.
 
     Returns:
-        What keeps the question from being proved, a sentence each; an empty list where it is proved.
+        What keeps the question from being proved; an empty list where it is proved.
 
     Example:
-        >>> scene = perceive("office.wav")  # doctest: +SKIP
-        >>> [verify(question, scene) for question in ask([scene])]  # doctest: +SKIP
+        >>> import paqa_builder as paqa
+        >>> scene = paqa.perceive("recordings/dialogue.wav", preset="fake")
+        >>> [paqa.verify(question, scene) for question in paqa.ask([scene], per_clip=2)]
+        [[], []]
     """
-    options: QaOptions = validate_options(QaOptions, questions or {}, "questions")
-    return problems_of(question, scene, options, load_templates([Path(folder) for folder in templates]))
+    settings = validate_options(QaOptions, options, "questions")
+    return prove(question, scene, settings, load_templates(templates) if templates else None)

@@ -188,7 +188,7 @@ def test_settings_that_exclude_each_other_are_refused_at_once(
 
 
 def test_unknown_rewards_are_refused_at_once(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
-    with pytest.raises(ConfigError, match="did you mean accuracy"):
+    with pytest.raises(ConfigError, match="Did you mean 'accuracy'"):
         stage2.train(settings(shards, models, tmp_path, "rewards.acuracy=1.0"))
 
 

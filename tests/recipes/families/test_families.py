@@ -106,7 +106,7 @@ def test_a_message_has_one_clip_whatever_else_is_in_it(made: tuple) -> None:
 
 
 def test_wrong_names_and_paths_are_told() -> None:
-    with pytest.raises(ConfigError, match="did you mean qwen2_audio"):
+    with pytest.raises(ConfigError, match="Did you mean 'qwen2_audio'"):
         family("qwen2-audio")
     with pytest.raises(ConfigError, match=r"model\.path"):
         family("qwen2_audio").load(config.Model())
