@@ -1,4 +1,4 @@
-"""python -m recipes.stage1 --config laptop --plugin examples/new_family.py --set model.family=my_qwen2_audio"""
+"""python -m recipes.stage1 --plugin examples/new_family.py --set model.family=my_qwen2_audio"""
 
 from recipes.families import tiny
 from recipes.families.base import Family

@@ -17,6 +17,7 @@ from paqa_builder.pipeline import perceive as perception
 from paqa_builder.pipeline.build import BuildReport
 from paqa_builder.pipeline.build import build as run_build
 from paqa_builder.pipeline.plan import Plan, resolve_stages
+from paqa_builder.pipeline.step import NoProgress, Progress
 from paqa_builder.questions import Corpus, QaOptions, Question, generate, load_templates
 from paqa_builder.questions import verify as prove
 from paqa_builder.questions.generate import select
@@ -31,7 +32,7 @@ def build(
     root: Path | str,
     out: Path | str,
     preset: str = "cpu",
-    progress: perception.Progress | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> BuildReport:
     """Builds a data set, as ``paqa build`` does, and reuses what an earlier run finished.
@@ -103,7 +104,7 @@ def perceive(
     doctor.require((stage.name, stage.backend) for stage in plan.stages if stage.config)
     for stage in plan.stages:
         executor = executor_for(settings, on_gpu=stage.on_gpu)
-        perception.run_stage(plan, stage, executor, perception.NoProgress(), retry_failed=True)
+        perception.run_stage(plan, stage, executor, NoProgress(), retry_failed=True)
     (scene,) = scenes.of_plan(plan)
     if scene.failures:
         failure = scene.failures[0]
