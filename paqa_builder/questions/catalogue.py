@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from paqa_builder.questions.facts import AnswerType, FactKind, kind, kinds
+from paqa_builder.questions.facts.base import AnswerType, FactKind, kind, kinds
 from paqa_builder.questions.templates import LEVELS, Template
 
 _LEVELS = {

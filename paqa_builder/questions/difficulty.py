@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from paqa_builder.intervals import total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict
+from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.question import Difficulty
 from paqa_builder.questions.reading.reading import Interpretation
 

@@ -17,7 +17,7 @@ from paqa_builder.questions.choices.choices import Choices, choose
 from paqa_builder.questions.choices.none_of_these import drawn, without_answer
 from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.difficulty import difficulty_of
-from paqa_builder.questions.facts import AnswerType, Fact, kind
+from paqa_builder.questions.facts.base import AnswerType, Fact, kind
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question
 from paqa_builder.questions.reading.reading import Interpretation

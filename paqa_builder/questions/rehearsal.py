@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from paqa_builder.questions.choices.none_of_these import NOTHING
 from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.corpus.spread import ENOUGH, FEW, RARE, group_name, levels_of
-from paqa_builder.questions.facts import AnswerType, kind
+from paqa_builder.questions.facts.base import AnswerType, kind
 from paqa_builder.questions.generate import Draft, drafts
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.reading.reading import Interpretation

@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from paqa_builder.errors import ConfigError
-from paqa_builder.questions.facts import Fact, kind
+from paqa_builder.questions.facts.base import Fact, kind
 
 Level = Literal["speech_environment", "speaker_speaker", "both"]
 LEVELS: tuple[Level, ...] = ("speech_environment", "speaker_speaker", "both")

@@ -10,7 +10,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.questions.choices.lengths import Lengths
 from paqa_builder.questions.choices.none_of_these import NOTHING, of_others
 from paqa_builder.questions.corpus.corpus import Corpus
-from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict
+from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.keywords import alike
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from paqa_builder.questions.facts import Fact, FactKind, Verdict
+from paqa_builder.questions.facts.base import Fact, FactKind, Verdict
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.seeded import unit

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from paqa_builder.questions.corpus import pools
 from paqa_builder.questions.corpus.spread import ENOUGH, Spread, fair_weights, group_name, levels_of
-from paqa_builder.questions.facts import AnswerType, kinds
+from paqa_builder.questions.facts.base import AnswerType, kinds
 from paqa_builder.questions.keywords import telling
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.reading.reading import Interpretation

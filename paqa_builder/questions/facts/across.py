@@ -7,7 +7,7 @@ from typing import Any
 
 from paqa_builder.intervals import total
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.environment import starts
 from paqa_builder.questions.facts.lasting import each, sound_called

@@ -7,7 +7,7 @@ from typing import Any
 
 from paqa_builder.intervals import both
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.lasting import each, sound_called

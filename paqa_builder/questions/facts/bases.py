@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict
+from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paqa_builder.intervals import both, grow, total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
+from paqa_builder.questions.facts.base import AnswerType, Distractors, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, absent
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.lasting import each, sound_called
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.seeded import shuffled
-
-if TYPE_CHECKING:
-    from paqa_builder.questions.corpus.corpus import Corpus
 
 _COMPARED = 6
 # Sounds of the corpus to look at for the second half of a wrong pair.
@@ -111,7 +108,7 @@ class SoundsTogether(FactKind):
                     evidence=(*one.timing_evidence, *other.timing_evidence),
                 )
 
-    def wrong(self, reading: Interpretation, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
+    def wrong(self, reading: Interpretation, fact: Fact, corpus: Distractors, *key: object) -> Iterator[str]:
         one, other = fact.about
         here = [s.label for s in reading.sounds.timed if s.label not in fact.about]
         drawn = itertools.islice(corpus.draw_labels(self.name, "pair", *key), _PATIENCE)

@@ -7,7 +7,7 @@ from typing import Any
 
 from paqa_builder.intervals import both, grow, outside, total
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
+from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, absent
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound

@@ -11,7 +11,7 @@ from typing import Any
 
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, numbered
 from paqa_builder.questions.facts.environment import SoundOrder, heard
 from paqa_builder.questions.facts.listed import ListedKind

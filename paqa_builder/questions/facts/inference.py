@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.listed import ListedKind

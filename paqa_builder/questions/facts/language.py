@@ -6,10 +6,10 @@ import csv
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
+from paqa_builder.questions.facts.base import AnswerType, Distractors, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.question import Evidence, cite, confidence_of
@@ -17,9 +17,6 @@ from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
 from paqa_builder.questions.wording import meant, quote, tokens
 from paqa_builder.records import Utterance
-
-if TYPE_CHECKING:
-    from paqa_builder.questions.corpus.corpus import Corpus
 
 # Fewer words than this do not tell a language.
 _WORDS = 4
@@ -71,7 +68,7 @@ class SpokenLanguage(ListedKind):
                     own = tuple(other for other in self.answers() if other != name)
                     yield Fact("", {}, name, own, evidence=verdict.evidence)
 
-    def wrong(self, reading: Interpretation, fact: Fact, corpus: Corpus, *key: object) -> Iterator[str]:
+    def wrong(self, reading: Interpretation, fact: Fact, corpus: Distractors, *key: object) -> Iterator[str]:
         # A large corpus lends its own languages, a small one those that people have heard of.
         common = tuple(languages()[code] for code in _COMMON)
         small = sum(corpus.answers.get(self.name, {}).values()) < corpus.enough

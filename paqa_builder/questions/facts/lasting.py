@@ -8,7 +8,7 @@ from typing import Any
 
 from paqa_builder.intervals import both, total
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind
 from paqa_builder.questions.facts.environment import SoundLongest, heard
 from paqa_builder.questions.facts.listed import Length, LengthKind

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from paqa_builder.intervals import both, grow, total, union
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind
 from paqa_builder.questions.facts.lasting import each, sound_called
 from paqa_builder.questions.facts.listed import ListedKind

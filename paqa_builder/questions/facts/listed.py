@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict
+from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.reading import Interpretation

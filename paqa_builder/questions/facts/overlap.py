@@ -8,7 +8,7 @@ from typing import Any
 
 from paqa_builder.intervals import both, grow
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import AnswerType, Fact, FactKind, Verdict, register
+from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.reading.reading import Interpretation

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.words import Place, PlaceKind, when
 from paqa_builder.questions.reading.reading import Interpretation

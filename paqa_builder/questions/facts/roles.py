@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, kind, register
+from paqa_builder.questions.facts.base import Verdict, kind, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject
 from paqa_builder.questions.facts.voice import SCALES
 from paqa_builder.questions.facts.words import QuoteKind, SaidBy

@@ -7,7 +7,7 @@ from typing import Any
 
 from paqa_builder.intervals import both, outside, total, union
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, YesNoKind
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.reading.reading import Interpretation

@@ -8,7 +8,7 @@ from typing import Any
 
 from paqa_builder.intervals import both, outside, total
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.listed import Length, LengthKind
 from paqa_builder.questions.facts.speakers import speaks

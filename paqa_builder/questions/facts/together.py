@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from paqa_builder.intervals import Spans, both, grow, total
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.environment import heard, starts
 from paqa_builder.questions.facts.speakers import speaks

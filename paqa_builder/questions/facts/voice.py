@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts import Verdict, register
+from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, YesNoKind, numbered
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Evidence

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.choices.choices import Choices
-from paqa_builder.questions.facts import AnswerType, Fact, kind
+from paqa_builder.questions.facts.base import AnswerType, Fact, kind
 from paqa_builder.questions.question import PlantedError
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.templates import Template, render
