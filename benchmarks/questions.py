@@ -1,33 +1,28 @@
-"""How fast questions are asked and proved, and whether memory stays flat.
+"""Benchmark of the question stage: questions generated and verified per second, and peak memory.
 
     python benchmarks/questions.py --scenes 20000
 
-The scenes are those of the tests (``tests/helpers/scenes_made.py``): one to three speakers who say different
-things over up to three sounds. They are made anew in each pass and never kept; the time that takes is
-taken off. One process, so figures are per core.
+The scenes are synthetic (``paqa_builder.questions.synthetic``): one to three speakers over up to three
+sounds. Each pass creates them again and keeps none; the time of their creation is subtracted. One process,
+so figures are per core.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from helpers.scenes_made import many
 
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
+from paqa_builder.questions.synthetic import many
 from paqa_builder.records import Scene
 
 
 class Scenes:
-    """Makes scenes one at a time and keeps track of what that costs."""
+    """Creates scenes one at a time and sums up the CPU seconds that this takes."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -53,8 +48,8 @@ def main() -> None:
     scenes, templates, options = Scenes(count), load_templates(), QaOptions()
 
     def spent(began: float) -> float:
-        made, scenes.seconds = scenes.seconds, 0.0
-        return time.process_time() - began - made
+        creation, scenes.seconds = scenes.seconds, 0.0
+        return time.process_time() - began - creation
 
     began = time.process_time()
     corpus = Corpus.of(scenes(), options)
