@@ -25,7 +25,7 @@ from paqa_builder.questions.reading.speech import Phrase, Speech
 from paqa_builder.records import Scene, Tag, Utterance
 
 MARGINS = Thresholds(
-    order=0.2, longer_seconds=0.3, longer_share=0.05, more_words=1, together=0.3, apart=0.1, overlap=0.2,
+    order=0.2, longer_seconds=0.3, longer_share=0.05, more_words=1, min_overlap=0.3, min_gap=0.1, overlap=0.2,
     soon=6.0,
 )  # fmt: skip
 """How clear a thing must be in the ground truth to be decided. Narrower than what a build asks about, or

@@ -149,11 +149,13 @@ def _drafts(
         # The same words about another fact ("what does the second speaker say?") are no new question.
         if text in seen:
             continue
-        nothing = drawn(of, fact, options, *key, made)
-        choices = choose(reading, of, fact, text, corpus, options.choices, *key, made, nothing=nothing)
+        none_of_these = drawn(of, fact, options, *key, made)
+        choices = choose(
+            reading, of, fact, text, corpus, options.choices, *key, made, none_of_these=none_of_these
+        )
         if choices is None:
             continue
-        if nothing:
+        if none_of_these:
             fact = without_answer(fact)
         yield Draft(question_id(reading, template, made), template, fact, choices, text)
         made += 1
@@ -165,10 +167,10 @@ def _drafts(
 def _question(reading: Interpretation, draft: Draft, options: QaOptions, seed: int) -> Question:
     name, template, fact, choices = draft.id, draft.template, draft.fact, draft.choices
     evidence = evidence_of(fact, choices)
-    trace, slip = trace_of(reading, template, fact, choices, name), None
+    trace, planted = trace_of(reading, template, fact, choices, name), None
     if seeded.unit("reflection", seed, name) < options.reflection:
         found = reflect.find(reading, template, fact, choices, draft.text, name)
-        slip, trace = found or (slip, trace)
+        planted, trace = found or (planted, trace)
     return Question(
         id=name,
         question=draft.text,
@@ -183,7 +185,7 @@ def _question(reading: Interpretation, draft: Draft, options: QaOptions, seed: i
         template=template.name,
         provenance=provenance_of(evidence),
         difficulty=difficulty_of(reading, kind(template.fact), fact, choices),
-        reflection=slip,
+        reflection=planted,
     )
 
 

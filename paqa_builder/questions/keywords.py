@@ -42,7 +42,7 @@ _SILENT = HANGING | _PLAIN | _NUMBERS
 MIN_LETTERS = 4
 
 
-def telling(text: str) -> tuple[str, ...]:
+def keywords(text: str) -> tuple[str, ...]:
     """The words of a text that say something, each once: no short ones, no numbers, none of the commonest."""
     return tuple(
         dict.fromkeys(

@@ -1,15 +1,16 @@
-"""Settings of the question stage: how many, of which kind, and how sure one must be."""
+"""Settings of the question stage: number and kinds of questions, and thresholds of certainty."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 
 class Thresholds(BaseModel):
-    """How sure, and by how much. Seconds and scores; below them a fact abstains.
+    """Scores and margins (in seconds) below which a fact abstains.
 
-    Ground truth is always sure; margins (in seconds) hold for it too, because nobody hears that
-    one sound starts 50 ms before another.
+    Scores do not apply to ground truth. Margins do, because listeners do not notice that one sound starts
+    50 ms before another. The earlier names ``together``, ``apart`` and ``again`` of ``min_overlap``,
+    ``min_gap`` and ``min_pause`` are still read.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,12 +43,27 @@ class Thresholds(BaseModel):
     longer_seconds: float = Field(default=1.0, ge=0, description="Longest means longer by this much ...")
     longer_share: float = Field(default=0.25, ge=0, description="... and by this share of the shorter one.")
     more_words: int = Field(default=5, ge=1, description="More words means more by this many, and by 40 %.")
-    together: float = Field(default=0.8, ge=0, description="Two things that happen together do so this long.")
-    apart: float = Field(default=0.4, ge=0, description="Two things that never meet stay this far apart.")
+    min_overlap: float = Field(
+        default=0.8,
+        ge=0,
+        validation_alias=AliasChoices("min_overlap", "together"),
+        description="Two things that happen together do so this long.",
+    )
+    min_gap: float = Field(
+        default=0.4,
+        ge=0,
+        validation_alias=AliasChoices("min_gap", "apart"),
+        description="Two things that never meet stay this far apart.",
+    )
     overlap: float = Field(
         default=0.4, ge=0, description="Voices overlap if they do so this long in one stretch."
     )
-    again: float = Field(default=1.0, ge=0, description="A sound returns after a pause of at least this.")
+    min_pause: float = Field(
+        default=1.0,
+        ge=0,
+        validation_alias=AliasChoices("min_pause", "again"),
+        description="A sound returns after a pause of at least this.",
+    )
     louder: float = Field(default=6.0, ge=0, description="One thing is louder than another by this many dB.")
     interval: float = Field(
         default=4.0, ge=0, description="One voice is higher than another by this many semitones ..."
@@ -57,8 +73,12 @@ class Thresholds(BaseModel):
     voice_seconds: float = Field(
         default=1.5, ge=0, description="A voice is compared if there is this much speech of its own."
     )
-    pause: float = Field(default=0.7, ge=0, description="A pause within somebody's speech lasts this long.")
+    pause: float = Field(default=0.7, ge=0, description="A pause within one person's speech lasts this long.")
     soon: float = Field(default=4.0, ge=0, description="'Right after' ends after this many seconds.")
+
+    def longer(self, seconds: float, other: float) -> bool:
+        """Whether a duration is longer than another by a margin that listeners notice."""
+        return seconds - other >= max(self.longer_seconds, self.longer_share * other)
 
 
 class QaOptions(BaseModel):
@@ -93,6 +113,6 @@ class QaOptions(BaseModel):
         default=0.1,
         ge=0,
         le=1,
-        description="Share of questions to write with a slip that REFLECT mends, where one can be made.",
+        description="Share of questions whose trace has a planted error that REFLECT corrects.",
     )
     thresholds: Thresholds = Field(default_factory=Thresholds)

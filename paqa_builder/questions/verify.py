@@ -132,12 +132,12 @@ def _proof(question: Question, reading: Interpretation, template: Template, fact
 def _wanted_trace(
     question: Question, reading: Interpretation, template: Template, fact: Fact, choices: Choices
 ) -> Trace | None:
-    slip = question.reflection
-    if slip is None:
+    planted = question.reflection
+    if planted is None:
         return trace_of(reading, template, fact, choices, question.id)
-    if slip not in slips(reading, choices, kind(template.fact).form):
+    if planted not in slips(reading, choices, kind(template.fact).form):
         return None
-    return reflected(reading, template, fact, choices, question.question, question.id, slip)
+    return reflected(reading, template, fact, choices, question.question, question.id, planted)
 
 
 def _grammar(question: Question) -> list[str]:

@@ -43,7 +43,7 @@ def choose(
     corpus: Corpus,
     wanted: int,
     *key: object,
-    nothing: bool | None = None,
+    none_of_these: bool | None = None,
 ) -> Choices | None:
     """Finds the choices for the question ``text`` on ``fact``; None where too few can be proved.
 
@@ -52,7 +52,7 @@ def choose(
     heard (``fact.answer`` is None) there may be three. Other forms have as many as there are.
 
     Args:
-        nothing: "None of these" is the right choice (True; the fact's own answer is then not
+        none_of_these: "None of these" is the right choice (True; the fact's own answer is then not
             offered), a wrong one (False), or no choice at all.
     """
     found: dict[str, Verdict] = {}
@@ -69,10 +69,10 @@ def choose(
             found[candidate] = verdict
         return verdict.true is truth
 
-    if nothing is not None:
+    if none_of_these is not None:
         wanted -= 1
     lengths = Lengths.drawn(wanted, *key) if kind.form in _SENTENCES else None
-    if fact.answer is not None and not nothing and not offer(fact.answer, True):
+    if fact.answer is not None and not none_of_these and not offer(fact.answer, True):
         return None
     rest = wanted - 1 if fact.answer is None else wanted
     together = kind.wrong(reading, fact, corpus, *key)
@@ -102,7 +102,7 @@ def choose(
             offer(candidate, False)
         if (kind.form is AnswerType.SOUND or kind.form.spoken) and len(found) < wanted:
             return None
-    if nothing is not None:
+    if none_of_these is not None:
         found[NOTHING] = of_others(found.values())
     if len(found) < 2:
         return None

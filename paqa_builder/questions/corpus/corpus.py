@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from paqa_builder.questions.corpus import pools
 from paqa_builder.questions.corpus.spread import ENOUGH, Spread, fair_weights, group_name, levels_of
 from paqa_builder.questions.facts.base import AnswerType, kinds
-from paqa_builder.questions.keywords import telling
+from paqa_builder.questions.keywords import keywords
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import pool_of
@@ -211,7 +211,7 @@ class Corpus(Spread):
     @cached_property
     def _words(self) -> dict[str, list[str]]:
         return {
-            pool: [word for texts in by_length.values() for text in texts for word in telling(text)]
+            pool: [word for texts in by_length.values() for text in texts for word in keywords(text)]
             for pool, by_length in self.phrases.items()
         }
 
@@ -220,7 +220,7 @@ class Corpus(Spread):
         words = self._words.get(pool, [])
         yield from weighted(words, range(1, len(words) + 1), (), *key)
         if ":" not in pool:
-            yield from shuffled({word for text in _PHRASES for word in telling(text)}, *key)
+            yield from shuffled({word for text in _PHRASES for word in keywords(text)}, *key)
 
 
 def _count(counts: dict[str, dict[str, int]], groups: Iterable[str], answer: str) -> None:

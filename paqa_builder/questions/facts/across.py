@@ -28,7 +28,7 @@ class SoundAfterSpeech(SoundKind):
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech = reading.voices.speech
-        if speech and reading.duration - reading.maybe_spoken[-1][1] >= reading.thresholds.together:
+        if speech and reading.duration - reading.maybe_spoken[-1][1] >= reading.thresholds.min_overlap:
             step = f"The last voice ends at {wording.at(speech[-1][1])}."
             yield Subject(steps=(step,), evidence=(*reading.voices.evidence, *reading.layer("turns")))
 
@@ -100,7 +100,7 @@ class SoundDuringOverlap(SoundDuring):
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         voices = reading.voices
-        if voices.sure and total(voices.together) >= reading.thresholds.together:
+        if voices.sure and total(voices.together) >= reading.thresholds.min_overlap:
             step = f"Two voices are heard at once {wording.stretches(voices.together)}."
             yield Subject("", {}, None, (step,), voices.evidence)
 

@@ -24,7 +24,7 @@ from paqa_builder.questions.reading.voices import Speaker
 def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
     """Who is first to speak after a sound has ended; None where somebody may be speaking just then."""
     limits, end = reading.thresholds, sound.latest
-    if _spoken(reading, sound.offset - limits.apart, end + 0.1):
+    if _spoken(reading, sound.offset - limits.min_gap, end + 0.1):
         return None
     later = [(a, s.number) for s in reading.voices.speakers for a, _ in s.spans if a >= end]
     if not later:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
@@ -14,6 +14,8 @@ from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import below
+
+Candidate = TypeVar("Candidate")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,23 @@ class Subject:
             evidence=(*self.evidence, *verdict.evidence),
             **{"group": self.group} | more,
         )
+
+
+def extreme(
+    item: Candidate, others: Iterable[Candidate], beyond: Callable[[Candidate, Candidate], bool]
+) -> bool | None:
+    """Whether an item is the longest, first, last, most, ... among others.
+
+    Args:
+        beyond: Whether its first argument surely exceeds its second, by the margin that counts.
+
+    Returns:
+        True where it exceeds all others, False where one of them exceeds it, None where it is too close.
+    """
+    others = tuple(others)
+    if all(beyond(item, other) for other in others):
+        return True
+    return False if any(beyond(other, item) for other in others) else None
 
 
 class SoundKind(FactKind):

@@ -26,9 +26,9 @@ def meet(reading: Interpretation, one: Sound, other: Sound) -> bool | None:
     """Whether two sounds are heard at once: for long enough, or surely never; None in between."""
     if not one.spans or not other.spans:
         return None
-    if total(both(one.spans, other.spans)) >= reading.thresholds.together:
+    if total(both(one.spans, other.spans)) >= reading.thresholds.min_overlap:
         return True
-    return None if both(grow(one.maybe, reading.thresholds.apart), other.maybe) else False
+    return None if both(grow(one.maybe, reading.thresholds.min_gap), other.maybe) else False
 
 
 def _pairs(reading: Interpretation) -> Iterator[tuple[Sound, Sound]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from paqa_builder.intervals import both, grow, outside, total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
-from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, absent
+from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, absent, extreme
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
@@ -71,6 +72,11 @@ class SoundAbsent(FactKind):
         return Verdict(True, because, reading.layer("tags"))
 
 
+# What follows "it starts at ..." where the answer is wrong, and where it is right.
+_FIRST = (", later.", ", before any of the others.")
+_LAST = (" already.", ", after all of the others.")
+
+
 @register
 class SoundOrder(SoundKind):
     """Which of several sounds starts first, and which last."""
@@ -92,16 +98,10 @@ class SoundOrder(SoundKind):
         start = starts(sound)
         evidence = sound.timing_evidence
         if about == "first":
-            if all(other.earliest - sound.onset >= margin for other in others):
-                return Verdict(True, f"{start}, before any of the others.", evidence)
-            if any(sound.earliest - other.onset >= margin for other in others):
-                return Verdict(False, f"{start}, later.", evidence)
+            right, ends = extreme(sound, others, lambda a, b: b.earliest - a.onset >= margin), _FIRST
         else:
-            if all(sound.earliest - other.onset >= margin for other in others):
-                return Verdict(True, f"{start}, after all of the others.", evidence)
-            if any(other.earliest - sound.onset >= margin for other in others):
-                return Verdict(False, f"{start} already.", evidence)
-        return Verdict(None)
+            right, ends = extreme(sound, others, lambda a, b: a.earliest - b.onset >= margin), _LAST
+        return Verdict(None) if right is None else Verdict(right, start + ends[right], evidence)
 
 
 @register
@@ -120,16 +120,15 @@ class SoundLongest(SoundKind):
             return Verdict(None)
         lasts = f"{wording.capital(wording.sound_of(sound.label))} lasts {wording.long(sound.seconds)} in all"
         evidence = sound.timing_evidence
-        if all(self.longer(reading, sound.seconds, total(other.maybe)) for other in others):
-            return Verdict(True, f"{lasts}, the longest.", evidence)
-        if any(self.longer(reading, other.seconds, total(sound.maybe)) for other in others):
-            return Verdict(False, f"{lasts}, less.", evidence)
-        return Verdict(None)
+        right = extreme(sound, others, partial(longer_sound, reading))
+        if right is None:
+            return Verdict(None)
+        return Verdict(right, f"{lasts}, {'the longest' if right else 'less'}.", evidence)
 
-    @staticmethod
-    def longer(reading: Interpretation, one: float, other: float) -> bool:
-        limits = reading.thresholds
-        return one - other >= max(limits.longer_seconds, limits.longer_share * other)
+
+def longer_sound(reading: Interpretation, sound: Sound, other: Sound) -> bool:
+    """Whether a sound surely lasts longer than another in all."""
+    return reading.thresholds.longer(sound.seconds, total(other.maybe))
 
 
 @register
@@ -172,7 +171,7 @@ class SoundWithoutSpeech(SoundKind):
         speech = reading.voices.speech
         quiet = outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration)
         # Where nobody speaks at all, this would be asking what is heard.
-        if total(speech) >= 1.0 and total(quiet) >= reading.thresholds.together:
+        if total(speech) >= 1.0 and total(quiet) >= reading.thresholds.min_overlap:
             step = f"Nobody speaks {wording.stretches(outside(speech, 0.0, reading.duration))}."
             yield Subject(steps=(step,), evidence=(*reading.voices.evidence, *reading.layer("turns")))
 
@@ -182,7 +181,7 @@ class SoundWithoutSpeech(SoundKind):
             return Verdict(None)
         quiet = both(sound.spans, outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration))
         evidence = sound.timing_evidence
-        if total(quiet) >= reading.thresholds.together:
+        if total(quiet) >= reading.thresholds.min_overlap:
             return Verdict(True, heard(sound), evidence)
         if total(both(sound.maybe, outside(speech, 0.0, reading.duration))) < 0.1:
             name = wording.capital(wording.sound_of(sound.label))
@@ -200,7 +199,7 @@ class SoundBeforeSpeech(SoundKind):
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech, spoken = reading.voices.speech, reading.maybe_spoken
-        if speech and spoken[0][0] >= reading.thresholds.together:
+        if speech and spoken[0][0] >= reading.thresholds.min_overlap:
             first = reading.voices.speakers[0]
             step = f"Speech begins at {wording.at(speech[0][0])}."
             yield Subject(steps=(step,), evidence=first.evidence[:1])
@@ -210,9 +209,9 @@ class SoundBeforeSpeech(SoundKind):
         if not sound.spans:
             return Verdict(None)
         start = starts(sound)
-        if earliest - sound.onset >= reading.thresholds.together:
+        if earliest - sound.onset >= reading.thresholds.min_overlap:
             return Verdict(True, f"{start}, before that.", sound.timing_evidence)
-        if sound.earliest - begins >= reading.thresholds.apart:
+        if sound.earliest - begins >= reading.thresholds.min_gap:
             return Verdict(False, f"{start}, after that.", sound.timing_evidence)
         return Verdict(None)
 
@@ -237,11 +236,11 @@ class SpeechOverSound(YesNoKind):
         sound, voices = reading.sounds.find(about), reading.voices
         assert sound is not None
         shared = both(sound.spans, voices.speech)
-        if total(shared) >= reading.thresholds.together:
+        if total(shared) >= reading.thresholds.min_overlap:
             speakers = [s for s in voices.speakers if both(s.spans, sound.spans)]
             evidence = tuple(e for s in speakers for a, b in shared for e in s.evidence_in(a, b))
             return Verdict(True, f"Somebody speaks over it {wording.stretches(shared)}.", evidence)
-        if not both(grow(sound.maybe, reading.thresholds.apart), reading.maybe_spoken):
+        if not both(grow(sound.maybe, reading.thresholds.min_gap), reading.maybe_spoken):
             spoken = wording.stretches(voices.speech)
             return Verdict(
                 False, f"Speech is heard only {spoken}, never at the same time.",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from paqa_builder.intervals import both, total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind
-from paqa_builder.questions.facts.environment import SoundLongest, heard
+from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, extreme
+from paqa_builder.questions.facts.environment import heard, longer_sound
 from paqa_builder.questions.facts.listed import Length, LengthKind
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
@@ -50,7 +51,7 @@ def sound_called(reading: Interpretation, label: str) -> Sound:
 def episodes(reading: Interpretation, sound: Sound) -> int | None:
     """How many times a sound is heard, with clear pauses in between; None where that is unsure."""
     gaps = [b - a for (_, a), (b, _) in itertools.pairwise(sound.maybe)]
-    if len(sound.maybe) != len(sound.spans) or any(gap < reading.thresholds.again for gap in gaps):
+    if len(sound.maybe) != len(sound.spans) or any(gap < reading.thresholds.min_pause for gap in gaps):
         return None
     # A model's stretches may each be one of the possible ones, or two of them in one.
     inside = all(len(both(sound.spans, (span,))) == 1 for span in sound.maybe)
@@ -92,11 +93,8 @@ class SoundLonger(YesNoKind):
             for s in (one, other)
         )
         evidence = (*one.timing_evidence, *other.timing_evidence)
-        if SoundLongest.longer(reading, one.seconds, total(other.maybe)):
-            return Verdict(True, because, evidence)
-        if SoundLongest.longer(reading, other.seconds, total(one.maybe)):
-            return Verdict(False, because, evidence)
-        return Verdict(None)
+        right = extreme(one, [other], partial(longer_sound, reading))
+        return Verdict(None) if right is None else Verdict(right, because, evidence)
 
 
 @register
@@ -122,7 +120,7 @@ def returns(reading: Interpretation, sound: Sound) -> Verdict:
     for (_, stop), (start, _) in itertools.pairwise(sound.maybe):
         before = [b for _, b in sound.spans if b <= stop]
         after = [a for a, _ in sound.spans if a >= start]
-        if before and after and start - stop >= reading.thresholds.again:
+        if before and after and start - stop >= reading.thresholds.min_pause:
             because = f"{name} stops at {wording.at(before[-1])} and is back at {wording.at(after[0])}."
             return Verdict(True, because, sound.timing_evidence)
     if len(sound.maybe) == len(sound.spans) == 1:
@@ -176,7 +174,7 @@ class SoundInHalf(SoundKind):
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         middle = reading.duration / 2
-        if reading.sounds.timed and middle >= 2 * reading.thresholds.together:
+        if reading.sounds.timed and middle >= 2 * reading.thresholds.min_overlap:
             step = f"The middle of the clip is at {wording.at(middle)}."
             yield Subject("first", {"half": "first"}, (0.0, middle), (step,))
             yield Subject("second", {"half": "second"}, (middle, reading.duration), (step,))
@@ -189,13 +187,13 @@ class SoundInHalf(SoundKind):
         here, there = total(both(sound.spans, (about,))), total(both(sound.spans, _rest(reading, about)))
         evidence = sound.timing_evidence
         # Of what goes on at the very middle nobody can say in which half it is.
-        only = all(a >= start and (a - start >= limits.apart or not start) for a, _ in sound.maybe) and all(
-            b <= end and (end - b >= limits.apart or end == reading.duration)
+        only = all(a >= start and (a - start >= limits.min_gap or not start) for a, _ in sound.maybe) and all(
+            b <= end and (end - b >= limits.min_gap or end == reading.duration)
             for b in (min(b, reading.duration) for _, b in sound.maybe)
         )
-        if only and here >= limits.together:
+        if only and here >= limits.min_overlap:
             return Verdict(True, heard(sound), evidence)
-        if there >= limits.together:
+        if there >= limits.min_overlap:
             return Verdict(False, heard(sound), evidence)
         return Verdict(None)
 

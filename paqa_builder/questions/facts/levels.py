@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from paqa_builder.intervals import both, grow, total, union
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind
+from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, extreme
 from paqa_builder.questions.facts.lasting import each, sound_called
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.question import Evidence
@@ -82,34 +82,21 @@ class SoundLevel(SoundKind):
         known = [levels for levels in others if levels is not None]
         if mine is None or len(known) < len(others) or not known:
             return Verdict(None)
-        if about == "loudest":
-            verdict = self._above(reading, mine, known)
-        else:
-            verdict = self._below(reading, mine, known)
+        margin = reading.thresholds.louder
+
+        def louder(sound: Levels, other: Levels) -> bool:
+            return sound.sure is not None and sound.sure.level - other.most.level >= margin
+
+        loudest = about == "loudest"
+        verdict = extreme(mine, known, louder if loudest else lambda a, b: louder(b, a))
         if verdict is None:
             return Verdict(None)
-        event = (mine.sure or mine.most) if verdict == (about == "loudest") else mine.most
+        event = (mine.sure or mine.most) if verdict == loudest else mine.most
         because = f"{wording.capital(wording.sound_of(sound.label))} reaches {event.level:.0f} dBFS"
         because += f", {'more' if about == 'loudest' else 'less'} than any other." if verdict else "."
         return Verdict(
             verdict, because, (*sound.timing_evidence, reading.measures.cite_event(event, "level"))
         )
-
-    @staticmethod
-    def _above(reading: Interpretation, mine: Levels, others: Sequence[Levels]) -> bool | None:
-        margin = reading.thresholds.louder
-        if mine.sure and all(mine.sure.level - other.most.level >= margin for other in others):
-            return True
-        beaten = any(o.sure and o.sure.level - mine.most.level >= margin for o in others)
-        return False if beaten else None
-
-    @staticmethod
-    def _below(reading: Interpretation, mine: Levels, others: Sequence[Levels]) -> bool | None:
-        margin = reading.thresholds.louder
-        if all(other.sure and other.sure.level - mine.most.level >= margin for other in others):
-            return True
-        sure = mine.sure
-        return False if sure and any(sure.level - o.most.level >= margin for o in others) else None
 
 
 def over_speech(reading: Interpretation, sound: Sound) -> tuple[bool | None, EventMeasure | None]:
@@ -163,7 +150,7 @@ class SoundMasksSpeech(SoundKind):
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         if not sound.spans:
             return Verdict(None)
-        if not both(grow(sound.maybe, reading.thresholds.apart), reading.maybe_spoken):
+        if not both(grow(sound.maybe, reading.thresholds.min_gap), reading.maybe_spoken):
             because = f"Nobody speaks while {wording.sound_of(sound.label)} is heard."
             return Verdict(False, because, (*sound.timing_evidence, *reading.layer("turns")))
         louder, event = over_speech(reading, sound)

@@ -9,7 +9,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject
 from paqa_builder.questions.facts.words import when
-from paqa_builder.questions.keywords import alike, telling
+from paqa_builder.questions.keywords import alike, keywords
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.speech import Phrase, pool_of
 from paqa_builder.questions.reading.voices import Speaker
@@ -24,7 +24,7 @@ def clear_words(reading: Interpretation) -> dict[str, tuple[Phrase, ...]]:
     """Telling words, each with the phrases that hold it; a sample by hash."""
     found: dict[str, tuple[Phrase, ...]] = {}
     for phrase in reading.speech.phrases:
-        for word in telling(phrase.text):
+        for word in keywords(phrase.text):
             found[word] = (*found.get(word, ()), phrase)
     return {word: found[word] for word in shuffled(found, "words", *reading.clip_key)[:_ENOUGH]}
 
@@ -112,7 +112,7 @@ class WordMentions(NumberKind):
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         words = reading.speech.words
-        spoken = [w for phrase in reading.speech.phrases for w in telling(phrase.text)]
+        spoken = [w for phrase in reading.speech.phrases for w in keywords(phrase.text)]
         often = [word for word in dict.fromkeys(spoken) if words[word] > 1]
         seldom = [word for word in clear_words(reading) if words[word] == 1]
         # Most words are said once: one of them is enough.

@@ -31,7 +31,7 @@ def overlapping(reading: Interpretation, one: Speaker, other: Speaker) -> Verdic
         start, end = max(stretches, key=lambda span: span[1] - span[0])
         evidence = (*one.evidence_in(start, end), *other.evidence_in(start, end))
         return Verdict(True, f"{names} talk at once {wording.from_to(start, end)}.", evidence)
-    if both(grow(one.spans, limits.apart / 2), grow(other.spans, limits.apart / 2)):
+    if both(grow(one.spans, limits.min_gap / 2), grow(other.spans, limits.min_gap / 2)):
         return Verdict(None)
     return Verdict(False, f"{names} never talk at once.", (*one.evidence, *other.evidence))
 
@@ -51,7 +51,7 @@ class OverlapCount(NumberKind):
         limits, spans = reading.thresholds, reading.voices.together
         stretches = [(a, b) for a, b in spans if b - a >= _NOTHING]
         short = any(b - a < limits.overlap for a, b in stretches)
-        close = any(c - b < limits.together for (_, b), (c, _) in itertools.pairwise(stretches))
+        close = any(c - b < limits.min_overlap for (_, b), (c, _) in itertools.pairwise(stretches))
         if not stretches or short or close:
             return None, Verdict(None)
         because = (

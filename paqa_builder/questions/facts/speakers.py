@@ -8,7 +8,7 @@ from typing import Any
 from paqa_builder.intervals import both, grow
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, YesNoKind, numbered
+from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, YesNoKind, extreme, numbered
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 
@@ -55,16 +55,10 @@ class SpeakerLongest(SpeakerKind):
         spends = (
             f"{wording.choice_of_speaker(speaker.number)} talks for {wording.long(speaker.seconds)} in all"
         )
-        if all(self._longer(reading, speaker, other) for other in others):
-            return Verdict(True, f"{spends}, longer than anybody else.", speaker.evidence)
-        if any(self._longer(reading, other, speaker) for other in others):
-            return Verdict(False, f"{spends}.", speaker.evidence)
-        return Verdict(None)
-
-    @staticmethod
-    def _longer(reading: Interpretation, one: Speaker, other: Speaker) -> bool:
-        limits = reading.thresholds
-        return one.seconds - other.seconds >= max(limits.longer_seconds, limits.longer_share * other.seconds)
+        right = extreme(speaker.seconds, (s.seconds for s in others), reading.thresholds.longer)
+        if right is None:
+            return Verdict(None)
+        return Verdict(right, f"{spends}{', longer than anybody else' if right else ''}.", speaker.evidence)
 
 
 @register
@@ -82,11 +76,10 @@ class SpeakerLast(SpeakerKind):
         others = [s for s in reading.voices.speakers if s != speaker]
         stops = f"{wording.choice_of_speaker(speaker.number)} is last heard at {wording.at(speaker.offset)}"
         evidence = speaker.evidence[-1:]
-        if all(speaker.offset - other.offset >= margin for other in others):
-            return Verdict(True, f"{stops}, after everybody else.", evidence)
-        if any(other.offset - speaker.offset >= margin for other in others):
-            return Verdict(False, f"{stops}.", evidence)
-        return Verdict(None)
+        right = extreme(speaker, others, lambda a, b: a.offset - b.offset >= margin)
+        if right is None:
+            return Verdict(None)
+        return Verdict(right, f"{stops}{', after everybody else' if right else ''}.", evidence)
 
 
 @register
@@ -109,7 +102,7 @@ class VoicesOverlap(YesNoKind):
             evidence = tuple(e for s in there for e in s.evidence_in(start, end))
             return Verdict(True, f"{names} talk at once {wording.from_to(start, end)}.", evidence)
         if any(
-            both(grow(one.spans, limits.apart / 2), grow(other.spans, limits.apart / 2))
+            both(grow(one.spans, limits.min_gap / 2), grow(other.spans, limits.min_gap / 2))
             for n, one in enumerate(voices.speakers)
             for other in voices.speakers[n + 1 :]
         ):

@@ -9,7 +9,7 @@ from typing import Any
 from paqa_builder.intervals import both, outside, total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import SpeakerKind, Subject, numbered
+from paqa_builder.questions.facts.bases import SpeakerKind, Subject, extreme, numbered
 from paqa_builder.questions.facts.listed import Length, LengthKind
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.reading.reading import Interpretation
@@ -35,16 +35,11 @@ class SpeakerShortest(SpeakerKind):
         talks = (
             f"{wording.choice_of_speaker(speaker.number)} talks for {wording.long(speaker.seconds)} in all"
         )
-        if all(_longer(reading, other.seconds, speaker.seconds) for other in others):
-            return Verdict(True, f"{talks}, less than anybody else.", speaker.evidence)
-        if any(_longer(reading, speaker.seconds, other.seconds) for other in others):
-            return Verdict(False, f"{talks}.", speaker.evidence)
-        return Verdict(None)
-
-
-def _longer(reading: Interpretation, one: float, other: float) -> bool:
-    limits = reading.thresholds
-    return one - other >= max(limits.longer_seconds, limits.longer_share * other)
+        longer = reading.thresholds.longer
+        right = extreme(speaker, others, lambda a, b: longer(b.seconds, a.seconds))
+        if right is None:
+            return Verdict(None)
+        return Verdict(right, f"{talks}{', less than anybody else' if right else ''}.", speaker.evidence)
 
 
 @register
@@ -66,11 +61,8 @@ class LongestStretch(SpeakerKind):
         name = wording.choice_of_speaker(speaker.number)
         because = f"{name} talks for {wording.long(mine)} at a stretch, {wording.from_to(*longest[speaker])}."
         evidence = speaker.evidence_in(*longest[speaker])
-        if all(_longer(reading, mine, other) for other in lengths.values()):
-            return Verdict(True, because, evidence)
-        if any(_longer(reading, other, mine) for other in lengths.values()):
-            return Verdict(False, because, evidence)
-        return Verdict(None)
+        right = extreme(mine, lengths.values(), reading.thresholds.longer)
+        return Verdict(None) if right is None else Verdict(right, because, evidence)
 
 
 @register

@@ -23,10 +23,10 @@ def within(reading: Interpretation, sound: Sound, spans: Spans, lasting: float |
     """Whether a sound is heard during ``spans``: long enough, or surely not; None in between."""
     if not sound.spans:
         return None
-    needed = reading.thresholds.together if lasting is None else lasting
+    needed = reading.thresholds.min_overlap if lasting is None else lasting
     if total(both(sound.spans, spans)) >= needed:
         return True
-    return None if both(grow(sound.maybe, reading.thresholds.apart), spans) else False
+    return None if both(grow(sound.maybe, reading.thresholds.min_gap), spans) else False
 
 
 class SoundDuring(SoundKind):
@@ -71,7 +71,7 @@ class SoundBetweenSpeakers(SoundDuring):
         for (a, a_start, end), (b, start, b_end) in itertools.pairwise(runs):
             pairs = [(x, y) for (x, *_), (y, *_) in itertools.pairwise(runs)]
             # If the word passes between these two more than once, "between" is not one place.
-            if pairs.count((a, b)) + pairs.count((b, a)) > 1 or start - end < reading.thresholds.together:
+            if pairs.count((a, b)) + pairs.count((b, a)) > 1 or start - end < reading.thresholds.min_overlap:
                 continue
             one, other = reading.voices.speakers[a - 1], reading.voices.speakers[b - 1]
             step = (
@@ -150,7 +150,7 @@ class SaidAfterSound(PlaceKind):
             end = sound.latest
             later = [u for u in reading.speech.utterances if u.start >= end + 0.1]
             # A tag's edges are vague: around the end of the sound nobody may be speaking.
-            if not later or spoken_between(reading, sound.offset - limits.apart, end + 0.1):
+            if not later or spoken_between(reading, sound.offset - limits.min_gap, end + 0.1):
                 continue
             if later[0].start - end > limits.soon or spoken_between(reading, end, later[0].start - 0.3):
                 continue
@@ -172,7 +172,7 @@ class SaidBeforeSound(PlaceKind):
         for sound in reading.sounds.timed:
             start = sound.earliest
             earlier = [u for u in reading.speech.utterances if u.end <= start - 0.1]
-            if not earlier or spoken_between(reading, start - 0.1, sound.onset + limits.apart):
+            if not earlier or spoken_between(reading, start - 0.1, sound.onset + limits.min_gap):
                 continue
             last = max(earlier, key=lambda u: u.end)
             if start - last.end > limits.soon or spoken_between(reading, last.end + 0.3, start):

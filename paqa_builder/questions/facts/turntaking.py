@@ -189,7 +189,7 @@ class MostTurns(SpeakerKind):
 def cuts_in(reading: Interpretation, one: Speaker, other: Speaker) -> tuple[bool | None, float]:
     """Whether ``one`` ever starts to talk while ``other`` is in the middle of talking, and when."""
     limits = reading.thresholds
-    near = 0.1 if reading.voices.truth else limits.apart
+    near = 0.1 if reading.voices.truth else limits.min_gap
     unsure = False
     for start, end in one.spans:
         for began, stopped in other.spans:

@@ -13,7 +13,7 @@ from typing import Any
 
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import SpeakerKind, Subject, YesNoKind, numbered
+from paqa_builder.questions.facts.bases import SpeakerKind, Subject, YesNoKind, extreme, numbered
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.measured import VoiceProperty
@@ -112,11 +112,8 @@ class VoiceExtreme(SpeakerKind):
         mine = voices.pop(speaker.number)
         evidence = _of(reading, speaker.number, scale.what)
         because = f"{_says(mine, scale.what, speaker.number)}."
-        if all(scale.beyond(mine, other, limits) >= 1 for other in voices.values()):
-            return Verdict(True, because, evidence)
-        if any(scale.beyond(other, mine, limits) >= 1 for other in voices.values()):
-            return Verdict(False, because, evidence)
-        return Verdict(None)
+        right = extreme(mine, voices.values(), lambda a, b: scale.beyond(a, b, limits) >= 1)
+        return Verdict(None) if right is None else Verdict(right, because, evidence)
 
 
 @register
@@ -177,11 +174,8 @@ class LongestPause(SpeakerKind):
         name, evidence = wording.choice_of_speaker(speaker.number), _of(reading, speaker.number, "pauses")
         pauses = f"{name} pauses for up to {wording.long(mine)}." if mine else f"{name} does not pause."
         least = reading.thresholds.pause
-        if mine >= least and all(mine - other >= least / 2 for other in longest.values()):
-            return Verdict(True, pauses, evidence)
-        if any(other >= least and other - mine >= least / 2 for other in longest.values()):
-            return Verdict(False, pauses, evidence)
-        return Verdict(None)
+        right = extreme(mine, longest.values(), lambda a, b: a >= least and a - b >= least / 2)
+        return Verdict(None) if right is None else Verdict(right, pauses, evidence)
 
 
 @register

@@ -31,7 +31,7 @@ R = TypeVar("R", Tag, Turn)
 
 
 def slips(reading: Interpretation, choices: Choices, form: AnswerType) -> Iterator[PlantedError]:
-    """Every slip that could change an answer, in the order of the records."""
+    """Every possible error that could change an answer, in the order of the records."""
     if reading.knows("tags"):
         for sound in reading.sounds.heard:
             start, end = (sound.onset, sound.offset) if sound.spans else (0.0, reading.duration)
@@ -51,14 +51,14 @@ def slips(reading: Interpretation, choices: Choices, form: AnswerType) -> Iterat
                         yield PlantedError("wrong_speaker", turn.start, turn.end, one.name, other.name)
 
 
-def apply(scene: Scene, slip: PlantedError) -> Scene:
-    """The scene as somebody hears it to whom the slip happens."""
-    if slip.kind.endswith("_sound"):
-        return _with_layer(scene, "tags", lambda tags: _slipped_tags(tags, slip))
+def apply(scene: Scene, planted: PlantedError) -> Scene:
+    """The scene as perceived with the planted error."""
+    if planted.kind.endswith("_sound"):
+        return _with_layer(scene, "tags", lambda tags: _changed_tags(tags, planted))
     return _with_layer(
-        _with_layer(scene, "turns", lambda turns: _slipped_turns(turns, slip)),
+        _with_layer(scene, "turns", lambda turns: _changed_turns(turns, planted)),
         "utterances",
-        lambda utterances: _slipped_words(utterances, slip),
+        lambda utterances: _changed_words(utterances, planted),
     )
 
 
@@ -69,14 +69,14 @@ def reflected(
     choices: Choices,
     text: str,
     key: str,
-    slip: PlantedError,
+    planted: PlantedError,
 ) -> Trace | None:
-    """The trace of a question whose first answer follows from a slip.
+    """The trace of a question whose first answer follows from a planted error.
 
     Returns:
-        None where the slip leaves the answer as it is, or in doubt.
+        None where the planted error leaves the answer as it is, or in doubt.
     """
-    heard = Interpretation(apply(reading.scene, slip), reading.thresholds)
+    heard = Interpretation(apply(reading.scene, planted), reading.thresholds)
     of = kind(template.fact)
     for other in of.facts(heard):
         if not template.asks(other) or text not in template.questions(other):
@@ -89,7 +89,7 @@ def reflected(
             continue
         first = trace_of(heard, template, other, mistaken, key)
         answer = choices.texts[choices.index]
-        sentences = _second_thought(reading, template, fact, choices, mistaken.index, key, slip)
+        sentences = _second_thought(reading, template, fact, choices, mistaken.index, key, planted)
         return replace(first, reflect=" ".join(sentences), final_answer=answer)
     return None
 
@@ -97,12 +97,12 @@ def reflected(
 def find(
     reading: Interpretation, template: Template, fact: Fact, choices: Choices, text: str, key: str
 ) -> tuple[PlantedError, Trace] | None:
-    """The first slip, in an order drawn by hash, that leads to another of the choices."""
+    """The first planted error, in an order drawn by hash, that leads to another of the choices."""
     found = list(slips(reading, choices, kind(template.fact).form))
-    for slip in islice(shuffled(found, "slip", key), _PATIENCE):
-        trace = reflected(reading, template, fact, choices, text, key, slip)
+    for planted in islice(shuffled(found, "slip", key), _PATIENCE):
+        trace = reflected(reading, template, fact, choices, text, key, planted)
         if trace is not None:
-            return slip, trace
+            return planted, trace
     return None
 
 
@@ -113,7 +113,7 @@ def _second_thought(
     choices: Choices,
     taken: int,
     key: str,
-    slip: PlantedError,
+    planted: PlantedError,
 ) -> list[str]:
     form = kind(template.fact).form
     right, wrong = choices.verdicts[choices.index], choices.verdicts[taken]
@@ -133,24 +133,24 @@ def _second_thought(
         {**fact.slots, "answer": in_sentence(form, choices.texts[choices.index])},
     )
     so = pick(("So my first answer was wrong:", "I correct myself:", "Hence I change my answer:"), "so", key)
-    sentences = [opening, _mended(reading, slip, key), *fact.steps, right.because, against]
+    sentences = [opening, _corrected(reading, planted, key), *fact.steps, right.because, against]
     return [*dict.fromkeys(filter(None, sentences)), f"{so} {statement}."]
 
 
-def _mended(reading: Interpretation, slip: PlantedError, key: str) -> str:
-    when = wording.from_to(slip.start, slip.end)
-    if slip.kind == "missed_sound":
-        sound = wording.sound_of(slip.value)
+def _corrected(reading: Interpretation, planted: PlantedError, key: str) -> str:
+    when = wording.from_to(planted.start, planted.end)
+    if planted.kind == "missed_sound":
+        sound = wording.sound_of(planted.value)
         return pick(
             (f"There is {sound} {when}, which I left out.", f"I overlooked {sound} {when}."), "mend", key
         )
-    if slip.kind == "misheard_sound":
-        taken, real = wording.sound_of(slip.heard_as), wording.sound_of(slip.value)
+    if planted.kind == "misheard_sound":
+        taken, real = wording.sound_of(planted.heard_as), wording.sound_of(planted.value)
         return f"What I took for {taken} {when} is {real}."
     who = {one.name: wording.speaker(one.number) for one in reading.voices.speakers}
-    if slip.kind == "missed_speaker":
-        return f"I left a voice out: that of {who[slip.value]}, heard {when}."
-    return f"The voice {when} is not that of {who[slip.heard_as]} but that of {who[slip.value]}."
+    if planted.kind == "missed_speaker":
+        return f"I left a voice out: that of {who[planted.value]}, heard {when}."
+    return f"The voice {when} is not that of {who[planted.heard_as]} but that of {who[planted.value]}."
 
 
 def _with_layer(scene: Scene, name: str, change: Any) -> Scene:
@@ -167,33 +167,35 @@ def _with_layer(scene: Scene, name: str, change: Any) -> Scene:
     return scene
 
 
-def _slipped_tags(tags: tuple[Tag, ...], slip: PlantedError) -> tuple[Tag, ...]:
+def _changed_tags(tags: tuple[Tag, ...], planted: PlantedError) -> tuple[Tag, ...]:
     meant = [
         tag
         for tag in tags
-        if audioset.confusable(tag.label, slip.value) and tag.start < slip.end and slip.start < tag.end
+        if audioset.confusable(tag.label, planted.value)
+        and tag.start < planted.end
+        and planted.start < tag.end
     ]
     kept = [tag for tag in tags if tag not in meant]
-    if slip.heard_as:
-        kept += [replace(tag, label=slip.heard_as) for tag in meant if tag.label == slip.value]
+    if planted.heard_as:
+        kept += [replace(tag, label=planted.heard_as) for tag in meant if tag.label == planted.value]
     return tuple(sorted(kept, key=lambda tag: (tag.start, tag.end, tag.label)))
 
 
-def _slipped_turns(turns: tuple[Turn, ...], slip: PlantedError) -> tuple[Turn, ...]:
-    if slip.kind == "missed_speaker":
-        return tuple(turn for turn in turns if turn.speaker != slip.value)
+def _changed_turns(turns: tuple[Turn, ...], planted: PlantedError) -> tuple[Turn, ...]:
+    if planted.kind == "missed_speaker":
+        return tuple(turn for turn in turns if turn.speaker != planted.value)
     return tuple(
-        replace(turn, speaker=slip.heard_as)
-        if (turn.start, turn.end, turn.speaker) == (slip.start, slip.end, slip.value)
+        replace(turn, speaker=planted.heard_as)
+        if (turn.start, turn.end, turn.speaker) == (planted.start, planted.end, planted.value)
         else turn
         for turn in turns
     )
 
 
-def _slipped_words(utterances: tuple[Any, ...], slip: PlantedError) -> tuple[Any, ...]:
+def _changed_words(utterances: tuple[Any, ...], planted: PlantedError) -> tuple[Any, ...]:
     return tuple(
-        replace(said, speaker=slip.heard_as or None)
-        if said.speaker == slip.value and slip.start <= (said.start + said.end) / 2 < slip.end
+        replace(said, speaker=planted.heard_as or None)
+        if said.speaker == planted.value and planted.start <= (said.start + said.end) / 2 < planted.end
         else said
         for said in utterances
     )

@@ -13,7 +13,7 @@ from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, 
 from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import kind
 from paqa_builder.questions.facts.language import languages
-from paqa_builder.questions.keywords import alike, telling
+from paqa_builder.questions.keywords import alike, keywords
 from paqa_builder.questions.reading.reading import Interpretation, UnknownLayerError
 from paqa_builder.questions.reading.speech import pool_of
 from paqa_builder.questions.templates import MiniLayers, MiniMeasures, MiniScene, MiniVoice
@@ -350,7 +350,7 @@ def test_words_that_could_be_taken_for_each_other(one: str, other: str, same: bo
 
 
 def test_telling_words_are_neither_short_nor_common() -> None:
-    assert telling("I really think that the harbour was about 40 miles from the harbour") == (
+    assert keywords("I really think that the harbour was about 40 miles from the harbour") == (
         "harbour", "miles",
     )  # fmt: skip
 
