@@ -40,7 +40,7 @@ def pick(items: Sequence[T], *key: object) -> T:
 
 
 def sampled(items: Sequence[T], *key: object) -> Iterator[T]:
-    """All of ``items`` in an order drawn by hash, at little cost to whoever needs only a few."""
+    """All of ``items`` in an order drawn by hash, at little cost where only a few are needed."""
     seen: set[int] = set()
     for n in range(min(len(items), _FEW)):
         index = below(len(items), "sample", n, *key)

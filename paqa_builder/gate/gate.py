@@ -51,7 +51,7 @@ class _State:
 def judge(items: Items, options: GateOptions | None = None, reader: Reader | None = None) -> Verdicts:
     """Judges a build's questions.
 
-    A function of its arguments alone. The texts are read anew in every pass and never kept.
+    A function of its arguments alone. The texts are read again in every pass and never kept.
 
     Args:
         items: All questions that were proved, with unique ids.
@@ -184,7 +184,7 @@ def _again(items: Items, state: _State, options: GateOptions) -> Answers:
     """Answers what is left with models that learned from what is left."""
     left = state.among(items)
     if len({item.clip for item in left()}) < 2:
-        # Nothing to learn from: nobody knows better than to guess.
+        # Nothing to learn from: every solver can only guess.
         chance = np.array([item.chance for item in left()], float)
         return Answers(chance, chance, chance, np.zeros(len(chance), np.int64), 0)
     return held_out(left, cap=options.cap)

@@ -24,7 +24,7 @@ class Label:
     abstract: bool
 
 
-# Somebody talking, in any manner. These never count as environment: *diarize* and *transcribe*
+# Speech in any manner. These never count as environment: *diarize* and *transcribe*
 # speak for them, and a tagger that hears "Speech" in the background stem hears a leak.
 _SPEECH_ROOTS = (
     "Speech",
@@ -109,7 +109,7 @@ def related(one: str, other: str) -> bool:
 
 @cache
 def is_speech(name: str) -> bool:
-    """True for somebody talking. Laughter, coughs, cries and song are sounds like any other."""
+    """True for speech. Laughter, coughs, cries and song are sounds like any other."""
     if name in _SPEECH_ROOTS:
         return True
     return bool(ancestors(name) & {"Speech", "Shout"})

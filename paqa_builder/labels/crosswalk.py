@@ -40,7 +40,7 @@ def true_of(label: str) -> frozenset[str]:
 
     Its own class; a more general one if that still names a sound (an explosion for fireworks, but not
     "Animal"); for ESC-50 also what its table adds (a bark for a dog). Empty for an ESC-50 category that
-    AudioSet has no class for; the label alone where nobody knows it.
+    AudioSet has no class for; the label alone where it is unknown.
     """
     name = audioset_name(label)
     if name is None:

@@ -71,12 +71,12 @@ class Difficulty:
     Attributes:
         level: ``"easy"``, ``"medium"`` or ``"hard"``.
         score: Mean of the parts that are known, each brought to [0, 1].
-        snr: Speech over everything else, in dB; None where nobody measured it.
+        snr: Speech over everything else, in dB; None where it was not measured.
         overlap: Share of the speech during which two or more speak; None without speech.
-        speakers: How many people speak; None where nobody knows.
+        speakers: How many people speak; None where unknown.
         hops: Layers that must be put together, and one more where a first finding leads to the answer.
         closeness: How near the wrong choices are, from 0 (nothing like it in the clip) to 1 (all of
-            them happen in the clip, elsewhere or by somebody else).
+            them happen in the clip, elsewhere or by another speaker).
     """
 
     level: str
@@ -112,7 +112,7 @@ class Rewritten:
     """A question's own texts, where a language model's wording was published in their place.
 
     Attributes:
-        model: Who worded it anew.
+        model: The language model that reworded it.
         question: The template's text; None where the question was kept as it was. So the next three.
         planning: Of the trace.
         reasoning: Likewise.
@@ -138,7 +138,7 @@ class Question:
         provenance: Who made the facts beneath, sorted: ``"truth:…"`` or ``"stage:backend@revision"``.
         difficulty: How hard it is, part by part.
         reflection: The percept that its trace gets wrong at first, on purpose; None for most.
-        rewritten: What a language model worded anew; None where none did.
+        rewritten: What a language model reworded; None where none did.
     """
 
     id: str

@@ -18,7 +18,7 @@ _PRIOR = 2
 # Answers rarer than this part of an even share are not asked for, nor offered: waiting for them would throw
 # nearly everything away, and nobody needs to listen to rule them out.
 RARE = 0.15
-# Of fewer observations, or clips, than this nobody can tell which answers are rare.
+# Of fewer observations, or clips, than this it is unknown which answers are rare.
 FEW = 10
 # An answer that is proved false in a smaller share of the clips is no use: where it is offered, it is right.
 _LEAST_REFUTED = 0.1

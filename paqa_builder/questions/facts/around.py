@@ -22,7 +22,7 @@ from paqa_builder.questions.reading.voices import Speaker
 
 
 def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
-    """Who is first to speak after a sound has ended; None where somebody may be speaking just then."""
+    """Who is first to speak after a sound has ended; None where a voice may be active just then."""
     limits, end = reading.thresholds, sound.latest
     if _spoken(reading, sound.offset - limits.min_gap, end + 0.1):
         return None
@@ -38,7 +38,7 @@ def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
 
 
 def _spoken(reading: Interpretation, start: float, end: float) -> bool:
-    """True if anybody may be speaking within ``[start, end)``, going by all that is known."""
+    """True if a voice may be speaking within ``[start, end)``, going by all that is known."""
     if reading.knows("utterances"):
         return spoken_between(reading, start, end)
     return bool(both(reading.maybe_spoken, ((start, end),)))

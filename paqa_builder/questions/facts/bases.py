@@ -148,7 +148,7 @@ def _among(group: str, speakers: int) -> str:
 
 
 def numbered(reading: Interpretation, at_least: int = 2) -> bool:
-    """True if "the second speaker" means somebody, and the same to everyone."""
+    """True if "the second speaker" exists and is unambiguous."""
     voices = reading.voices
     return voices.sure and voices.ordered and len(voices.speakers) >= at_least
 

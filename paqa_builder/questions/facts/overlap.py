@@ -87,7 +87,7 @@ class OverlapPair(FactKind):
 
 
 def _pairs(reading: Interpretation) -> dict[str, tuple[Speaker, Speaker]]:
-    # More speakers than this nobody can number.
+    # Listeners cannot number more speakers than this.
     speakers = reading.voices.speakers[:6]
     return {wording.capital(pair_name(a, b)): (a, b) for a, b in itertools.combinations(speakers, 2)}
 

@@ -22,7 +22,7 @@ _BREATH = 0.5
 
 
 def once(reading: Interpretation) -> list[Phrase]:
-    """The phrases that are quoted from one place only, by somebody who is known."""
+    """The phrases that are quoted from one place only, by a known speaker."""
     speech = reading.speech
     return [p for p in speech.phrases if p.speaker is not None and len(speech.phrase(p.text)) == 1]
 

@@ -16,7 +16,7 @@ from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import pick
 
-# Nobody counts further than this by ear.
+# Listeners do not count further than this.
 _COUNTED = 30
 
 
@@ -105,7 +105,7 @@ class SpeakerAtTime(SpeakerKind):
 
     @staticmethod
     def _alone(reading: Interpretation, moment: float) -> Speaker | None:
-        """The one who speaks through the moment and its margins, if nobody else does."""
+        """The only speaker active throughout the moment and its margins, if there is one."""
         start, end = moment - reading.thresholds.order, moment + reading.thresholds.order
         there = reading.voices.at(start, end)
         if len(there) == 1 and any(a <= start and end <= b for a, b in there[0].spans):

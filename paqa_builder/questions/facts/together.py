@@ -114,7 +114,7 @@ class SpeakerAtSound(SpeakerKind):
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for sound in reading.sounds.timed:
-            # At the very start of the clip nobody hears an onset.
+            # At the very start of the clip no onset is audible.
             if sound.onset >= 0.5:
                 slots, step = {"sound": wording.sound_of(sound.label)}, f"{starts(sound)}."
                 yield Subject(sound.label, slots, sound.label, (step,), sound.timing_evidence)

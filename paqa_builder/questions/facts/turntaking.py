@@ -17,7 +17,7 @@ from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import shuffled
 
 Run = tuple[int, float, float]
-# Longer conversations nobody keeps in mind; of shorter ones there are too few to choose from.
+# Listeners do not keep longer conversations in mind; of shorter ones there are too few to choose from.
 _SHORTEST, _LONGEST = 4, 6
 # So many wrong orders are enough to draw from.
 _ORDERS = 24
@@ -134,7 +134,7 @@ def _order(numbers: Iterable[int]) -> str:
 
 
 def _orders(size: int, length: int, begun: tuple[int, ...] = (1,)) -> Iterator[tuple[int, ...]]:
-    """All orders of turns that there can be: nobody follows themself, newcomers have the next number."""
+    """All orders of turns that there can be: no speaker follows themself, a new one has the next number."""
     if len(begun) == length:
         if len(set(begun)) == size:
             yield begun

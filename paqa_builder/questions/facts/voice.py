@@ -21,7 +21,7 @@ from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.records import VoiceMeasure
 
-# More voices than this nobody compares.
+# Listeners do not compare more voices than this.
 _COMPARED = 5
 
 

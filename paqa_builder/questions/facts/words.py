@@ -243,7 +243,7 @@ class SaidNext(PlaceKind):
 
 
 def spoken_between(reading: Interpretation, start: float, end: float) -> bool:
-    """True if anybody may be speaking within ``[start, end)``."""
+    """True if a voice may be speaking within ``[start, end)``."""
     return bool(both(reading.maybe_spoken, ((start, end),))) or any(
         u.start < end and start < u.end for u in reading.speech.utterances
     )

@@ -25,7 +25,7 @@ STAGE_OF = {"tags": "tag", "turns": "diarize", "utterances": "transcribe", "meas
 
 
 class UnknownLayerError(LookupError):
-    """A layer that nobody knows was asked for; a fact says with ``needs`` which ones it uses."""
+    """An unknown layer was asked for; a fact says with ``needs`` which ones it uses."""
 
 
 @dataclass(frozen=True)

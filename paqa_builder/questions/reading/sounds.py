@@ -93,7 +93,7 @@ class Sounds:
         possible: Every label that anyone heard at any score, but for what others imply in an annotation.
         suspects: What a model heard where the annotation is complete; it may lack a word for it.
         looked: Absence can be told: the annotation is complete or a tagger listened.
-        speech: Somebody speaks, so that a voice-like sound may be theirs.
+        speech: There is speech, so that a voice-like sound may be theirs.
     """
 
     heard: tuple[Sound, ...]
@@ -121,7 +121,7 @@ class Sounds:
         return next((sound for sound in self.heard if same_label(sound.label, label)), None)
 
     def deniable(self, label: str) -> bool:
-        """False for what nobody can rule out in this clip, whatever else is heard.
+        """False for what cannot be ruled out in this clip, whatever else is heard.
 
         As a choice it could only ever be right, and so it makes no choice.
         """
@@ -164,7 +164,7 @@ def sounds_of(scene: Scene, thresholds: Thresholds) -> Sounds | None:
     tagged = any(map(audioset.is_speech, leaves_of(truth.tags or ()))) or any(
         tag.score >= FAINT and audioset.is_speech(tag.label) for tag in tags or ()
     )
-    # Where nobody looked for speech, there may be some.
+    # Where speech was not looked for, there may be some.
     speech = tagged or any(spoken) or all(layer is None for layer in spoken)
     heard: tuple[Sound, ...]
     doubtful: tuple[Sound, ...] = ()

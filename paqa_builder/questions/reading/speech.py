@@ -17,7 +17,7 @@ from paqa_builder.questions.wording import quotable, tokens
 from paqa_builder.records import Scene, Utterance, Word
 
 MIN_WORDS, MAX_WORDS = 3, 7
-# "it is a" can be said by anybody at any time.
+# "it is a" can be said by any speaker at any time.
 MIN_CHARACTERS = 12
 # From this share of a phrase's words found close together, one cannot swear that it is not said.
 NEAR = 0.6
@@ -122,7 +122,7 @@ class Speech:
 
     @cached_property
     def words(self) -> Counter[str]:
-        """How often each word is said, by anybody, clearly or not."""
+        """How often each word is said, by any speaker, clearly or not."""
         return Counter(word for said in self._tokens for word in said)
 
 
@@ -189,7 +189,7 @@ def speech_of(scene: Scene, voices: Voices | None, thresholds: Thresholds) -> Sp
 
 
 def _speaker(start: float, end: float, voices: Voices, named: str | None) -> int | None:
-    """The one who speaks through ``[start, end)``, if nobody else does."""
+    """The only speaker active throughout ``[start, end)``, if there is one."""
     # At the edges word times are vague: only who speaks in the middle counts.
     middle = (start + _SLACK, end - _SLACK) if end - start > 3 * _SLACK else (start, end)
     there = voices.at(*middle)

@@ -24,7 +24,7 @@ _HEARD = 0.5
 
 @dataclass(frozen=True)
 class Speaker:
-    """One voice. ``number`` is 1 for whoever speaks first; ``name`` is the records' own."""
+    """One voice. ``number`` is 1 for the first to speak; ``name`` is the records' own."""
 
     number: int
     name: str
@@ -81,7 +81,7 @@ class Voices:
 
     @cached_property
     def speech(self) -> Spans:
-        """When anybody speaks."""
+        """Intervals of speech, of all speakers together."""
         return union(span for speaker in self.speakers for span in speaker.spans)
 
     @cached_property
@@ -117,7 +117,7 @@ class Voices:
 
 
 def voices_of(scene: Scene, thresholds: Thresholds) -> Voices | None:
-    """Reads a scene's turns; None where nobody says anything, or a diarizer is contradicted."""
+    """Reads a scene's turns; None where there is no speech, or a diarizer is contradicted."""
     truth = scene.clip.truth.turns
     turns = scene.turns if truth is None else truth
     if turns is None or (truth is None and turns and _contradicted(scene)):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from paqa_builder.questions.templates import Template
 
 TEXTS = ("question", "planning", "reasoning", "summary")
-"""What may be worded anew. CAPTION, REFLECT and the answers are never touched."""
+"""What may be reworded. CAPTION, REFLECT and the answers are never touched."""
 
 _LABEL = re.compile(r"\([a-hA-H1-8]\)|\b(?:option|choice|answer)s?\s+\(?[A-H1-8]\b|^\s*[A-H][.)]\s")
 _MARKUP = re.compile(r"[<>{}`*_#\\]|\n")
@@ -77,7 +77,7 @@ def rewrite(question: Question, model: str, new: dict[str, str]) -> Question:
 
 
 def restored(question: Question) -> Question:
-    """The question as its template words it; one that nobody worded anew is returned as it is."""
+    """The question as its template words it; one that was not reworded is returned as it is."""
     if question.rewritten is None:
         return question
     own = {name: text for name in TEXTS if (text := getattr(question.rewritten, name)) is not None}
