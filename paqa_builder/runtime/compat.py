@@ -1,6 +1,6 @@
-"""Other people's packages, made to import where they would not.
+"""Import workarounds for third-party packages.
 
-One trap at a time, each in a function that says what it mends. Nothing here runs by itself.
+Each function describes and works around one defect. None runs on import of this module.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def torchaudio() -> Any:
 
 
 def _without_extension(reason: OSError) -> ModuleType:
-    """What ``torchaudio._extension`` looks like in a build of torchaudio that has no extension."""
+    """Substitute for ``torchaudio._extension``, as in a build of torchaudio without an extension."""
 
     def fail_if_no_align(function: Any) -> Any:
         def fail(*args: Any, **kwargs: Any) -> NoReturn:

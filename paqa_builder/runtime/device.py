@@ -16,22 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from paqa_builder.config import DEVICE_PATTERN as PATTERN
 from paqa_builder.errors import ConfigError, NotReadyError
-from paqa_builder.perception.backends.base import Options
 
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class DeviceOptions(Options):
-    """Settings of every backend that can run on a GPU."""
-
-    device: str = Field("auto", pattern=PATTERN, description="Where it runs: auto, cpu, cuda or cuda:N.")
 
 
 def torch_on(wanted: str) -> tuple[Any, str]:
@@ -104,7 +97,7 @@ _claimed: list[tuple[int, IO[str]]] = []
 def _lock(file: IO[str]) -> bool:
     try:
         import fcntl
-    except ImportError:  # Windows has none: no claims, everybody gets the first GPU
+    except ImportError:  # Windows: no locks, so every process takes the first GPU
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,7 +107,7 @@ def _lock(file: IO[str]) -> bool:
 
 
 def workers(device: str) -> int | None:
-    """How many worker processes a device is good for; None where that is for the CPU's cores to say.
+    """Number of worker processes for a device; None where the CPU's cores decide.
 
     Counts GPUs without torch, which would take seconds to import: Linux lists NVIDIA's by folder.
     """
@@ -155,7 +148,7 @@ def autocast(torch: Any, kind: Any, device: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class BatchReduction:
-    """A batch that did not fit into memory: what ran, and how many seconds it may hear from now on."""
+    """A batch that did not fit into memory: the model, and its seconds of audio at once, before and after."""
 
     what: str
     before: float
@@ -166,7 +159,7 @@ _halvings: list[BatchReduction] = []
 
 
 def halvings() -> tuple[BatchReduction, ...]:
-    """What did not fit in this process, in order. Each was also logged as a warning."""
+    """Batch reductions of this process, in order. Each was also logged as a warning."""
     return tuple(_halvings)
 
 
@@ -191,24 +184,25 @@ class Batches:
         self.size = 1 if device == "cpu" else max(1, int(seconds / window))
 
     def run(self, model: Callable[[list[T]], Any], windows: Sequence[T]) -> list[Any]:
-        """Hears all windows; one result each, in order. ``model`` gives one result a window, as a list
-        or along an array's first axis.
+        """Runs the model over all windows; one result each, in order.
+
+        ``model`` returns one result a window, as a list or along an array's first axis.
 
         Raises:
             Exception: Whatever the model raises; out of memory only where a single window is too much.
         """
-        found: list[Any] = []
+        results: list[Any] = []
 
-        def hear(size: int) -> list[Any]:
-            chosen = list(windows[len(found) : len(found) + size])
+        def run_batch(size: int) -> list[Any]:
+            chosen = list(windows[len(results) : len(results) + size])
             return list(model(chosen + [chosen[-1]] * (size - len(chosen))))[: len(chosen)]
 
-        while len(found) < len(windows):
-            found += self.attempt(hear)
-        return found
+        while len(results) < len(windows):
+            results += self.attempt(run_batch)
+        return results
 
     def attempt(self, call: Callable[[int], R]) -> R:
-        """Calls with the number of windows that may be heard at once; again with half of it if need be.
+        """Calls with the number of windows that may run at once; halves it while memory runs out.
 
         Raises:
             Exception: Whatever the call raises; out of memory only where a single window is too much.

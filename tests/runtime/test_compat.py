@@ -51,7 +51,7 @@ def test_a_machine_without_torchaudio_is_told_the_command() -> None:
         "from paqa_builder.runtime.compat import torchaudio\n"
         "from paqa_builder.errors import NotReadyError\n"
         "try: torchaudio()\n"
-        "except NotReadyError as error: assert 'paqa-builder[gpu]' in error.mend\n"
+        "except NotReadyError as error: assert 'paqa-builder[gpu]' in error.fix\n"
         "else: raise SystemExit('no error')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.perception.backends.base import DeviceOptions
 from paqa_builder.perception.backends.fake import FakeTagger
 from paqa_builder.runtime import device
 
@@ -32,7 +33,7 @@ def test_names_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("nonsense", ["gpu", "cuda:", "cuda:x", "cpu:1", "CUDA", ""])
 def test_the_option_refuses_other_names(nonsense: str) -> None:
     with pytest.raises(ValidationError):
-        device.DeviceOptions(device=nonsense)
+        DeviceOptions(device=nonsense)
 
 
 def test_each_process_takes_a_gpu_of_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -60,9 +61,9 @@ def test_each_process_takes_a_gpu_of_its_own(tmp_path: Path, caplog: pytest.LogC
 
 
 def test_the_flag_goes_to_backends_that_can_use_it() -> None:
-    assert device.place(device.DeviceOptions, {}, "cuda:1") == {"device": "cuda:1"}
-    assert device.place(device.DeviceOptions, {"device": "cpu"}, "cuda:1") == {"device": "cpu"}
-    assert device.place(device.DeviceOptions, {}, None) == {}
+    assert device.place(DeviceOptions, {}, "cuda:1") == {"device": "cuda:1"}
+    assert device.place(DeviceOptions, {"device": "cpu"}, "cuda:1") == {"device": "cpu"}
+    assert device.place(DeviceOptions, {}, None) == {}
     assert device.place(FakeTagger.Options, {"threshold": 0.1}, "cuda") == {"threshold": 0.1}
 
 

@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from paqa_builder.config import DEVICE_PATTERN
 from paqa_builder.records import StageName, Word
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ class Options(BaseModel):
     """A backend's settings. Unknown names are refused; values are part of a part's identity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DeviceOptions(Options):
+    """Settings of every backend that can run on a GPU."""
+
+    device: str = Field(
+        "auto", pattern=DEVICE_PATTERN, description="Where it runs: auto, cpu, cuda or cuda:N."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field
 
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.backends.base import AudioInput, Diarizer, Span
+from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Diarizer, Span
 from paqa_builder.runtime import compat, device
 from paqa_builder.weights import embedded, remote
 
@@ -25,7 +25,7 @@ WINDOW = 10.0
 _FETCHED = {"community-1": "pyannote-community-1", "3.1": "pyannote-3.1"}
 
 
-class PyannoteOptions(device.DeviceOptions):
+class PyannoteOptions(DeviceOptions):
     """Settings of the pipeline; an empty threshold is the pipeline's own."""
 
     model: str = Field(

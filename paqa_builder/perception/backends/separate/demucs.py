@@ -15,7 +15,7 @@ from pydantic import Field
 
 from paqa_builder.audio import Audio
 from paqa_builder.errors import NotReadyError
-from paqa_builder.perception.backends.base import AudioInput, Separator
+from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Separator
 from paqa_builder.runtime import device
 from paqa_builder.weights import remote
 
@@ -25,7 +25,7 @@ _DEFAULT = "htdemucs-vocals"
 _NETWORKS = ("demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs", "demucs.demucs.Demucs")
 
 
-class DemucsOptions(device.DeviceOptions):
+class DemucsOptions(DeviceOptions):
     """Settings of Demucs."""
 
     model: str = Field(

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.labels import audioset
-from paqa_builder.perception.backends.base import AudioInput, Span, Tagger
+from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Span, Tagger
 from paqa_builder.perception.backends.tag._intervals import intervals
 from paqa_builder.runtime import device
 from paqa_builder.weights import embedded, remote
@@ -37,7 +37,7 @@ _STRIDE = WINDOW - 2 * MARGIN
 _FETCHED = "panns-cnn14"
 
 
-class PannsOptions(device.DeviceOptions):
+class PannsOptions(DeviceOptions):
     """Where the checkpoint is, and when a probability counts as a sound."""
 
     model: str = Field("", description="Path of Cnn14_DecisionLevelMax's .pth file; empty: the fetched one.")

@@ -9,9 +9,8 @@ from typing import Any
 from pydantic import Field
 
 from paqa_builder.audio import Audio
-from paqa_builder.perception.backends.base import RejectedWords, dropped_words
+from paqa_builder.perception.backends.base import DeviceOptions, RejectedWords, dropped_words
 from paqa_builder.records import Word
-from paqa_builder.runtime.device import DeviceOptions
 
 TICK = 0.02
 """Whisper's time resolution in seconds; no word is shorter."""
