@@ -59,7 +59,7 @@ def build(
         typer.Option(
             "--llm",
             metavar="URL",
-            help="An OpenAI-compatible endpoint that words questions anew; what it adds is thrown away.",
+            help="URL of an OpenAI-compatible endpoint that rewords questions; a rewording that adds anything is rejected.",
             rich_help_panel="How",
         ),
     ] = None,
@@ -71,7 +71,7 @@ def build(
 ) -> None:
     """Build a data set: separate, diarize, tag, transcribe, measure, ask, write shards.
 
-    Interrupted or killed, run the same command again: it goes on where it was. A clip that fails
+    After an interruption, run the same command again: it continues. A clip that fails
     becomes an error row and never stops the build (exit code 3). Settings come from flags, then
     PAQA_* variables (PAQA_JOBS=4), then --config, then --preset.
 
@@ -105,7 +105,7 @@ def build(
 
 
 class Progress:
-    """One line a stage on stderr: clips done, speed, time left. Plain lines where nobody watches."""
+    """Progress on stderr, one bar a stage: clips done, speed, time left. Plain lines without a terminal."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -1,4 +1,4 @@
-"""``paqa check``: a linter for multiple-choice audio questions, ours or anybody's."""
+"""``paqa check``: a linter for multiple-choice audio questions of any data set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any warning or error.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find what is wrong with multiple-choice audio questions, ours or anybody's.
+    """Find faults in multiple-choice audio questions, of PAQA or of any other data set.
 
     Balance of answers, duplicates, leaks between splits, traces, audio that is not there, and how many
     answers can be had without listening. Formats: our shards, PAQA, MMAU, MMAR, AVQA, and any JSON lines

@@ -1,4 +1,4 @@
-"""What all commands share: errors to exit codes, the console on stderr, the common options."""
+"""Shared parts of all commands: exit codes for errors, the consoles, the common options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ out = Console(highlight=False)
 
 
 def guard(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turns what a user can mend into a message and an exit code; bugs keep their traceback."""
+    """Turns a :class:`PaqaError` into a message and an exit code; any other error keeps its traceback."""
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -38,7 +38,7 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
                 err.print(f"  [bold]→[/] {escape(error.fix)}", soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            err.print("interrupted; what is done is kept: the same command goes on from here")
+            err.print("interrupted; finished work is kept: run the same command to continue")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
             # `paqa ls backends | head` closes the pipe early; that is not an error.
@@ -136,7 +136,7 @@ def configure(
     seed: int | None = None,
     llm: dict[str, str] | None = None,
 ) -> Config:
-    """Puts the configuration together from a command's flags."""
+    """The configuration of a command's flags, the environment, the file and the preset."""
     from paqa_builder.config import load
 
     flags = {
@@ -147,7 +147,7 @@ def configure(
 
 
 def shards_folder(shards: Path | None) -> Path:
-    """The shards to look at: the flag, else where a build would write.
+    """The folder of the shards: the flag, else the folder that a build would write to.
 
     Raises:
         ConfigError: There is no finished build there.
@@ -163,7 +163,7 @@ def shards_folder(shards: Path | None) -> Path:
 
 
 def seconds(value: float) -> str:
-    """A duration as people read it: 3.2 s, 4 min 05 s, 2 h 10 min."""
+    """A duration as text: 3.2 s, 4 min 05 s, 2 h 10 min."""
     if value < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)

@@ -18,7 +18,7 @@ def doctor(
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try every import and every model of a preset; for each problem, show the command that mends it.
+    """Try every import and every model of a preset; for each problem, show the command that fixes it.
 
     Exits with 4 if something that a build needs is missing.
 

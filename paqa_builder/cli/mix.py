@@ -68,7 +68,7 @@ def mix(
     if context.invoked_subcommand:
         return
     if out is None:
-        raise ConfigError("nobody said where the scenes go", fix="--out DIR")
+        raise ConfigError("no output folder for the scenes is given", fix="--out DIR")
     from paqa_builder.mix import folder
     from paqa_builder.mix.spec import load_spec
 
@@ -78,7 +78,7 @@ def mix(
             f"--clips {clips}: has no clips.csv", fix="name its parts with --speech and --events"
         )
     both = [str(clips)] if clips is not None else []
-    # Not to ask for what nobody will hear: a folder of clips may be needed for one kind only.
+    # A folder of clips may be needed for one kind of scene only.
     wants_speech = max(settings.speech.speakers) > 0
     wants_events = settings.events is not None or settings.ambience is not None
     job = folder.prepare(
