@@ -59,7 +59,7 @@ def build(
         typer.Option(
             "--llm",
             metavar="URL",
-            help="URL of an OpenAI-compatible endpoint that rewords questions; a rewording that adds anything is rejected.",
+            help="OpenAI-compatible endpoint that rewords questions; the verifier rejects additions.",
             rich_help_panel="How",
         ),
     ] = None,

@@ -385,7 +385,7 @@ def test_an_interrupt_is_not_a_failure(fake_config: MakeConfig, corpus: Path) ->
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
     assert child.returncode == 130, err.decode()
-    assert b"goes on from here" in err
+    assert b"run the same command to continue" in err
 
 
 def test_the_last_builds_figures_are_kept(fake_config: MakeConfig) -> None:
