@@ -1,7 +1,8 @@
 """Scoring a finished build against ground truth: ``paqa bench``; see ``docs/bench.md``.
 
 - :mod:`~paqa_builder.bench.formats` reads ground truth, :mod:`~paqa_builder.bench.build` a build;
-- ``voices``, ``words``, ``events``, ``stems``, ``items`` score one kind of record each, clip by clip;
+- ``diarization``, ``transcription``, ``events``, ``separation`` score one kind of record each, clip by
+  clip; ``verdicts`` answers every question again from ground truth;
 - :mod:`~paqa_builder.bench.score` puts them together, :mod:`~paqa_builder.bench.measures` sums them up;
 - ``table``, ``plots`` and ``page`` show them.
 
