@@ -26,7 +26,7 @@ import soundfile
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import write_atomic, write_rows
-from paqa_builder.mix import annotations
+from paqa_builder.mix import truth_files
 from paqa_builder.mix.design import design_scene
 from paqa_builder.mix.listings import read_recordings
 from paqa_builder.mix.material import Material
@@ -180,12 +180,12 @@ def write_scene(
 ) -> dict[str, Any]:
     """Renders one design and writes all its files but the design itself; returns its manifest line."""
     rendered = render(design, roots)
-    row = annotations.manifest_row(design, rendered, stems)
-    files = {f"rttm/{design.id}.rttm": annotations.rttm(design)}
-    if (text := annotations.stm(design)) is not None:
+    row = truth_files.manifest_row(design, rendered, stems)
+    files = {f"rttm/{design.id}.rttm": truth_files.rttm(design)}
+    if (text := truth_files.stm(design)) is not None:
         files[f"text/{design.id}.stm"] = text
     if jams:
-        files[f"jams/{design.id}.jams"] = annotations.jams(design)
+        files[f"jams/{design.id}.jams"] = truth_files.jams(design)
     for name, content in files.items():
         write_atomic(out / name, content.encode())
     for name, path in row["stems"].items():

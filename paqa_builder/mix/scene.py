@@ -1,7 +1,7 @@
 """A scene decided in every detail, as records, and those records as JSON.
 
 :mod:`~paqa_builder.mix.design` makes them, :mod:`~paqa_builder.mix.render` and
-:mod:`~paqa_builder.mix.annotations` need nothing else. The JSON is written beside the audio; ``paqa mix
+:mod:`~paqa_builder.mix.truth_files` need nothing else. The JSON is written beside the audio; ``paqa mix
 render scene.json`` makes the same bytes from it again. Times are seconds from the scene's start.
 """
 

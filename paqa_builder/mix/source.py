@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from paqa_builder.errors import SourceError
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.licenses import combined
-from paqa_builder.mix.annotations import turns
+from paqa_builder.mix.truth_files import turns
 from paqa_builder.records import Clip, Tag, Truth, Turn, Utterance, Word
 from paqa_builder.sources import SPLITS, Source
 
