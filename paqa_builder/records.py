@@ -1,9 +1,9 @@
-"""What is known of a clip, as typed records.
+"""Typed records of a clip: turns, tags, utterances, measures, ground truth and the scene that holds them.
 
 Times are seconds from the clip's start, as floats; intervals are half open, ``start < end``.
-Confidences and scores are in [0, 1]. A record never changes once made; whoever knows better makes
-a new one. ``None`` for a whole layer (``scene.turns is None``) means *nobody looked, or the stage
-failed*; an empty tuple means *looked, and there is nothing*. The two are never mixed up.
+Confidences and scores are in [0, 1]. Records are immutable; a correction is a new record. ``None`` for a
+whole layer (``scene.turns is None``) means that it is unknown: the stage did not run, or failed. An empty
+tuple means that the stage ran and there is nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TRUTH = "truth"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who says so.
+    """Provenance of a record: the stage, model and revision that produced it.
 
     Attributes:
         stage: A stage's name, or ``"truth"`` for a corpus's own annotation.
@@ -40,9 +40,9 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Who speaks when. Turns of different speakers may overlap.
+    """One stretch of speech by one speaker. Turns of different speakers may overlap.
 
-    ``speaker`` is local to the clip: ``"S1"`` is whoever speaks first, ``"S2"`` the next new voice.
+    ``speaker`` is local to the clip: ``"S1"`` is the first person to speak, ``"S2"`` the next new voice.
     """
 
     start: float
@@ -54,7 +54,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """Which sound event, when, how sure.
+    """One sound event: its label, its times and its score.
 
     Attributes:
         label: AudioSet display name (``"Dog"``), or the source's own name where AudioSet has none.
@@ -86,7 +86,7 @@ class Word:
 class Utterance:
     """What is said, by whom. ``speaker`` is None where no turn covers the words.
 
-    ``language`` is an ISO 639-1 code (``"en"``), or None where nobody determined it; ``translation``
+    ``language`` is an ISO 639-1 code (``"en"``), or None where it is unknown; ``translation``
     is the corpus's own, with its language in ``translation_language``.
     """
 
@@ -124,7 +124,7 @@ class Abstention:
 
 @dataclass(frozen=True, slots=True)
 class VoiceMeasure:
-    """How one speaker sounds, measured where nobody else speaks.
+    """Acoustic measures of one speaker, taken where no other person speaks.
 
     Attributes:
         speaker: As in the turns that were measured.
@@ -166,7 +166,7 @@ class Measures:
     has them, else the models'.
 
     Attributes:
-        snr: Speech over everything else while somebody speaks, in dB; None without speech.
+        snr: Ratio of speech to everything else while a person speaks, in dB; None without speech.
         loudness: Integrated loudness in LUFS (ITU-R BS.1770-4); None for silence.
         quality: DNSMOS P.835 overall score, 1 to 5; None where its optional model is not used.
         overlap: Share of the speech during which two or more speak.

@@ -21,7 +21,7 @@ class Progress(TrainerCallback):
 
     Args:
         path: A JSON Lines file that gets every log entry; one of a later step is dropped on resume.
-        max_minutes: Stop after so many; resuming starts anew.
+        max_minutes: Stop after so many; the count starts again on resuming.
         sample: Called every ``sample_steps`` steps; gives completions to print and keep.
         state: Called with each checkpoint's folder, to put more into it.
     """

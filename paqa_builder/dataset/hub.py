@@ -56,7 +56,7 @@ def push(folder: Path, repo_id: str, *, public: bool = False, dry_run: bool = Fa
 
     Raises:
         ConfigError: ``repo_id`` is not of the form ``user/name``.
-        NotReadyError: Nobody is logged in, or the Hub cannot be reached.
+        NotReadyError: No user is logged in, or the Hub cannot be reached.
         PaqaError: The build is not finished or was changed, the repository's visibility is not the
             one that was asked for, or the Hub refuses.
     """
@@ -82,7 +82,7 @@ def _api() -> HfApi:
     from huggingface_hub import HfApi, get_token
 
     if not get_token():
-        raise NotReadyError("nobody is logged in to the Hugging Face Hub", fix=LOGIN)
+        raise NotReadyError("no user is logged in to the Hugging Face Hub", fix=LOGIN)
     return HfApi(library_name="paqa-builder")
 
 

@@ -118,7 +118,7 @@ def is_shard(path: str) -> bool:
 
 
 def claim(out: Path) -> None:
-    """Refuses to write over a README that is somebody's own."""
+    """Refuses to overwrite a README that this program did not write."""
     readme = out / "README.md"
     if (
         readme.is_file()

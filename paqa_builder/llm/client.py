@@ -65,10 +65,10 @@ class Client:
         return names[0]
 
     def check(self) -> None:
-        """Makes sure that somebody is there, before anything depends on it.
+        """Checks that the endpoint answers, before anything depends on it.
 
         Raises:
-            NotReadyError: Nobody is, or the key is refused.
+            NotReadyError: The endpoint does not answer, or refuses the key.
         """
         self._models()
 

@@ -66,7 +66,7 @@ class Talk:
         """The model's name.
 
         Raises:
-            NotReadyError: It must be asked for, and nobody answers.
+            NotReadyError: The endpoint must be asked, and does not answer.
         """
         self._model = self._model or self.client.model()
         return self._model

@@ -32,8 +32,8 @@ class Recording:
         path: Below that folder, with ``/``.
         group: Speaker, unique over all pools; or the corpus's label of the sound.
         split: ``"train"``, ``"validation"``, ``"test"``; empty until assigned.
-        source: The recording that this one was cut from; its own path where nobody says.
-        text: What is said, complete, or None where nobody wrote it down.
+        source: The recording that this one was cut from; its own path where that is unknown.
+        text: What is said, complete, or None where it is unknown.
         label: AudioSet's name of the sound, or the corpus's own where AudioSet has none.
         words: ``(start, end, text)`` in seconds of the file, or None.
     """

@@ -80,7 +80,7 @@ def same_voice(name: str) -> SameVoice:
     """The weights of one diarizer, by backend name.
 
     Raises:
-        KeyError: Nobody fitted any.
+        KeyError: None is fitted.
     """
     row = _table()["same_voice"][name]
     return SameVoice(tuple(row["weights"]), row["intercept"], row["phantom"], row["enough"])
@@ -91,7 +91,7 @@ def curve(name: str) -> Curve:
     """A curve by name, such as ``"turn.segmentation_campplus"``.
 
     Raises:
-        KeyError: Nobody fitted one.
+        KeyError: None is fitted.
     """
     row = _table()["curves"][name]
     return Curve(tuple(row["raw"]), tuple(row["right"]))
@@ -103,6 +103,6 @@ def among_voices(name: str) -> dict[str, float]:
     sounds; classes that stay below are not listed.
 
     Raises:
-        KeyError: Nobody measured any.
+        KeyError: None is measured.
     """
     return dict(_table()["among_voices"][name])

@@ -49,7 +49,7 @@ class ClipContext:
         work: Folder that ``Stem.path`` is relative to.
         save_stem: Stores a stem's audio and returns its path relative to ``work``. Only given to
             the *separate* stage.
-        known_info: What the *read* stage found, so that nobody decodes just to learn the duration.
+        known_info: What the *read* stage found, so that the file is not decoded for its duration alone.
         abstentions: Where a stage leaves what its model said and it did not believe.
     """
 

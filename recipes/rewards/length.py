@@ -17,7 +17,7 @@ def length(
     al. 2025, "DAPO").
 
     Args:
-        tokens: Tokens that the policy chose; forced pauses are nobody's fault. Words where None.
+        tokens: Sampled tokens per completion, excluding forced pauses; counted in words where None.
         budget: Tokens that a completion may take.
     """
     counts = [len(reading.words(text)) for text in completions] if tokens is None else tokens

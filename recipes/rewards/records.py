@@ -25,7 +25,7 @@ _POSSIBLE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a completion is held against; None where nobody looked.
+    """What a completion is held against; None where the layer is unknown.
 
     Attributes:
         sounds: Labels that are heard.
