@@ -47,9 +47,8 @@ if TYPE_CHECKING:
     from paqa_builder.records import Utterance as Utterance
     from paqa_builder.records import Word as Word
     from paqa_builder.registry import reward as reward
+    from paqa_builder.runtime.version import __version__ as __version__
     from paqa_builder.sources import Source as Source
-
-__version__ = "0.1.0"
 
 _MODULES = ("check", "errors")
 _NAMES = {
@@ -64,11 +63,12 @@ _NAMES = {
     "questions.question": ("Question",),
     "records": ("Clip", "Scene", "Tag", "Truth", "Turn", "Utterance", "Word"),
     "registry": ("reward",),
+    "runtime.version": ("__version__",),
     "sources": ("Source",),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = sorted([*_WHERE, *_MODULES, "__version__"])
+__all__ = sorted([*_WHERE, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,6 @@ class says what its subclasses are with the attribute ``plugin_kind``.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -27,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.errors import ConfigError, NotReadyError, suggest
 from paqa_builder.records import STAGES
 
 ENTRY_POINT_GROUP = "paqa_builder.plugins"
@@ -161,15 +160,9 @@ def get(kind: str, name: str) -> Any:
         return _plugins[kind, name]
     known = names(kind)
     raise ConfigError(
-        f"no {kind} is called {name!r}.{suggestion(name, known)} There are: {', '.join(known)}.",
+        f"no {kind} is called {name!r}.{suggest(name, known)} There are: {', '.join(known)}.",
         fix=_LISTED_BY.get(kind),
     )
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """The sentence `` Did you mean 'X'?`` with the known name nearest to ``name``; empty if none is near."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def names(kind: str) -> list[str]:

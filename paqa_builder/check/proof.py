@@ -110,8 +110,8 @@ def _files(folder: Path, made: lock.Lock) -> Iterator[str]:
 
 
 def _templates(recorded: Mapping[str, str] | None, folders: Sequence[Path]) -> Iterator[str]:
-    from paqa_builder.pipeline.build import template_hash
     from paqa_builder.questions import load_templates
+    from paqa_builder.questions.templates import template_hash
 
     here = {template.name: template_hash(template) for template in load_templates(list(folders))}
     for name, value in (recorded or {}).items():

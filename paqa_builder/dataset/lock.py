@@ -15,9 +15,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import __version__
 from paqa_builder.errors import PaqaError
 from paqa_builder.files import file_sha256
+from paqa_builder.runtime.version import __version__
 
 LOCK = "paqa.lock.json"
 FORMAT = 1

@@ -30,8 +30,7 @@ from paqa_builder.sources import SPLITS
 
 if TYPE_CHECKING:
     from paqa_builder.gate.report import Verdicts
-    from paqa_builder.pipeline.ask import Quarantined
-    from paqa_builder.questions.question import Question
+    from paqa_builder.questions.question import Quarantined, Question
 
     Item = tuple[Scene, Sequence[Question]] | tuple[Scene, Sequence[Question], Sequence[Quarantined]]
 

@@ -24,7 +24,7 @@ from paqa_builder.pipeline.plan import Plan
 from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.questions.generate import select
-from paqa_builder.questions.question import Question
+from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.questions.templates import Template
@@ -45,19 +45,6 @@ class Task:
     @property
     def file(self) -> Path:
         return self.part.file(self.folder)
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A question that was refused, and why.
-
-    Attributes:
-        by: ``"verifier"`` or ``"gate"``.
-    """
-
-    question: Question
-    problems: tuple[str, ...]
-    by: str = "verifier"
 
 
 def options_of(config: Config) -> QaOptions:

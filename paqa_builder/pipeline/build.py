@@ -23,12 +23,12 @@ from paqa_builder.gate.report import Verdicts
 from paqa_builder.pipeline import ask, doctor, perceive
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
-from paqa_builder.pipeline.ask import Quarantined
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reword import LlmReport
 from paqa_builder.pipeline.step import NoProgress, Progress, StageReport
-from paqa_builder.questions import Template, load_templates
-from paqa_builder.questions.question import Question
+from paqa_builder.questions import load_templates
+from paqa_builder.questions.question import Quarantined, Question
+from paqa_builder.questions.templates import template_hash
 from paqa_builder.records import Failure, Scene, to_json
 from paqa_builder.runtime.executor import executor_for
 
@@ -181,11 +181,6 @@ def account(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
         },
         "shard_mb": config.shard_mb,
     }
-
-
-def template_hash(template: Template) -> str:
-    """What a lock says of a template, so that a verifier knows whether it has the same one."""
-    return files.digest(template.model_dump(mode="json"))
 
 
 def _remember(plan: Plan, report: BuildReport) -> None:

@@ -174,3 +174,16 @@ class Question:
             if values.get(name) is not None:
                 values[name] = of(**values[name])
         return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A refused question with the reasons.
+
+    Attributes:
+        by: ``"verifier"`` or ``"gate"``.
+    """
+
+    question: Question
+    problems: tuple[str, ...]
+    by: str = "verifier"

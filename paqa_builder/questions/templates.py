@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from paqa_builder.errors import ConfigError
+from paqa_builder.files import digest
 from paqa_builder.questions.facts.base import Fact, kind
 
 Level = Literal["speech_environment", "speaker_speaker", "both"]
@@ -217,3 +218,8 @@ def _read(name: str, text: str) -> Template:
             for item in error.errors()
         )
         raise ConfigError(f"template {name}: {problems}") from error
+
+
+def template_hash(template: Template) -> str:
+    """What a lock says of a template, so that a verifier knows whether it has the same one."""
+    return digest(template.model_dump(mode="json"))

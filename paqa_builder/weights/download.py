@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from paqa_builder import __version__
 from paqa_builder.errors import NotReadyError
+from paqa_builder.runtime.version import __version__
 
 ATTEMPTS = 5
 """Tries in a row that may bring nothing before giving up; a try that brings bytes starts the count anew."""

@@ -1,0 +1,3 @@
+"""Version of this package, which pyproject.toml reads from here."""
+
+__version__ = "0.1.0"
