@@ -9,7 +9,7 @@ published with the question, so that the first half is never taken for evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces.grammar import Trace
 from paqa_builder.questions.traces.trace import in_sentence, trace_of
 from paqa_builder.records import Scene, Tag, Turn
-from paqa_builder.seeded import pick, shuffled
+from paqa_builder.seeded import digest, pick
 
 # Slips to try before a question goes without reflection.
 _PATIENCE = 16
@@ -98,12 +98,19 @@ def find(
     reading: Interpretation, template: Template, fact: Fact, choices: Choices, text: str, key: str
 ) -> tuple[PlantedError, Trace] | None:
     """The first planted error, in an order drawn by hash, that leads to another of the choices."""
-    found = list(slips(reading, choices, kind(template.fact).form))
-    for planted in islice(shuffled(found, "slip", key), _PATIENCE):
+    possible = slips(reading, choices, kind(template.fact).form)
+    drawn = sorted(possible, key=lambda planted: digest("slip", key, _hashed_text(planted)))
+    for planted in islice(drawn, _PATIENCE):
         trace = reflected(reading, template, fact, choices, text, key, planted)
         if trace is not None:
             return planted, trace
     return None
+
+
+def _hashed_text(planted: PlantedError) -> str:
+    """The text that decides when an error is drawn. It must stay as it is, or published traces change."""
+    values = ", ".join(f"{field.name}={getattr(planted, field.name)!r}" for field in fields(planted))
+    return f"Slip({values})"
 
 
 def _second_thought(

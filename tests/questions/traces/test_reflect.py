@@ -11,7 +11,7 @@ from helpers.scenes_made import annotated, kitchen, many
 from paqa_builder.questions import Corpus, QaOptions, Question, generate, load_templates, verify
 from paqa_builder.questions.question import PlantedError
 from paqa_builder.questions.traces.grammar import parse
-from paqa_builder.questions.traces.reflect import apply
+from paqa_builder.questions.traces.reflect import _hashed_text, apply
 from paqa_builder.records import to_json
 
 TEMPLATES = load_templates()
@@ -91,3 +91,11 @@ def test_words_follow_the_turn_that_is_given_to_another_speaker() -> None:
     changed = apply(kitchen(), slip)
     assert {turn.speaker for turn in changed.turns or ()} == {"S1"}
     assert {said.speaker for said in changed.utterances or ()} == {"S1"}
+
+
+def test_which_error_is_planted_does_not_depend_on_the_names_of_classes() -> None:
+    """The text is hashed; a rename once changed the trace of a published question."""
+    planted = PlantedError("wrong_speaker", 1.5, 7.25, "S1", "S2")
+    assert _hashed_text(planted) == (
+        "Slip(kind='wrong_speaker', start=1.5, end=7.25, value='S1', heard_as='S2')"
+    )
