@@ -276,7 +276,7 @@ import os, sys
 import torch
 import recipes
 from test_rollout import PauseConfig, SHORT, Sampling, make
-from recipes import rollout
+from recipes.pauses import rollout
 torch.set_num_threads(1)
 rank = int(os.environ["RANK"])
 store = "file://" + os.environ["MEET"]
@@ -309,7 +309,9 @@ def test_ranks_make_as_many_forwards_as_each_other(tmp_path: Path) -> None:
                 "RANK": str(rank),
                 "MEET": str(tmp_path / "meet"),
                 "GLOO_SOCKET_IFNAME": "lo",
-                "PYTHONPATH": os.pathsep.join(map(str, (here, tests, tests.parent))),
+                "PYTHONPATH": os.pathsep.join(
+                    map(str, (here, tests, tests.parent, tests.parent / "benchmarks"))
+                ),
                 "OMP_NUM_THREADS": "1",
             },
             stderr=subprocess.PIPE,

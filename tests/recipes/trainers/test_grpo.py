@@ -382,7 +382,6 @@ def test_it_is_a_trl_trainer() -> None:
     assert own == {
         "_tag_names",
         "_generate_and_score_completions",
-        "_calculate_rewards",
         "_compute_loss",
         "_get_per_token_logps_and_entropies",
     }
