@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
-from test_rollout import BUDGET, SHORT, Made, make
+from helpers.rollouts import BUDGET, SHORT, Made, make
 
 from paqa_builder.errors import ConfigError, NotReadyError
 from recipes.pauses import rollout
