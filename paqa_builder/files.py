@@ -1,4 +1,4 @@
-"""The work folder: files that are complete or not there, in folders named by what made them.
+"""Atomic file writes, and the layout of the work folder.
 
 Layout::
 
@@ -7,10 +7,10 @@ Layout::
     WORK/separate-<key>/stems/ab/<sha256>.speech.flac
     WORK/questions-<key>/part-<hash>.jsonl
 
-A stage's key is the hash of everything that decides its results: versions, options, model
-revisions, upstream keys. A part's hash covers its clips. So a file's presence says that the
-work is done, by any process, and a changed option leads to another folder. There are no locks:
-two builds that race write the same bytes to the same name.
+A stage's key is a hash of everything that decides its results: versions, options, model revisions
+and the keys of earlier stages. A part's hash covers its clips. A file that exists is therefore complete,
+whichever process wrote it, and a changed option selects another folder. There are no locks: concurrent
+builds write the same bytes to the same name.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ KEY_LENGTH = 12
 
 
 def digest(value: Any, length: int = KEY_LENGTH) -> str:
-    """A short, stable hash of anything JSON can hold."""
+    """The first ``length`` hexadecimal digits of the SHA-256 of a JSON value, stable across machines."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Writes a file so that it is either complete or not there, also after a crash.
+    """Writes a file atomically: after a crash it is either complete or absent.
 
     Raises:
-        NotReadyError: The disk is full or the folder is not writable. Nothing is left behind.
+        NotReadyError: The disk is full or the folder is not writable. No partial file is left.
     """
     with atomic_file(path) as file:
         file.write(data)
@@ -54,52 +54,51 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Opens a binary stream that becomes the file ``path`` when the block ends without an error.
 
     Raises:
-        NotReadyError: The disk is full or the folder is not writable. Nothing is left behind.
+        NotReadyError: The disk is full or the folder is not writable. No partial file is left.
 
     Example:
         >>> with atomic_file(Path("lines.jsonl")) as file:  # doctest: +SKIP
         ...     file.write(b"{}")
     """
-    # The host and process in the temporary name let a later build tell leftovers from work under way.
-    aside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    # By the host and the process in the name, a later build tells stale files from those in use.
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(aside, "wb") as file:
+        with open(temporary, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-        _sync_folder(path.parent)
+        move_atomic(temporary, path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NotReadyError(
                 f"no space left on disk while writing {path}",
-                fix="free some space (or point --work elsewhere) and run the same command again: "
-                "what is done is kept",
+                fix="free some space, or choose another --work, and run the same command again: "
+                "finished work is kept",
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise NotReadyError(
                 f"{path.parent}: not writable ({error.strerror})", fix="choose another --work"
             ) from error
         raise
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
     finally:
-        os.close(handle)
+        temporary.unlink(missing_ok=True)
 
 
-def remove_litter(work: Path) -> None:
-    """Deletes temporary files of processes on this machine that no longer live."""
+def move_atomic(path: Path, target: Path) -> None:
+    """Renames a finished file on the same disk, so that ``target`` is complete even after a power failure."""
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, target)
+    if os.name == "posix":
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def remove_stale(work: Path) -> None:
+    """Deletes temporary files of ended processes of this machine."""
     host = socket.gethostname()
     for path in work.rglob(".*.tmp"):
         owner, _, pid = path.name.removesuffix(".tmp").rpartition(".")
@@ -114,7 +113,7 @@ def _alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    try:  # in a container whose init does not reap, the dead stay listed as zombies
+    try:  # in a container whose init does not reap, ended processes stay listed as zombies
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return True
@@ -127,25 +126,27 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Reads back what :func:`write_rows` wrote.
+    """Reads the JSON lines that :func:`write_rows` wrote.
 
     Raises:
-        ConfigError: The file was damaged from outside; says which to delete.
+        ConfigError: The file is damaged; names the file to delete.
     """
     try:
         # Not splitlines(): it also splits at U+2028, which JSON leaves as it is.
         return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: damaged ({error})", fix=f"rm '{path}' and build again") from error
+        raise ConfigError(
+            f"{path}: not valid JSON lines ({error})", fix=f"rm '{path}' and build again"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A clip and what tells whether a row is its result.
+    """A clip and the hashes of its content.
 
     Attributes:
-        sha256: Of its file's bytes; the empty string where it cannot be read.
-        truth: Hash of the corpus's annotation, for stages that use it; else the empty string.
+        sha256: SHA-256 of the file's bytes; empty where the file cannot be read.
+        truth: Hash of the corpus's annotation, for stages that use it; else empty.
     """
 
     clip: Clip
@@ -154,32 +155,32 @@ class Fingerprint:
 
     @property
     def identity(self) -> Identity:
-        """What a row must have in common with a clip to be its result."""
+        """The values by which a row is recognised as this clip's result."""
         return (self.clip.id, self.sha256, self.truth)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some clips that are worked on together: the unit of work and of resume."""
+    """A group of clips that one task processes: the unit of work and of resume."""
 
     index: int
     prints: tuple[Fingerprint, ...]
     hash: str
 
     def with_truth(self, wanted: bool) -> Part:
-        """The same clips, known by their annotation too, or by their audio alone."""
+        """The same clips, identified by audio and annotation, or by audio alone."""
         if all(bool(p.truth) == wanted for p in self.prints):
             return self
         prints = (replace(p, truth=digest(to_json(p.clip.truth)) if wanted else "") for p in self.prints)
         return _part(self.index, tuple(prints))
 
     def file(self, folder: Path) -> Path:
-        """Where the part's rows are in a stage's folder."""
+        """The path of the part's rows in a stage's folder."""
         return folder / f"part-{self.hash}.jsonl"
 
 
 def parts_of(prints: list[Fingerprint], size: int) -> list[Part]:
-    """Cuts a listing into parts of ``size`` clips."""
+    """Splits a list of clips into parts of ``size`` clips."""
     return [_part(n, tuple(prints[at : at + size])) for n, at in enumerate(range(0, len(prints), size))]
 
 
@@ -189,15 +190,15 @@ def _part(index: int, prints: tuple[Fingerprint, ...]) -> Part:
 
 
 def row_identity(row: dict[str, Any]) -> Identity:
-    """A row's counterpart of :attr:`Fingerprint.identity`."""
+    """The :attr:`Fingerprint.identity` of the clip that a row belongs to."""
     return (row["clip"], row["sha256"], row.get("truth", ""))
 
 
 def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fingerprint]:
-    """Hashes every clip's bytes; files whose size and mtime are known are not read again.
+    """Hashes every clip's bytes; a file whose size and mtime are in the cache is not read again.
 
     Args:
-        save: Whether to remember the hashes in the work folder (``paqa plan`` touches nothing).
+        save: Whether to write the cache in the work folder (``paqa plan`` writes nothing).
     """
     cache_file = work / "fingerprints.json"
     known: dict[str, list[Any]] = {}
@@ -205,7 +206,7 @@ def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fin
         try:
             known = json.loads(cache_file.read_text(encoding="utf-8"))
         except json.JSONDecodeError:
-            known = {}  # a cache: losing it costs time only
+            known = {}  # without the cache, every file is read again
     fresh: dict[str, list[Any]] = {}
     prints = []
     for clip in clips:
@@ -218,7 +219,7 @@ def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fin
             sha256 = cached[2] if cached and cached[:2] == stamp else file_sha256(clip.path)
             fresh[path] = [*stamp, sha256]
         except OSError:
-            pass  # the *read* stage will say why
+            pass  # the stage `read` reports the error
         prints.append(Fingerprint(clip, sha256))
     if save and not fresh.items() <= known.items():
         write_atomic(cache_file, json.dumps({**known, **fresh}, sort_keys=True).encode())
@@ -227,24 +228,16 @@ def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fin
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
-    state = hashlib.sha256()  # hashlib.file_digest would do, from Python 3.11 on
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            state.update(block)
-    return state.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def known_rows(folder: Path, wanted: set[Identity], skip: set[Path]) -> dict[Identity, dict[str, Any]]:
-    """Finds rows of ``wanted`` clips in parts that another listing made.
+    """Finds the rows of ``wanted`` clips in the parts of earlier builds.
 
-    A corpus that grew, or another ``--limit``, cuts other parts; rows of unchanged clips stay valid.
+    A corpus that grew, or another ``--limit``, is split into other parts. Rows of unchanged clips stay valid.
     """
-    found: dict[Identity, dict[str, Any]] = {}
-    for path in sorted(folder.glob("part-*.jsonl")):
-        if path in skip:
-            continue
-        for row in read_rows(path):
-            identity = row_identity(row)
-            if identity in wanted:
-                found[identity] = row
-    return found
+    rows = (
+        row for path in sorted(folder.glob("part-*.jsonl")) if path not in skip for row in read_rows(path)
+    )
+    return {row_identity(row): row for row in rows if row_identity(row) in wanted}

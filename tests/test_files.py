@@ -1,4 +1,4 @@
-"""The work folder: complete or not there."""
+"""Atomic writes, rows, fingerprints and parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def clip(path: Path) -> Clip:
     return Clip(path.stem, "folder", "train", str(path))
 
 
-def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_partial_file_and_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a").write_bytes(b"old")
 
     def full(_: int) -> None:
@@ -36,13 +38,13 @@ def test_rows_of_any_text_survive(tmp_path: Path) -> None:
     assert files.read_rows(tmp_path / "part.jsonl") == rows
 
 
-def test_a_damaged_part_says_what_to_delete(tmp_path: Path) -> None:
+def test_a_damaged_part_names_the_file_to_delete(tmp_path: Path) -> None:
     (tmp_path / "part.jsonl").write_text('{"clip": ')
     with pytest.raises(ConfigError, match="rm "):
         files.read_rows(tmp_path / "part.jsonl")
 
 
-def test_litter_of_the_dead_goes_and_of_the_living_stays(tmp_path: Path) -> None:
+def test_only_temporary_files_of_ended_processes_are_removed(tmp_path: Path) -> None:
     import socket
 
     folder = tmp_path / "tag-0"
@@ -52,11 +54,11 @@ def test_litter_of_the_dead_goes_and_of_the_living_stays(tmp_path: Path) -> None
     other_machine = folder / ".part.jsonl.elsewhere.999999999.tmp"
     for path in (mine, dead, other_machine):
         path.write_bytes(b"")
-    files.remove_litter(tmp_path)
+    files.remove_stale(tmp_path)
     assert sorted(folder.iterdir()) == sorted([mine, other_machine])
 
 
-def test_fingerprints_follow_content_not_names(tmp_path: Path) -> None:
+def test_fingerprints_depend_on_content_only(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.wav", "b.wav")]
     for path in paths:
         path.write_bytes(b"same")
@@ -68,7 +70,7 @@ def test_fingerprints_follow_content_not_names(tmp_path: Path) -> None:
     assert again[1] == other
 
 
-def test_fingerprints_are_remembered_unless_told_not_to(tmp_path: Path) -> None:
+def test_fingerprints_are_cached_unless_save_is_false(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"abc")
     files.fingerprint([clip(path)], tmp_path / "work", save=False)
@@ -87,7 +89,7 @@ def test_a_missing_file_has_no_fingerprint_and_is_no_error(tmp_path: Path) -> No
     assert found.sha256 == ""
 
 
-def test_a_parts_name_covers_its_clips(tmp_path: Path) -> None:
+def test_a_parts_hash_covers_its_clips(tmp_path: Path) -> None:
     prints = [files.Fingerprint(clip(tmp_path / f"{n}.wav"), str(n)) for n in range(5)]
     parts = files.parts_of(prints, 2)
     assert [len(part.prints) for part in parts] == [2, 2, 1]

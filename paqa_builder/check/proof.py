@@ -184,7 +184,7 @@ def _scenes(folder: Path, split: str, clips: set[str]) -> dict[str, dict[str, An
 
 
 def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task) -> list[str]:
-    from paqa_builder.dataset.read import question_of_row, scene_of_row
+    from paqa_builder.dataset.schema import question_from_row, scene_from_row
     from paqa_builder.questions import verify
 
     if scene_row is None:
@@ -202,7 +202,7 @@ def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task
     registry.load_plugins(task.plugins)
     options, templates = _tools(task.options, task.templates)
     try:
-        question, scene = question_of_row(row), scene_of_row(scene_row)
+        question, scene = question_from_row(row), scene_from_row(scene_row)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         return [*found, f"a field is missing or malformed ({error})"]
     return [*found, *verify(question, scene, options, templates)]

@@ -1,7 +1,8 @@
-"""The data set's card: ``README.md``, whose YAML tells ``datasets`` and the Hub what is where."""
+"""The data set's card: ``README.md``, whose YAML declares the files to ``datasets`` and the Hub."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from pathlib import Path
@@ -16,7 +17,7 @@ from paqa_builder.records import STAGES, TRUTH
 from paqa_builder.sources import SPLITS
 
 MARK = "paqa-builder"
-"""The tag by which a card of ours is known, here and on the Hub."""
+"""The tag that identifies a card written by paqa, on disk and on the Hub."""
 
 _SIZES = [
     (10**3, "n<1K"),
@@ -36,14 +37,14 @@ def render(
     *,
     audio_of_all: bool = False,
 ) -> str:
-    """Writes the card from ``data_cards/_template.md.j2``.
+    """Renders the card from the template ``data_cards/_template.md.j2``.
 
     Args:
-        files: The shards. Only configurations and splits that have some are declared, because
-            ``load_dataset`` fails on any other.
-        build: As in the lock; ``title`` is used if it is there.
-        about: Markdown on the corpus; by default what ``data_cards/`` says of the sources.
-        audio_of_all: Whether ``scenes`` carries audio, so that no clip is without.
+        files: The shards. Configurations and splits without shards are not declared, because
+            ``load_dataset`` fails on them.
+        build: The lock's description of the build; its ``title``, if present, is the card's.
+        about: Markdown on the corpus; by default the texts of the sources in ``data_cards/``.
+        audio_of_all: Whether ``scenes`` has the audio of all clips.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -68,7 +69,7 @@ def render(
 
 
 def about_source(name: str) -> str:
-    """What ``data_cards/NAME.md`` says of a source, its heading left out; nothing if there is none."""
+    """The text of ``data_cards/NAME.md`` without its heading; empty if there is no such file."""
     try:
         text = _text(f"{name}.md")
     except FileNotFoundError:
@@ -77,18 +78,18 @@ def about_source(name: str) -> str:
 
 
 def _text(name: str) -> str:
-    # In a wheel the cards are inside the package, in a checkout beside it.
+    # A wheel has the cards inside the package, a checkout next to it.
     inside = resources("paqa_builder").joinpath("data_cards")
     folder = inside if inside.is_dir() else Path(__file__).parents[2] / "data_cards"
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def front_matter(summary: Summary, files: Sequence[ShardFile]) -> str:
-    """The card's YAML, without the lines of dashes."""
+    """The card's YAML front matter, without the delimiting dashes."""
     total = sum(summary.questions.values())
     front: dict[str, Any] = {"pretty_name": "Perception-grounded audio questions", **_license(summary)}
     if summary.languages:
-        # Noise taken for a word of some far language does not make the data set multilingual.
+        # Noise transcribed as a word of another language does not make the data set multilingual.
         least = 0.02 * sum(summary.languages.values())
         front["language"] = sorted(name for name, n in summary.languages.items() if n >= least)
     front |= {
@@ -108,7 +109,7 @@ def front_matter(summary: Summary, files: Sequence[ShardFile]) -> str:
 
 
 def _license(summary: Summary) -> dict[str, str]:
-    """One licence for all clips is named; several become ``other``, explained in the card's text."""
+    """The card's licence fields: the one licence of all clips, or ``other``, explained in the card's text."""
     identifiers = {hub_id(name) for name in summary.licenses}
     if len(summary.licenses) == 1 and identifiers != {"other"}:
         return {"license": identifiers.pop()}
@@ -116,21 +117,20 @@ def _license(summary: Summary) -> dict[str, str]:
 
 
 def _configs(files: Sequence[ShardFile]) -> dict[str, list[dict[str, str]]]:
-    found: dict[str, list[dict[str, str]]] = {}
+    configs: dict[str, list[dict[str, str]]] = {}
     for name, folder in (("default", "data"), ("scenes", "scenes"), ("quarantine", "quarantine")):
         splits = [s for s in SPLITS if any(f.path.startswith(f"{folder}/{s}-") for f in files)]
         if splits:
-            found[name] = [{"split": s, "path": f"{folder}/{s}-*.parquet"} for s in splits]
-    return found
+            configs[name] = [{"split": s, "path": f"{folder}/{s}-*.parquet"} for s in splits]
+    return configs
 
 
 def _cell(text: Any) -> str:
-    """Text that a table's cell can hold."""
+    """Text escaped for a cell of a Markdown table."""
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
 def _fence(text: str) -> str:
-    """A fenced block, its fence longer than any run of backticks within."""
-    longest = max((len(run) for run in "".join(c if c == "`" else " " for c in text).split()), default=0)
-    fence = "`" * max(3, longest + 1)
+    """A fenced code block whose fence is longer than any run of backticks in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}text\n{text.rstrip()}\n{fence}"

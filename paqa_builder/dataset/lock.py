@@ -1,7 +1,7 @@
-"""``paqa.lock.json``: what a data set was made of, and the files it consists of.
+"""``paqa.lock.json``: the inputs of a build and the files of its data set.
 
-It is written last, so a folder with a lock is a finished build. It names versions, options, model
-revisions and checksums, and nothing of the machine: the same build gives the same bytes anywhere.
+The lock is written last, so a folder with a lock holds a finished build. It has versions, options, model
+revisions and checksums, but no property of the machine: the same build gives the same bytes anywhere.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Lock:
     """The content of ``paqa.lock.json``.
 
     Attributes:
-        build: The caller's account of the build: source, options, stages, keys, templates.
-        software: Versions of Python and of the libraries that decide results.
-        card_sha256: Of ``README.md`` as it was written; it may be edited by hand afterwards.
+        build: Description of the build: source, options, stages, keys, templates.
+        software: Versions of Python, of paqa and of the libraries that it requires.
+        card_sha256: SHA-256 of ``README.md`` as it was written; users may edit it afterwards.
     """
 
     build: dict[str, Any]
@@ -49,16 +49,16 @@ class Lock:
     card_sha256: str
 
     def to_bytes(self) -> bytes:
-        """The file's bytes."""
+        """The bytes of the lock file."""
         content = {"format": FORMAT, **asdict(self)}
         return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read(folder: Path) -> Lock | None:
-    """Reads a folder's lock; None where there is none, so that no build has finished there.
+    """Reads a folder's lock; None if the folder has none, so holds no finished build.
 
     Raises:
-        PaqaError: The lock is damaged, or of a newer format.
+        PaqaError: The lock is damaged, or has another format.
     """
     path = folder / LOCK
     if not path.is_file():
@@ -66,15 +66,20 @@ def read(folder: Path) -> Lock | None:
     try:
         content = json.loads(path.read_bytes())
         if content.pop("format") != FORMAT:
-            raise PaqaError(f"{path}: written by another version of paqa", fix="pip install -U paqa-builder")
+            raise PaqaError(
+                f"{path}: has another format than this version of paqa reads",
+                fix="pip install -U paqa-builder",
+            )
         files = tuple(ShardFile(**file) for file in content.pop("files"))
         return Lock(files=files, **content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PaqaError(f"{path}: damaged ({error})", fix=f"rm '{path}' and build again") from error
+        raise PaqaError(
+            f"{path}: damaged ({type(error).__name__}: {error})", fix=f"rm '{path}' and build again"
+        ) from error
 
 
 def verify(folder: Path) -> Lock:
-    """Checks that a folder holds a whole data set: every file there, with the right bytes.
+    """Checks that a folder holds a finished build and that every file has its checksum.
 
     Raises:
         PaqaError: The build is not finished, or a file is missing or has changed.
@@ -82,7 +87,7 @@ def verify(folder: Path) -> Lock:
     lock = read(folder)
     if lock is None:
         raise PaqaError(
-            f"{folder}: no finished build in there (no {LOCK})", fix=f"paqa build … --out '{folder}'"
+            f"{folder}: no finished build in this folder (no {LOCK})", fix=f"paqa build … --out '{folder}'"
         )
     for file in lock.files:
         path = folder / file.path
@@ -90,14 +95,14 @@ def verify(folder: Path) -> Lock:
             raise PaqaError(f"{path}: missing", fix=f"run the build into '{folder}' again")
         if path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
             raise PaqaError(
-                f"{path}: is not what the build wrote (its SHA-256 differs from {LOCK})",
+                f"{path}: changed since the build (its SHA-256 differs from {LOCK})",
                 fix=f"rm '{path}' and run the build into '{folder}' again",
             )
     return lock
 
 
 def up_to_date(folder: Path, build: Mapping[str, Any]) -> bool:
-    """True if the folder holds what this build would write. Compares sizes, not checksums."""
+    """Whether the folder holds the result of this build. Compares file sizes, not checksums."""
     try:
         lock = read(folder)
     except PaqaError:
@@ -111,7 +116,7 @@ def up_to_date(folder: Path, build: Mapping[str, Any]) -> bool:
 
 
 def software() -> dict[str, str]:
-    """Versions of Python, of this package, and of what it requires and finds installed."""
+    """Versions of Python, of this package and of its installed requirements, by canonical name."""
     versions = {"python": platform.python_version(), "paqa-builder": __version__}
     installed = {_canonical(d.metadata["Name"]): d for d in distributions() if d.metadata["Name"]}
     own = installed.get("paqa-builder")

@@ -1,8 +1,8 @@
-"""Parquet files in which audio is stored once, however many rows use it.
+"""Writes Parquet shards in which each audio file is stored once per row group.
 
-Arrow writes a dictionary of byte strings, and each row's place in it, if two things hold: the
-dictionary has no value twice, and it is not over a limit. So equal files are found by content, and
-row groups end early where audio is large, which also bounds what writer and readers hold in memory.
+Arrow writes a dictionary of byte strings and an index per row if the dictionary has no value twice and
+does not exceed a limit. Equal audio files are therefore found by content. Row groups end early where audio
+is large, which also bounds the memory of the writer and of readers.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 100
 GROUP_UNIQUE = 48 << 20
-"""Bytes of different audio in a row group: what the writer holds in memory …"""
+"""Bytes of distinct audio in a row group: bounds the writer's memory."""
 GROUP_DECODED = 256 << 20
-"""… and of each row's audio, repeated: what a reader does."""
+"""Bytes of audio in a row group, counted once per row: bounds a reader's memory."""
 SHARD_ROWS = 20_000
 
 
 class Configuration:
-    """All shards of one configuration. Splits may come in any order, so each has its own."""
+    """The shards of one configuration; every split has its own, so that splits may come in any order."""
 
-    def __init__(self, aside: Path, folder: str, columns: schema.Columns, shard_bytes: int) -> None:
+    def __init__(self, temporary: Path, folder: str, columns: schema.Columns, shard_bytes: int) -> None:
         self.folder = folder
-        self.splits = {split: _Split(aside / folder, split, columns, shard_bytes) for split in SPLITS}
+        self.splits = {split: _Split(temporary / folder, split, columns, shard_bytes) for split in SPLITS}
 
     def add(self, split: str, rows: list[dict[str, Any]], audio: tuple[bytes, str] | None) -> None:
         """Adds the rows of one clip.
 
         Args:
-            audio: The bytes of the clip's file and its name, or None for rows without.
+            audio: The bytes of the clip's file and its name; None for rows without audio.
         """
         self.splits[split].add(rows, audio)
 
     def close(self) -> dict[str, tuple[Path, int]]:
-        """Finishes all files: final path below the data set's folder -> (where it is now, rows)."""
-        placed = {}
+        """Finishes all files; maps final path below the data set's folder -> (path now, number of rows)."""
+        shards = {}
         for name, split in self.splits.items():
             files = split.close()
             for n, (path, rows) in enumerate(files):
-                placed[f"{self.folder}/{name}-{n:05d}-of-{len(files):05d}.parquet"] = (path, rows)
-        return placed
+                shards[f"{self.folder}/{name}-{n:05d}-of-{len(files):05d}.parquet"] = (path, rows)
+        return shards
 
 
 class _Split:
@@ -61,16 +61,16 @@ class _Split:
 
     def _clear(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.audio: list[tuple[int, str] | None] = []  # for each row, place in ``contents`` and name
+        self.audio: list[tuple[int, str] | None] = []  # for each row: index in `contents`, file name
         self.contents: dict[bytes, int] = {}
         self.unique = self.decoded = 0
 
     def add(self, rows: list[dict[str, Any]], audio: tuple[bytes, str] | None) -> None:
-        """Adds the rows of one clip; they stay in one file."""
+        """Adds the rows of one clip; all of them go to the same file."""
         data, name = audio or (b"", "")
         for row in rows:
-            fresh = 0 if data in self.contents else len(data)
-            full = self.decoded + len(data) > GROUP_DECODED or self.unique + fresh > GROUP_UNIQUE
+            added = 0 if data in self.contents else len(data)
+            full = self.decoded + len(data) > GROUP_DECODED or self.unique + added > GROUP_UNIQUE
             if self.rows and (full or len(self.rows) == GROUP_ROWS):
                 self._flush()
             if audio and data not in self.contents:
@@ -100,11 +100,11 @@ class _Split:
             self.writer = pq.ParquetWriter(
                 self.folder / f"{self.split}-{len(self.done):05d}.parquet",
                 table.schema,
-                compression="snappy",  # what the Hub itself writes; audio hardly shrinks anyway
-                dictionary_pagesize_limit=(1 << 31) - 1,  # row groups are kept small above
+                compression="snappy",  # the Hub writes this too; audio hardly shrinks
+                dictionary_pagesize_limit=(1 << 31) - 1,  # `add` keeps row groups small
                 write_page_index=True,
-                # Else the file would tell Arrow to read the audio back as a dictionary, which
-                # `datasets` does not expect. The features go in on closing.
+                # A stored schema makes Arrow read the audio as a dictionary, which `datasets` does not
+                # expect. The features are added on closing.
                 store_schema=False,
             )
         self.writer.write_table(table, row_group_size=len(self.rows))
@@ -113,12 +113,12 @@ class _Split:
     def _audio_array(self) -> pyarrow.Array:
         import pyarrow as pa
 
-        place = pa.array([audio and audio[0] for audio in self.audio], pa.int32())
+        index = pa.array([audio and audio[0] for audio in self.audio], pa.int32())
         name = pa.array([audio and audio[1] for audio in self.audio], pa.string())
         return pa.StructArray.from_arrays(
-            [pa.DictionaryArray.from_arrays(place, pa.array(list(self.contents), pa.binary())), name],
+            [pa.DictionaryArray.from_arrays(index, pa.array(list(self.contents), pa.binary())), name],
             fields=list(schema.arrow_type(schema.AUDIO)),
-            mask=place.is_null(),
+            mask=index.is_null(),
         )
 
     def _finish(self) -> None:

@@ -1,21 +1,37 @@
-"""The columns of the published data set: a public interface, described in ``docs/shards.md``.
+"""Columns of the published data set, and the conversion of records to rows and back.
 
-A column's type is written as plain data, from which follow both the Arrow schema and the features
-that ``datasets`` reads: a type's name, ``[type]`` for a list, ``{name: type}`` for a struct.
+The columns are a public interface, described in ``docs/shards.md``. A column's type is plain data: a type's
+name, ``[type]`` for a list, ``{name: type}`` for a struct. The Arrow schema and the features that
+``datasets`` reads are derived from it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from paqa_builder.records import Abstention, Clip, Measures, Scene, Stem, Tag, Turn, Utterance, to_json
+from paqa_builder.questions.question import Question
+from paqa_builder.records import (
+    Abstention,
+    AudioInfo,
+    Clip,
+    Failure,
+    Measures,
+    Origin,
+    Scene,
+    Stem,
+    Tag,
+    Truth,
+    Turn,
+    Utterance,
+    from_json,
+    to_json,
+)
 
 if TYPE_CHECKING:
     import pyarrow
-
-    from paqa_builder.questions.question import Question
 
 Columns = dict[str, Any]
 AUDIO = "audio"
@@ -83,7 +99,7 @@ QUARANTINE: Columns = {
     "refused_by": TEXT,
     "reasons": [TEXT],
 }
-"""Refused questions; without audio, which most of their clips have among the questions anyway."""
+"""Refused questions, without audio: most of their clips have it among the published questions."""
 
 SCENES: Columns = {
     "clip_id": TEXT,
@@ -116,7 +132,7 @@ def arrow_type(column: Any) -> pyarrow.DataType:
     import pyarrow as pa
 
     if column == AUDIO:
-        # As a dictionary, an audio file exists once however many rows use it, in memory too.
+        # A dictionary holds each audio file once, however many rows use it, in memory too.
         return pa.struct([("bytes", pa.dictionary(pa.int32(), pa.binary())), ("path", pa.string())])
     if isinstance(column, list):
         return pa.list_(arrow_type(column[0]))
@@ -126,9 +142,9 @@ def arrow_type(column: Any) -> pyarrow.DataType:
 
 
 def features(column: Any) -> Any:
-    """The column as ``datasets.Features`` writes it in JSON; also a whole table's columns.
+    """A column, or a table's columns, in the JSON form of ``datasets.Features``.
 
-    A list is written in the short form, ``[...]``, which every version of ``datasets`` reads.
+    A list has the short form ``[...]``, which every version of ``datasets`` reads.
     """
     if column == AUDIO:
         return {"_type": "Audio"}
@@ -140,39 +156,34 @@ def features(column: Any) -> Any:
 
 
 def hub_metadata(columns: Columns) -> dict[str, str]:
-    """What ``datasets`` looks for in a Parquet file's metadata to know its features."""
+    """The metadata of a Parquet file from which ``datasets`` reads its features."""
     return {"huggingface": json.dumps({"info": {"features": features(columns)}})}
 
 
 def question_row(question: Question, clip: Clip, audio_contribution: str | None = None) -> dict[str, Any]:
-    """One row of the default configuration, without its audio.
+    """A row of the default configuration, without its audio.
 
     Args:
-        audio_contribution: What the blind gate says: ``"weak"``, ``"strong"``, or None if it did not judge.
+        audio_contribution: Verdict of the blind gate: ``"weak"``, ``"strong"``, or None if it did not judge.
     """
     return {
-        "id": question.id,
-        "question": question.question,
-        "choices": list(question.choices),
-        "answer": question.answer,
-        "answer_index": question.answer_index,
-        "skill": question.skill,
-        "level": question.level,
-        "trace": question.trace,
-        "evidence": to_json(question.evidence),
-        "clip_id": question.clip_id,
+        **to_json(question),
         **_published(clip),
-        "template": question.template,
-        "difficulty": to_json(question.difficulty),
-        "reflection": to_json(question.reflection),
-        "rewritten": to_json(question.rewritten),
-        "provenance": [_origin(text) for text in question.provenance],
+        "provenance": [_origin_fields(text) for text in question.provenance],
         "audio_contribution": audio_contribution,
     }
 
 
+def question_from_row(row: Mapping[str, Any]) -> Question:
+    """Converts a row of the default configuration or of ``quarantine`` to a question."""
+    values = {field.name: row[field.name] for field in fields(Question) if field.name in row}
+    # The provenance of an empty layer may name its stage alone.
+    provenance = [str(Origin(**item)) if item["backend"] else item["stage"] for item in row["provenance"]]
+    return Question.from_json({**values, "provenance": provenance})
+
+
 def quarantine_row(question: Question, clip: Clip, refused_by: str, reasons: Iterable[str]) -> dict[str, Any]:
-    """One row of the configuration ``quarantine``.
+    """A row of the configuration ``quarantine``.
 
     Args:
         refused_by: ``"verifier"`` or ``"gate"``.
@@ -181,16 +192,11 @@ def quarantine_row(question: Question, clip: Clip, refused_by: str, reasons: Ite
     return {name: row[name] for name in QUARANTINE}
 
 
-def _origin(text: str) -> dict[str, str]:
-    """Takes ``stage:backend@revision`` apart; a whole layer's origin may be its stage alone."""
-    stage, _, made = text.partition(":")
-    backend, _, revision = made.partition("@")
-    return {"stage": stage, "backend": backend, "revision": revision}
-
-
 def scene_row(scene: Scene) -> dict[str, Any]:
-    """One row of the configuration ``scenes``. A layer that failed is None, an empty one ``[]``."""
-    clip, audio, truth = scene.clip, scene.audio, scene.clip.truth
+    """A row of the configuration ``scenes``. A layer that failed is None, an empty one ``[]``."""
+    clip, audio = scene.clip, scene.audio
+    layers = {name: getattr(scene, name) for name in ("stems", "turns", "tags", "utterances", "abstentions")}
+    truths = {f"truth_{name}": getattr(clip.truth, name) for name in ("turns", "tags", "utterances")}
     return {
         "clip_id": clip.id,
         **_published(clip),
@@ -198,44 +204,72 @@ def scene_row(scene: Scene) -> dict[str, Any]:
         "sample_rate": audio.rate if audio else None,
         "channels": audio.channels if audio else None,
         "sha256": audio.sha256 if audio else None,
-        "stems": _records(scene.stems),
-        "turns": _records(scene.turns),
-        "tags": _records(scene.tags),
-        "utterances": _records(scene.utterances),
-        "measures": _measures(scene.measures),
-        "abstentions": _records(scene.abstentions),
-        "truth_turns": _records(truth.turns),
-        "truth_tags": _records(truth.tags),
-        "truth_utterances": _records(truth.utterances),
-        "truth_tags_complete": truth.tags_complete,
+        **{
+            name: None if records is None else [_record_row(record) for record in records]
+            for name, records in {**layers, **truths}.items()
+        },
+        "measures": None if scene.measures is None else _record_row(scene.measures),
+        "truth_tags_complete": clip.truth.tags_complete,
         "failures": to_json(scene.failures),
     }
 
 
+def scene_from_row(row: Mapping[str, Any]) -> Scene:
+    """Converts a row of the configuration ``scenes`` to a scene.
+
+    A layer without a column is None (unknown). The paths of the clip and of the stems are empty.
+    """
+
+    def layer(name: str, cls: type) -> tuple[Any, ...] | None:
+        return None if row.get(name) is None else tuple(_record_from_row(cls, item) for item in row[name])
+
+    published = {name: row.get(name) or "" for name in _PUBLISHED}
+    truth = Truth(
+        layer("truth_turns", Turn),
+        layer("truth_tags", Tag),
+        layer("truth_utterances", Utterance),
+        bool(row.get("truth_tags_complete")),
+    )
+    audio = None
+    if row.get("duration") is not None:
+        audio = AudioInfo(row["duration"], row["sample_rate"], row["channels"], row["sha256"])
+    return Scene(
+        Clip(id=row["clip_id"], path="", truth=truth, **published),
+        audio,
+        stems=layer("stems", Stem),
+        turns=layer("turns", Turn),
+        tags=layer("tags", Tag),
+        utterances=layer("utterances", Utterance),
+        measures=_record_from_row(Measures, row["measures"]) if row.get("measures") else None,
+        abstentions=layer("abstentions", Abstention) or (),
+        failures=tuple(Failure(**item) for item in row.get("failures") or ()),
+    )
+
+
+_PUBLISHED = ("source", "split", "license", "attribution", "source_url")
+
+
 def _published(clip: Clip) -> dict[str, str]:
-    return {
-        "source": clip.source,
-        "split": clip.split,
-        "license": clip.license,
-        "attribution": clip.attribution,
-        "source_url": clip.source_url,
-    }
+    return {name: getattr(clip, name) for name in _PUBLISHED}
 
 
-def _measures(measures: Measures | None) -> dict[str, Any] | None:
-    return None if measures is None else {**to_json(measures), "origin": str(measures.origin)}
+def _origin_fields(text: str) -> dict[str, str]:
+    """Splits ``stage:backend@revision``; the origin of a whole layer may be its stage alone."""
+    stage, _, model = text.partition(":")
+    backend, _, revision = model.partition("@")
+    return {"stage": stage, "backend": backend, "revision": revision}
 
 
-def _records(
-    records: Iterable[Turn | Tag | Utterance | Stem | Abstention] | None,
-) -> list[dict[str, Any]] | None:
-    if records is None:
-        return None
-    rows = []
-    for record in records:
-        row = {**to_json(record), "origin": str(record.origin)}
-        if isinstance(record, Stem):  # where the stem lies on this machine is nobody's business
-            row["sample_rate"] = row.pop("rate")
-            del row["path"]
-        rows.append(row)
-    return rows
+def _record_row(record: Turn | Tag | Utterance | Stem | Abstention | Measures) -> dict[str, Any]:
+    row = {**to_json(record), "origin": str(record.origin)}
+    if isinstance(record, Stem):  # its path on this machine is not published
+        row["sample_rate"] = row.pop("rate")
+        del row["path"]
+    return row
+
+
+def _record_from_row(cls: type, row: Mapping[str, Any]) -> Any:
+    values = {**row, "origin": _origin_fields(row["origin"])}
+    if cls is Stem:
+        values |= {"rate": values.pop("sample_rate"), "path": ""}
+    return from_json(cls, values)

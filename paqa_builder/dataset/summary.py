@@ -1,4 +1,4 @@
-"""What a build made, in numbers: collected row by row, shown by the card and the command line."""
+"""Statistics of a data set, collected row by row, for the card and the command line."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ from paqa_builder.questions.options import Thresholds
 from paqa_builder.records import Origin, Scene
 
 CLEAR = Thresholds().event
-"""From this score on a tag counts: the same from which questions are asked about it."""
+"""Lowest score of a tag that counts as an event; questions use the same threshold."""
 
 
 @dataclass
 class Summary:
-    """Counts over a data set; none grows with its size.
+    """Counts over a data set, in memory that does not grow with its size.
 
     Attributes:
-        clips: Clips by split, those that failed included.
-        failed: Clips with at least one failure.
+        clips: Clips by split, including those that failed.
+        failed: Number of clips with at least one failure.
         failures: Failures by stage.
         seconds: Seconds of audio by split.
         questions: Questions by split.
-        asked_about: Clips that have a question.
-        skills, levels, templates: Questions by each.
+        asked_about: Number of clips that have a question.
+        skills: Questions by skill.
+        levels: Questions by level.
+        templates: Questions by template.
         licenses: Clips by licence.
         languages: Utterances by language.
-        speakers: Clips by number of speakers heard.
-        events: Clearly heard sound events by label.
+        speakers: Clips by number of speakers found.
+        events: Sound events by label, from the score ``CLEAR`` on.
         sources: Clips by source.
-        origins: Who made the records: models, and the corpus itself.
-        example: The first question's row.
-        refused: Refused questions by who refused them.
-        reasons: Why, without the particulars of a single question.
-        contributions: Questions by what the audio contributes, where that was judged.
-        gate: What the blind gate found; None where there was no gate.
+        origins: Models and corpora that the records come from.
+        example: The row of the first question.
+        refused: Refused questions by ``"verifier"`` or ``"gate"``.
+        reasons: Reasons of refusals, with numbers and quotations masked.
+        contributions: Questions by ``audio_contribution``, where the gate judged it.
+        gate: Report of the blind gate; None where the gate did not run.
     """
 
     clips: Counter[str] = field(default_factory=Counter)
@@ -65,7 +67,7 @@ class Summary:
     gate: GateReport | None = None
 
     def add(self, scene: Scene, rows: Sequence[dict[str, Any]]) -> None:
-        """Counts one clip and its questions' rows (:func:`paqa_builder.dataset.schema.question_row`)."""
+        """Adds one clip and the rows of its questions (:func:`paqa_builder.dataset.schema.question_row`)."""
         clip = scene.clip
         self.clips[clip.split] += 1
         self.seconds[clip.split] += scene.duration  # type: ignore[assignment]
@@ -92,22 +94,21 @@ class Summary:
             self.skills.update(row["skill"] for row in rows)
             self.levels.update(row["level"] for row in rows)
             self.templates.update(row["template"] for row in rows)
-            known = (row["audio_contribution"] for row in rows)
-            self.contributions.update(value for value in known if value)
+            self.contributions.update(filter(None, (row["audio_contribution"] for row in rows)))
             self.example = self.example or rows[0]
 
     @property
     def entropy(self) -> float:
-        """Of the templates, in bits; ``2 ** entropy`` templates asked equally often are as varied."""
+        """Entropy of the distribution of templates, in bits: ``2 ** entropy`` is the effective number."""
         total = self.templates.total()
         return sum(-n / total * math.log2(n / total) for n in self.templates.values() if n)
 
     def refuse(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Counts refused questions (:func:`paqa_builder.dataset.schema.quarantine_row`)."""
+        """Adds the rows of refused questions (:func:`paqa_builder.dataset.schema.quarantine_row`)."""
         self.refused.update(row["refused_by"] for row in rows)
-        self.reasons.update(_kind(reason) for row in rows for reason in row["reasons"])
+        self.reasons.update(_masked(reason) for row in rows for reason in row["reasons"])
 
 
-def _kind(reason: str) -> str:
-    """A reason without what is quoted in it, so that equal ones add up."""
+def _masked(reason: str) -> str:
+    """A reason with numbers and quotations masked, so that equal reasons are counted together."""
     return re.sub(r"“[^”]*”|'[^']*'|\"[^\"]*\"", "…", re.sub(r"\d+(?:\.\d+)?", "N", reason))

@@ -1,23 +1,22 @@
-"""Writing the published data set: Parquet shards, card, lock.
+"""Writes the published data set: Parquet shards, card and lock.
 
-Three configurations: ``data/`` holds one row a question with its audio, ``scenes/`` one row a clip
-with all its records, ``quarantine/`` one row a question that was refused. The layout is the one that
-``datasets.load_dataset(folder)`` and the Hub's viewer read without a script; ``docs/shards.md``
-describes it.
+There are three configurations: ``data/`` has a row per question with its audio, ``scenes/`` a row per clip
+with all its records, ``quarantine/`` a row per refused question. ``datasets.load_dataset(folder)`` and
+the Hub's viewer read this layout without a script; ``docs/shards.md`` describes it.
 
-Everything is written aside first, then renamed, the lock last. A build that is killed leaves the
-earlier data set, or one without a lock that the next run puts right.
+Files are written to a temporary folder, then renamed, the lock last. A build that is killed leaves the
+earlier data set, or one without a lock, which the next run completes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +37,10 @@ log = logging.getLogger(__name__)
 
 MB = 1_000_000
 SHARD_BYTES = 300 * MB
-"""Audio after which a new shard starts: the Hub's viewer reads no more than 300 MB at once."""
+"""Bytes of audio after which a new shard starts: the Hub's viewer reads at most 300 MB at once."""
 _LARGEST_CELL = (1 << 31) - 1
 
-ASIDE = ".paqa-incoming"
+TEMPORARY = ".paqa-incoming"
 _SHARD = re.compile(rf"(?:data|scenes|quarantine)/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
@@ -55,69 +54,70 @@ def write_shards(
     about: str = "",
     verdicts: Verdicts | None = None,
 ) -> Summary:
-    """Writes a data set into ``out``, replacing an earlier one.
+    """Writes a data set into ``out`` and replaces an earlier one.
 
-    Items are taken one at a time and never kept, so memory does not grow with the data set. The
-    same items and ``build`` give the same bytes.
+    Memory does not grow with the data set. The same items and ``build`` give the same bytes.
 
     Args:
-        items: Every clip's scene, those with failures too, its questions, and those that were refused,
-            in the clips' order.
-        build: What was built and how, as JSON; goes into the lock. No paths, no times.
+        items: For every clip, in order: its scene (also where stages failed), its questions and, optionally,
+            its refused questions.
+        build: Description of the build for the lock, as JSON values without paths and times.
         shard_bytes: Bytes of audio after which a shard is closed.
-        scenes_audio: Whether ``scenes`` carries the audio as well, also of clips without questions.
-        about: Markdown on the corpus for the card.
-        verdicts: Those of the blind gate, for the column ``audio_contribution`` and the card.
+        scenes_audio: Whether ``scenes`` has audio too, including that of clips without questions.
+        about: Markdown on the corpus, for the card.
+        verdicts: Verdicts of the blind gate, for the column ``audio_contribution`` and the card.
 
     Raises:
-        ConfigError: ``out`` holds something that is not a data set of ours.
-        PaqaError: A clip's audio changed or vanished since it was heard.
+        ConfigError: ``out`` has a README.md that paqa did not write, or cannot be created.
+        PaqaError: A clip's file has changed or is gone since it was read, or is too large for a cell.
     """
     claim(out)
-    files.remove_litter(out)
-    aside = out / ASIDE
-    shutil.rmtree(aside, ignore_errors=True)
+    files.remove_stale(out)
+    temporary = out / TEMPORARY
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
         summary = Summary(gate=verdicts.report if verdicts else None)
         columns = schema.SCENES_WITH_AUDIO if scenes_audio else schema.SCENES
-        data = parquet.Configuration(aside, "data", schema.QUESTIONS, shard_bytes)
-        scenes = parquet.Configuration(aside, "scenes", columns, shard_bytes)
-        quarantine = parquet.Configuration(aside, "quarantine", schema.QUARANTINE, shard_bytes)
-        for scene, questions, *others in items:
+        data = parquet.Configuration(temporary, "data", schema.QUESTIONS, shard_bytes)
+        scenes = parquet.Configuration(temporary, "scenes", columns, shard_bytes)
+        quarantine = parquet.Configuration(temporary, "quarantine", schema.QUARANTINE, shard_bytes)
+        for scene, questions, *refused_questions in items:
             clip = scene.clip
             audio = _audio(scene) if questions or (scenes_audio and scene.audio) else None
             rows = [
                 schema.question_row(question, clip, verdicts.contribution(question.id) if verdicts else None)
                 for question in questions
             ]
-            row = schema.scene_row(scene)
             refused = [
                 schema.quarantine_row(item.question, clip, item.by, item.problems)
-                for some in others
-                for item in some
+                for item in chain.from_iterable(refused_questions)
             ]
             if refused:
                 quarantine.add(clip.split, refused, None)
             if rows:
                 data.add(clip.split, rows, audio)
-            scenes.add(clip.split, [row], audio if scenes_audio else None)
+            scenes.add(clip.split, [schema.scene_row(scene)], audio if scenes_audio else None)
             summary.add(scene, rows)
             summary.refuse(refused)
-        placed = {**data.close(), **scenes.close(), **quarantine.close()}
+        shards = {**data.close(), **scenes.close(), **quarantine.close()}
         write_card = partial(card.render, summary, build=build, about=about, audio_of_all=scenes_audio)
-        _publish(out, placed, build, write_card)
+        _publish(out, shards, build, write_card)
         return summary
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def is_shard(path: str) -> bool:
-    """True for a path, relative to the data set's folder, that only a build writes."""
+    """True for the path of a shard, relative to the data set's folder."""
     return _SHARD.fullmatch(path) is not None
 
 
 def claim(out: Path) -> None:
-    """Refuses to overwrite a README that this program did not write."""
+    """Creates the folder of a data set.
+
+    Raises:
+        ConfigError: The folder has a README.md that paqa did not write, or cannot be created.
+    """
     readme = out / "README.md"
     if (
         readme.is_file()
@@ -125,24 +125,26 @@ def claim(out: Path) -> None:
         and card.MARK not in readme.read_text("utf-8", "replace")
     ):
         raise ConfigError(
-            f"{out}: holds a README.md that is not a data set's card made by paqa",
+            f"{out}: has a README.md that paqa did not write and would overwrite",
             fix="choose a new folder with --out",
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{out}: cannot be made ({error.strerror})", fix="choose another --out") from error
+        raise ConfigError(
+            f"{out}: cannot be created ({error.strerror})", fix="choose another --out"
+        ) from error
 
 
 def _audio(scene: Scene) -> tuple[bytes, str]:
-    """A clip's file: its bytes as they are, and its name."""
+    """The bytes and the name of a clip's file."""
     clip = scene.clip
     try:
         data = Path(clip.path).read_bytes()
     except OSError as error:
         raise PaqaError(
-            f"clip {clip.id}: {clip.path} can no longer be read ({error.strerror})",
-            fix="run the build again",
+            f"clip {clip.id}: {clip.path} cannot be read any more ({error.strerror})",
+            fix="restore the file and run the build again",
         ) from error
     if scene.audio and hashlib.sha256(data).hexdigest() != scene.audio.sha256:
         raise PaqaError(
@@ -150,50 +152,47 @@ def _audio(scene: Scene) -> tuple[bytes, str]:
         )
     if len(data) > _LARGEST_CELL:
         raise PaqaError(
-            f"clip {clip.id}: {len(data) / 1e9:.1f} GB do not fit a Parquet cell",
-            fix="cut it into shorter clips",
+            f"clip {clip.id}: {clip.path} has {len(data) / 1e9:.1f} GB; a Parquet cell holds at most 2.1 GB",
+            fix="cut the file into shorter clips",
         )
     return data, Path(clip.path).name
 
 
 def _publish(
     out: Path,
-    placed: Mapping[str, tuple[Path, int]],
+    shards: Mapping[str, tuple[Path, int]],
     build: Mapping[str, Any],
     write_card: Callable[..., str],
 ) -> None:
-    """Moves finished files to their names, writes card and lock, removes an earlier build's files."""
-    published = []
-    for name, (path, rows) in sorted(placed.items()):
-        _sync(path)
-        published.append(lock.ShardFile(name, rows, path.stat().st_size, files.file_sha256(path)))
+    """Moves shards to their final paths, writes card and lock, deletes an earlier build's shards.
+
+    Args:
+        shards: Final path below ``out`` -> (path now, number of rows).
+    """
+    published = [
+        lock.ShardFile(name, rows, path.stat().st_size, files.file_sha256(path))
+        for name, (path, rows) in sorted(shards.items())
+    ]
     text = write_card(files=published)
     _keep_edited_card(out)
 
     (out / lock.LOCK).unlink(missing_ok=True)  # from here on the folder is not a finished build
-    for name, (path, _) in placed.items():
-        (out / name).parent.mkdir(exist_ok=True)
-        os.replace(path, out / name)
-    for folder in ("data", "scenes", "quarantine"):
-        for old in sorted((out / folder).glob("*.parquet")):
-            name = f"{folder}/{old.name}"
-            if is_shard(name) and name not in placed:
-                old.unlink()
+    for name, (path, _) in shards.items():
+        files.move_atomic(path, out / name)
+    for old in out.glob("*/*.parquet"):
+        name = old.relative_to(out).as_posix()
+        if is_shard(name) and name not in shards:
+            old.unlink()
     files.write_atomic(out / "README.md", text.encode())
     card_sha256 = hashlib.sha256(text.encode()).hexdigest()
-    made = lock.Lock(dict(build), lock.software(), tuple(published), card_sha256)
-    files.write_atomic(out / lock.LOCK, made.to_bytes())
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    new_lock = lock.Lock(dict(build), lock.software(), tuple(published), card_sha256)
+    files.write_atomic(out / lock.LOCK, new_lock.to_bytes())
 
 
 def _keep_edited_card(out: Path) -> None:
-    """A card edited by hand is kept beside the new one."""
+    """Renames a card that was edited by hand, so that the new one does not overwrite it."""
     readme = out / "README.md"
-    earlier = lock.read(out) if (out / lock.LOCK).is_file() else None
+    earlier = lock.read(out)
     if earlier and readme.is_file() and files.file_sha256(readme) != earlier.card_sha256:
-        os.replace(readme, out / "README.old.md")
+        readme.replace(out / "README.old.md")
         log.warning("%s was edited by hand: kept as README.old.md", readme)

@@ -71,7 +71,7 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
     """
     progress = progress or NoProgress()
     write.claim(config.out)
-    files.remove_litter(config.work_folder)
+    files.remove_stale(config.work_folder)
     plan = make(config)
     doctor.require(
         (stage.name, stage.backend) for stage in plan.stages if stage.config and plan.missing(stage)

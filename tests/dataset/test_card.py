@@ -1,4 +1,4 @@
-"""The card: its YAML is what the Hub expects, its text is what is in the data set."""
+"""The card: YAML front matter for the Hub, and its text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def written(out: Path) -> tuple[dict[str, Any], str]:
     return yaml.safe_load(yaml_text), text
 
 
-def test_the_variety_of_the_templates_is_told() -> None:
+def test_entropy_of_the_templates() -> None:
     summary = Summary()
     assert summary.entropy == 0
     summary.templates.update({"a": 5})
@@ -90,7 +90,7 @@ class TestFrontMatter:
 
 
 class TestText:
-    def test_it_tells_what_is_there(self, tmp_path: Path) -> None:
+    def test_the_card_states_the_content_of_the_data_set(self, tmp_path: Path) -> None:
         scenes = [
             scene_of(clip_file(tmp_path, "a.wav")),
             scene_of(clip_file(tmp_path, "b.wav"), split="test", terms="CC-BY-4.0"),
@@ -113,7 +113,7 @@ class TestText:
         assert "Clips without a question have no audio here" in text
         assert "\n\n\n" not in text
 
-    def test_what_a_title_or_a_corpus_says_is_not_a_template(self, tmp_path: Path) -> None:
+    def test_titles_and_corpus_texts_are_not_rendered_as_templates(self, tmp_path: Path) -> None:
         write_shards(tmp_path / "out", [], {"title": "{{ 7 * 7 }} | *"}, about="{% raw %}")
         _, text = written(tmp_path / "out")
         assert "# {{ 7 * 7 }} | *" in text

@@ -60,13 +60,13 @@ class TestPush:
         hub.push(built, REPO, public=True)
         assert not server.repos[REPO].private
 
-    def test_foreign_files_stay_behind(self, server: FakeHub, built: Path) -> None:
+    def test_files_outside_the_lock_are_not_pushed(self, server: FakeHub, built: Path) -> None:
         (built / "notes.txt").write_text("mine")
         (built / "data" / "private.parquet").write_bytes(b"mine")
         hub.push(built, REPO)
         assert set(server.repos[REPO].files) == set(on_disk(built)) - {"notes.txt", "data/private.parquet"}
 
-    def test_an_earlier_builds_shards_are_removed_and_strangers_kept(
+    def test_shards_of_an_earlier_build_are_removed_and_other_files_kept(
         self, server: FakeHub, built: Path
     ) -> None:
         old = {"data/train-00000-of-00009.parquet": b"old", "images/plot.png": b"kept", ".gitattributes": b""}
@@ -135,7 +135,9 @@ class TestRefusals:
         with pytest.raises(PaqaError, match="exists and is private"):
             hub.push(built, REPO, public=True)
 
-    def test_nobody_logged_in(self, server: FakeHub, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_user_is_logged_in(
+        self, server: FakeHub, built: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
         with pytest.raises(NotReadyError) as caught:
             hub.push(built, REPO)
@@ -144,12 +146,12 @@ class TestRefusals:
 
     def test_a_login_that_is_not_accepted(self, server: FakeHub, built: Path) -> None:
         server.token = "another"
-        with pytest.raises(NotReadyError, match="does not accept the login"):
+        with pytest.raises(NotReadyError, match="rejects the login"):
             hub.push(built, REPO)
 
     def test_a_login_that_may_not_write(self, server: FakeHub, built: Path) -> None:
         server.refuse = 403
-        with pytest.raises(PaqaError, match="has no right to"):
+        with pytest.raises(PaqaError, match="may not write to"):
             hub.push(built, REPO)
 
     def test_no_network(self, server: FakeHub, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +170,7 @@ class TestRefusals:
             hub.push(built, REPO)
 
     @pytest.mark.parametrize("name", ["my-paqa", "me/my/paqa", "me/", "https://example.org/me/x", "me/a b"])
-    def test_names_that_are_none(self, built: Path, name: str) -> None:
+    def test_invalid_repository_names(self, built: Path, name: str) -> None:
         with pytest.raises(ConfigError, match="USER/NAME"):
             hub.push(built, name, dry_run=True)
 

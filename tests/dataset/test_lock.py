@@ -1,4 +1,4 @@
-"""The lock: what it names, and what it finds."""
+"""Content and verification of the lock file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A build read back for scoring knows what was measured, and what was not believed."""
+"""Reading scenes back from their rows: measures, abstentions and failures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 from helpers.dataset import TRANSCRIBE, clip_file, scene_of
 
-from paqa_builder.dataset.read import scene_of_row
-from paqa_builder.dataset.schema import scene_row
+from paqa_builder.dataset.schema import scene_from_row, scene_row
 from paqa_builder.records import Abstention, EventMeasure, Failure, Measures, Origin, VoiceMeasure
 
 
@@ -24,7 +23,7 @@ def test_measures_abstentions_and_failures_come_back(tmp_path: Path) -> None:
     scene = replace(
         scene_of(clip_file(tmp_path, "a.wav")), measures=measures, abstentions=abstentions, failures=failures
     )
-    again = scene_of_row(scene_row(scene))
+    again = scene_from_row(scene_row(scene))
     assert (again.measures, again.abstentions, again.failures) == (measures, abstentions, failures)
-    bare = scene_of_row(scene_row(replace(scene, measures=None, abstentions=())))
+    bare = scene_from_row(scene_row(replace(scene, measures=None, abstentions=())))
     assert (bare.measures, bare.abstentions) == (None, ())

@@ -1,4 +1,4 @@
-"""``docs/`` describes the columns and records that there are."""
+"""``docs/`` describes every column and record."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class TestDocs:
         described = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.MULTILINE))
         alike = {f"as `{name}`": kind for name, kind in described.items()}
         assert {name: alike.get(kind, kind) for name, kind in described.items()} == {
-            name: self.told(kind) for name, kind in columns.items()
+            name: self.described(kind) for name, kind in columns.items()
         }
 
-    def told(self, kind: object) -> str:
+    def described(self, kind: object) -> str:
         if isinstance(kind, list):
-            return f"[{self.told(kind[0])}]"
+            return f"[{self.described(kind[0])}]"
         return "{" + ", ".join(kind) + "}" if isinstance(kind, dict) else str(kind)
 
     def test_every_record_is_described_with_its_fields(self) -> None:

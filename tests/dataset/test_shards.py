@@ -16,7 +16,7 @@ from datasets import Audio, load_dataset
 from helpers.dataset import BUILD, clip_file, failed_scene, questions_of, rebuild, scene_of
 
 from paqa_builder.dataset import lock, schema
-from paqa_builder.dataset.write import ASIDE, write_shards
+from paqa_builder.dataset.write import TEMPORARY, write_shards
 from paqa_builder.errors import ConfigError, PaqaError
 
 
@@ -188,7 +188,7 @@ class TestSafety:
             name for name, data in contents(tmp_path / "out").items() if str(tmp_path).encode() in data
         ]
 
-    def test_an_earlier_build_is_replaced_and_strangers_stay(self, items: list, tmp_path: Path) -> None:
+    def test_an_earlier_build_is_replaced_and_other_files_stay(self, items: list, tmp_path: Path) -> None:
         out = tmp_path / "out"
         write_shards(out, items, BUILD, shard_bytes=1)
         (out / "data" / "mine.parquet").write_bytes(b"mine")
@@ -221,7 +221,7 @@ class TestSafety:
             write_shards(out, items, BUILD)
         assert contents(out) == before
         Path(items[2][0].clip.path).unlink()
-        with pytest.raises(PaqaError, match=r"clip c: .* can no longer be read"):
+        with pytest.raises(PaqaError, match=r"clip c: .* cannot be read any more"):
             write_shards(out, items, BUILD)
         assert contents(out) == before
 
@@ -254,7 +254,7 @@ rebuild(sys.argv[1])
         assert done.returncode == -signal.SIGKILL, done.stderr.decode()
         names = set(contents(out))
         if lock.LOCK in names:
-            assert {k: v for k, v in contents(out).items() if ASIDE not in k} == old
+            assert {k: v for k, v in contents(out).items() if TEMPORARY not in k} == old
         else:
             with pytest.raises(PaqaError, match="no finished build"):
                 lock.verify(out)
