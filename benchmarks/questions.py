@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.questions.synthetic import many
 from paqa_builder.records import Scene

@@ -20,7 +20,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts import AnswerType
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Question
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import Phrase, Speech
 from paqa_builder.records import Scene, Tag, Utterance
 

@@ -25,7 +25,7 @@ from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.questions.generate import select
 from paqa_builder.questions.question import Quarantined, Question
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene, to_json

@@ -9,7 +9,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.question import Difficulty
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 
 if TYPE_CHECKING:
     from paqa_builder.questions.choices.choices import Choices

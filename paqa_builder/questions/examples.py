@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paqa_builder.questions.facts.base import Fact, kind
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Example, MiniLayers, MiniMeasures, MiniScene, Template
 from paqa_builder.records import (
     TRUTH,

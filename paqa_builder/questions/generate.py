@@ -20,7 +20,7 @@ from paqa_builder.questions.difficulty import difficulty_of
 from paqa_builder.questions.facts.base import AnswerType, Fact, kind
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces import grammar, reflect
 from paqa_builder.questions.traces.trace import trace_of

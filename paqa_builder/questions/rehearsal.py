@@ -19,7 +19,7 @@ from paqa_builder.questions.corpus.spread import ENOUGH, FEW, RARE, group_name, 
 from paqa_builder.questions.facts.base import AnswerType, kind
 from paqa_builder.questions.generate import Draft, drafts
 from paqa_builder.questions.options import QaOptions
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene
 from paqa_builder.seeded import unit

@@ -18,7 +18,7 @@ from paqa_builder.questions.facts.base import Fact, kind
 from paqa_builder.questions.generate import asked, evidence_of, provenance_of
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question, cite
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import LEVELS, Template, load_templates
 from paqa_builder.questions.traces import rewording
 from paqa_builder.questions.traces.grammar import LEAVES, Trace, TraceError, parse

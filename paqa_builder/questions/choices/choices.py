@@ -12,7 +12,7 @@ from paqa_builder.questions.choices.none_of_these import NOTHING, of_others
 from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.keywords import alike
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
 from paqa_builder.questions.wording import choice_of_label, label_of_choice, tokens
 from paqa_builder.seeded import shuffled

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from paqa_builder.questions.facts.base import Fact, FactKind, Verdict
 from paqa_builder.questions.options import QaOptions
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.seeded import unit
 
 NOTHING = "None of these"

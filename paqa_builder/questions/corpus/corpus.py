@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from paqa_builder.questions.corpus import pools
+from paqa_builder.questions.corpus import samples
 from paqa_builder.questions.corpus.spread import ENOUGH, Spread, fair_weights, group_name, levels_of
 from paqa_builder.questions.facts.base import AnswerType, kinds
 from paqa_builder.questions.keywords import keywords
 from paqa_builder.questions.options import QaOptions
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import pool_of
 from paqa_builder.questions.wording import choice_of_label, label_of_choice, meant
 from paqa_builder.records import Scene
@@ -105,13 +105,15 @@ class Corpus(Spread):
             split = scene.clip.split
             for phrase in reading.speech.phrases if reading.knows("utterances") else ():
                 for pool in (pool_of(phrase), pool_of(phrase, edges=True)):
-                    pools.put(phrases.setdefault(f"{split}{pool}", {}), phrase.text)
+                    samples.put(phrases.setdefault(f"{split}{pool}", {}), phrase.text)
             for spoken in reading.speech.utterances if reading.knows("utterances") else ():
                 if spoken.translation:
                     pool = f"{split}:{spoken.translation_language or ''}"
-                    pools.put(translations.setdefault(pool, {}), meant(spoken.translation))
+                    samples.put(translations.setdefault(pool, {}), meant(spoken.translation))
         right, wrong = ({k: _sorted(v) for k, v in sorted(counts.items())} for counts in (answers, refuted))
-        return cls(right, wrong, clips, _sorted(labels), pools.frozen(phrases), pools.frozen(translations))
+        return cls(
+            right, wrong, clips, _sorted(labels), samples.frozen(phrases), samples.frozen(translations)
+        )
 
     def merge(self, other: Corpus) -> Corpus:
         """The corpus of both sets of clips together; what was learned from either alone is forgotten."""
@@ -120,8 +122,8 @@ class Corpus(Spread):
             _sums(self.refuted, other.refuted),
             self.clips + other.clips,
             _sum(self.labels, other.labels),
-            pools.joined(self.phrases, other.phrases),
-            pools.joined(self.translations, other.translations),
+            samples.joined(self.phrases, other.phrases),
+            samples.joined(self.translations, other.translations),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -131,8 +133,8 @@ class Corpus(Spread):
             "labels": dict(self.labels),
             "answers": {name: dict(counts) for name, counts in self.answers.items()},
             "refuted": {name: dict(counts) for name, counts in self.refuted.items()},
-            "phrases": pools.plain(self.phrases),
-            "translations": pools.plain(self.translations),
+            "phrases": samples.plain(self.phrases),
+            "translations": samples.plain(self.translations),
             "kept": {name: dict(shares) for name, shares in self.kept.items()},
             "drawn": {name: dict(factors) for name, factors in self.drawn.items()},
         }
@@ -145,8 +147,8 @@ class Corpus(Spread):
             {name: dict(counts) for name, counts in data["refuted"].items()},
             data["clips"],
             dict(data["labels"]),
-            pools.read(data["phrases"]),
-            pools.read(data["translations"]),
+            samples.read(data["phrases"]),
+            samples.read(data["translations"]),
             kept={name: dict(shares) for name, shares in data["kept"].items()},
             drawn={name: dict(factors) for name, factors in data["drawn"].items()},
         )
@@ -197,16 +199,16 @@ class Corpus(Spread):
 
     def draw_phrases(self, pool: str, length: int, *key: object) -> Iterator[str]:
         """Phrases of about ``length`` words; where a pool runs dry, from all of its split and language."""
-        yield from pools.nearest(self.phrases.get(pool, {}), length, *key)
+        yield from samples.nearest(self.phrases.get(pool, {}), length, *key)
         whole = pool.partition("/")[0]
         if whole != pool:
-            yield from pools.nearest(self.phrases.get(whole, {}), length, *key)
+            yield from samples.nearest(self.phrases.get(whole, {}), length, *key)
         if ":" not in pool:  # the phrases in reserve are English
             yield from sorted(_PHRASES, key=lambda t: (abs(len(t.split()) - length), digest(t, *key)))
 
     def draw_translations(self, pool: str, length: int, *key: object) -> Iterator[str]:
         """What other utterances mean, in about ``length`` words, nearest in length first."""
-        yield from pools.nearest(self.translations.get(pool, {}), length, *key)
+        yield from samples.nearest(self.translations.get(pool, {}), length, *key)
 
     @cached_property
     def _words(self) -> dict[str, list[str]]:

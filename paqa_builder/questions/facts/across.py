@@ -13,7 +13,7 @@ from paqa_builder.questions.facts.environment import starts
 from paqa_builder.questions.facts.lasting import each, sound_called
 from paqa_builder.questions.facts.speakers import SpeakerLongest, speaks
 from paqa_builder.questions.facts.together import SoundDuring
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 

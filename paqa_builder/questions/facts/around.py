@@ -16,7 +16,7 @@ from paqa_builder.questions.facts.listed import Length, LengthKind
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.facts.together import within
 from paqa_builder.questions.facts.words import spoken_between
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from paqa_builder import registry
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 
 _MODULES = (
     "environment", "speakers", "words", "together", "lasting", "order", "cooccurrence", "levels", "silence",

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import below

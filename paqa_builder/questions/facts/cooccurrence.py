@@ -13,7 +13,7 @@ from paqa_builder.questions.facts.base import AnswerType, Distractors, Fact, Fac
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, absent
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.lasting import each, sound_called
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.seeded import shuffled
 

@@ -10,7 +10,7 @@ from paqa_builder.intervals import both, grow, outside, total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, absent, extreme
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 

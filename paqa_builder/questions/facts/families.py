@@ -17,7 +17,7 @@ from paqa_builder.questions.facts.environment import SoundOrder, heard
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.facts.together import within
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import FAINT, Sound
 
 

@@ -18,7 +18,7 @@ from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.listed import ListedKind
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 

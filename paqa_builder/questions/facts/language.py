@@ -13,7 +13,7 @@ from paqa_builder.questions.facts.base import AnswerType, Distractors, Fact, Fac
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.question import Evidence, cite, confidence_of
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
 from paqa_builder.questions.wording import meant, quote, tokens
 from paqa_builder.records import Utterance

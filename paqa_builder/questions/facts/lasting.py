@@ -13,7 +13,7 @@ from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, extreme
 from paqa_builder.questions.facts.environment import heard, longer_sound
 from paqa_builder.questions.facts.listed import Length, LengthKind
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 # Of a clip with more sounds than this, only the first so many are compared pair by pair.

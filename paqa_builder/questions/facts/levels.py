@@ -12,7 +12,7 @@ from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, ex
 from paqa_builder.questions.facts.lasting import each, sound_called
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.records import EventMeasure
 

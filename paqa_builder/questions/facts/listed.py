@@ -10,7 +10,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 
 
 class ListedKind(FactKind):

@@ -10,7 +10,7 @@ from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdic
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject
 from paqa_builder.questions.facts.words import when
 from paqa_builder.questions.keywords import alike, keywords
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import Phrase, pool_of
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote, tokens

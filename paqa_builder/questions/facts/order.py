@@ -11,7 +11,7 @@ from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdic
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind
 from paqa_builder.questions.facts.environment import starts
 from paqa_builder.questions.facts.lasting import compared, sound_called
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 # Of a clip with more sounds than this, only the first so many are put in order.

@@ -11,7 +11,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.speakers import speaks
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 
 # So little common speech is nothing; more, but less than the threshold, is a matter of opinion.

@@ -11,7 +11,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.words import Place, PlaceKind, when
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, Phrase, near
 from paqa_builder.questions.wording import quote, tokens
 from paqa_builder.records import Utterance

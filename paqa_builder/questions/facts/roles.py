@@ -10,7 +10,7 @@ from paqa_builder.questions.facts.base import Verdict, kind, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject
 from paqa_builder.questions.facts.voice import SCALES
 from paqa_builder.questions.facts.words import QuoteKind, SaidBy
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import Phrase
 
 # Who is meant, by the kind of fact that says so and its subject.

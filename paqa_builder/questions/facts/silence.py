@@ -10,7 +10,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, YesNoKind
 from paqa_builder.questions.facts.listed import ListedKind
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 
 # Seconds that a stretch without anything lasts at least, and those that are too short for one.
 _STRETCH, _TOO_SHORT = 1.0, 0.5

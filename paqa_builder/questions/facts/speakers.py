@@ -9,7 +9,7 @@ from paqa_builder.intervals import both, grow
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, YesNoKind, extreme, numbered
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 
 

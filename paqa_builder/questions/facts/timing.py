@@ -12,7 +12,7 @@ from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, extreme, numbered
 from paqa_builder.questions.facts.listed import Length, LengthKind
 from paqa_builder.questions.facts.speakers import speaks
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import pick
 

@@ -13,7 +13,7 @@ from paqa_builder.questions.facts.bases import SoundKind, SpeakerKind, Subject, 
 from paqa_builder.questions.facts.environment import heard, starts
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.facts.words import Place, PlaceKind, spoken_between, when
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote

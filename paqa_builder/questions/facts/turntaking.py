@@ -12,7 +12,7 @@ from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdic
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.speakers import speaks
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import shuffled
 

@@ -16,8 +16,8 @@ from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, YesNoKind, extreme, numbered
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Evidence
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.measured import VoiceProperty
-from paqa_builder.questions.reading.reading import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.records import VoiceMeasure
 

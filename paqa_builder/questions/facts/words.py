@@ -11,7 +11,7 @@ from paqa_builder.intervals import both
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import SpeakerKind, Subject, numbered
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, Phrase, near, pool_of
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote, tokens

@@ -9,7 +9,7 @@ from __future__ import annotations
 from paqa_builder.intervals import total
 from paqa_builder.questions import wording
 from paqa_builder.questions.question import confidence_of
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import FAINT, Sound
 from paqa_builder.seeded import pick
 

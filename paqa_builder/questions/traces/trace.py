@@ -6,7 +6,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.choices.choices import Choices
 from paqa_builder.questions.choices.none_of_these import NOTHING, STATEMENTS
 from paqa_builder.questions.facts.base import AnswerType, Fact, kind
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces import caption
 from paqa_builder.questions.traces.grammar import Trace

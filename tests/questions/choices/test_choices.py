@@ -12,7 +12,7 @@ from paqa_builder.questions.choices.lengths import Lengths
 from paqa_builder.questions.choices.none_of_these import NOTHING
 from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import AnswerType, kind
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import MiniScene
 from paqa_builder.questions.wording import tokens
 

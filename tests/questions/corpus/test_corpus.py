@@ -11,7 +11,7 @@ from helpers.scenes_made import kitchen, many
 from paqa_builder.labels.audioset import confusable
 from paqa_builder.questions import Corpus
 from paqa_builder.questions.corpus.corpus import COMMON, ENOUGH
-from paqa_builder.questions.corpus.pools import PHRASES_PER_LENGTH
+from paqa_builder.questions.corpus.samples import PHRASES_PER_LENGTH
 from paqa_builder.questions.corpus.spread import levels_of
 from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.templates import MiniScene

@@ -10,7 +10,7 @@ from helpers.scenes_made import annotated, kitchen
 
 from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import kind
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import near
 from paqa_builder.questions.templates import MiniLayers, MiniScene
 from paqa_builder.records import Origin, Tag

@@ -14,7 +14,7 @@ from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import kind
 from paqa_builder.questions.facts.language import languages
 from paqa_builder.questions.keywords import alike, keywords
-from paqa_builder.questions.reading.reading import Interpretation, UnknownLayerError
+from paqa_builder.questions.reading.interpretation import Interpretation, UnknownLayerError
 from paqa_builder.questions.reading.speech import pool_of
 from paqa_builder.questions.templates import MiniLayers, MiniMeasures, MiniScene, MiniVoice
 from paqa_builder.records import Scene

@@ -14,7 +14,7 @@ from paqa_builder.questions.examples import scene_of
 from paqa_builder.questions.facts import kind
 from paqa_builder.questions.facts.families import families, touched
 from paqa_builder.questions.facts.inference import conclusions
-from paqa_builder.questions.reading.reading import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import MiniLayers, MiniMeasures, MiniScene
 
 Tags = list[tuple[float, float, str, float]]
