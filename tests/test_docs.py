@@ -15,6 +15,7 @@ import typer
 
 from paqa_builder.cli import app
 from paqa_builder.config import Config
+from paqa_builder.questions.options import QaOptions, Thresholds
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data_cards/*.md")])
@@ -43,6 +44,13 @@ def test_every_configuration_key_is_documented() -> None:
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| (.*) \|$", text, re.MULTILINE))
     assert rows == {name: field.description for name, field in Config.model_fields.items()}
+
+
+def test_every_option_of_questions_is_documented() -> None:
+    text = (ROOT / "docs/questions.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    named = {name for cell in cells for name in CODE.findall(cell)}
+    assert named == {*QaOptions.model_fields, *Thresholds.model_fields}
 
 
 def test_the_readme_is_short() -> None:
