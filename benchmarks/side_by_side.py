@@ -82,10 +82,10 @@ def faster_whisper() -> Hear:
     """faster-whisper on the mixture with its defaults, and word times."""
     from faster_whisper import WhisperModel
 
-    from paqa_builder.weights import embedded
+    from paqa_builder.weights import store
 
     model = WhisperModel(
-        str(embedded.folder("whisper-base")), device="cpu", compute_type="int8", cpu_threads=1
+        str(store.folder("faster-whisper-base")), device="cpu", compute_type="int8", cpu_threads=1
     )
     origin = Origin("transcribe", "faster_whisper", "stock")
 

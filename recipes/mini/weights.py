@@ -44,9 +44,9 @@ def embedded_whisper() -> dict[str, Any]:
     Raises:
         NotReadyError: The package is not installed; says which command mends it.
     """
-    from paqa_builder.weights import ctranslate2, embedded
+    from paqa_builder.weights import ctranslate2, store
 
-    file = Path(embedded.folder("whisper-base")) / "model.bin"
+    file = Path(store.folder("faster-whisper-base")) / "model.bin"
     found = ctranslate2.rename(ctranslate2.read(file))
     return {name: array for name, array in found.items() if name.startswith("encoder.")}
 

@@ -14,7 +14,7 @@ from paqa_builder.audio import Audio, read, resample
 from paqa_builder.perception.stage import ClipContext
 from paqa_builder.perception.transcribe import Transcribe
 from paqa_builder.records import Clip, Origin, Turn
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 pytestmark = [pytest.mark.models, pytest.mark.testdata]
 
@@ -25,7 +25,7 @@ LOUD = ("clock_tick", "dog", "helicopter", "rain")
 
 @pytest.fixture(scope="module")
 def whisper() -> Transcribe:
-    if "whisper-base" in embedded.missing():
+    if "faster-whisper-base" in store.missing():
         pytest.skip("models are not installed (paqa fetch embedded)")
     backend = registry.get("transcribe", "faster_whisper")()
     backend.load()

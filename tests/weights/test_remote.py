@@ -17,8 +17,9 @@ import pytest
 
 from paqa_builder.cli import app
 from paqa_builder.errors import ConfigError, NotReadyError
-from paqa_builder.weights import download, remote
-from paqa_builder.weights.remote import Fetchable, Remote
+from paqa_builder.weights import store
+from paqa_builder.weights.download import ATTEMPTS, download
+from paqa_builder.weights.table import GROUPS, TABLE, PackageFile, RemoteFile, Weights
 
 DATA = bytes(range(256)) * 4000
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -48,6 +49,9 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def log_message(self, *args: Any) -> None: ...
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def do_GET(self) -> None:
         server, path = self.server, self.path
@@ -83,6 +87,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.command == "HEAD":
+            return
         if body and self.server.drops:
             self.wfile.write(body[: self.server.drops.pop(0)])
             self.close_connection = True
@@ -105,15 +111,13 @@ def cache(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_ENDPOINT", f"{server.url}/mirror/")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    model = Fetchable(
-        "toy", "tag: fake", "us", "MIT", 1,
-        (
-            Remote("weights.bin", "us/toy:deep/the weights.bin", SHA[:12]),
-            Remote("config.json", "us/toy:config.json"),
-        ),
-        ("us/toy",),
-    )  # fmt: skip
-    monkeypatch.setitem(remote.TABLE, "toy", model)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    files = {
+        "weights.bin": RemoteFile("us/toy:deep/the weights.bin", SHA[:12]),
+        "config.json": RemoteFile("us/toy:config.json"),
+    }
+    toy = Weights("toy", "tag: fake", "us", "MIT", 1, files, terms=("us/toy",))
+    monkeypatch.setitem(TABLE, "toy", toy)
     server.files["/mirror/us/toy/resolve/main/deep/the%20weights.bin"] = DATA
     server.files["/mirror/us/toy/resolve/main/config.json"] = b"{}"
     return tmp_path / "cache"
@@ -121,9 +125,7 @@ def cache(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 def get(server: Server, target: Path, sha256: str = "", **more: Any) -> str:
     server.files.setdefault("/file", DATA)
-    return download.download(
-        f"{server.url}/file", target, sha256, again="paqa fetch it", wait=lambda s: None, **more
-    )
+    return download(f"{server.url}/file", target, sha256, again="paqa fetch it", wait=lambda s: None, **more)
 
 
 def test_a_dropped_connection_is_gone_on_from(server: Server, tmp_path: Path) -> None:
@@ -143,7 +145,7 @@ def test_an_interrupted_command_is_gone_on_from_by_the_next(server: Server, tmp_
     server.drops = [300_000] + [0] * 20
     with pytest.raises(NotReadyError, match="300000 bytes are kept") as error:
         get(server, tmp_path / "f")
-    assert error.value.fix == "paqa fetch it goes on from there"
+    assert error.value.fix == "paqa fetch it resumes from there"
     assert not (tmp_path / "f").exists()
     server.drops = []
     server.seen.clear()
@@ -186,15 +188,17 @@ def test_a_wrong_checksum_is_thrown_away(server: Server, tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_hub_states_of_a_file_is_checked(server: Server, tmp_path: Path) -> None:
+def test_the_checksum_that_the_hub_states_is_verified(server: Server, cache: Path) -> None:
     """The Hub redirects to a store, and only its own answer names the SHA-256."""
-    server.redirect["/hub"] = "/file"
-    server.linked["/hub"] = "f" * 64
+    path = "/mirror/us/toy/resolve/main/config.json"
+    server.redirect[path] = f"http://localhost:{server.server_port}/file"
+    server.linked[path] = "f" * 64
     server.files["/file"] = DATA
     with pytest.raises(NotReadyError, match="SHA-256"):
-        download.download(f"{server.url}/hub", tmp_path / "f")
-    server.linked["/hub"] = SHA
-    assert download.download(f"{server.url}/hub", tmp_path / "f") == SHA
+        store.fetch(TABLE["toy"], lambda path, done, total: None)
+    server.linked[path] = SHA
+    place = store.fetch(TABLE["toy"], lambda path, done, total: None)
+    assert (place / "config.json").read_bytes() == DATA
 
 
 def test_a_login_goes_to_the_first_host_only(server: Server, tmp_path: Path) -> None:
@@ -203,7 +207,7 @@ def test_a_login_goes_to_the_first_host_only(server: Server, tmp_path: Path) -> 
     try:
         other.files["/store"] = DATA
         server.redirect["/hub"] = f"{other.url}/store"
-        download.download(f"{server.url}/hub", tmp_path / "f", SHA, token="hf_secret")
+        download(f"{server.url}/hub", tmp_path / "f", SHA, token="hf_secret")
         assert [headers.get("Authorization") for _, headers in server.seen] == ["Bearer hf_secret"]
         assert [headers.get("Authorization") for _, headers in other.seen] == [None]
     finally:
@@ -214,22 +218,18 @@ def test_a_login_goes_to_the_first_host_only(server: Server, tmp_path: Path) -> 
 def test_a_busy_server_is_tried_again_and_a_refusal_is_not(server: Server, tmp_path: Path) -> None:
     server.status = [503, 429]
     get(server, tmp_path / "f", SHA)
-    for status, gate, fix in (
-        (403, ("https://x/terms",), "https://x/terms"),
-        (401, (), "HF_ENDPOINT"),
-        (404, (), "moved"),
-    ):
+    for status, fix in ((401, "HF_ENDPOINT"), (404, "moved")):
         server.status = [status]
         server.seen.clear()
         with pytest.raises(NotReadyError, match=str(status)) as error:
-            get(server, tmp_path / "g", gate=gate)
+            get(server, tmp_path / "g")
         assert fix in str(error.value.fix)
         assert len(server.seen) == 1
     server.status = [500] * 20
     server.seen.clear()
     with pytest.raises(NotReadyError, match="HTTP 500"):
         get(server, tmp_path / "g")
-    assert len(server.seen) == download.ATTEMPTS
+    assert len(server.seen) == ATTEMPTS
 
 
 def test_two_downloads_of_one_file_do_not_mix(server: Server, tmp_path: Path) -> None:
@@ -243,16 +243,16 @@ def test_two_downloads_of_one_file_do_not_mix(server: Server, tmp_path: Path) ->
 
 def test_a_model_from_a_mirror(server: Server, cache: Path) -> None:
     with pytest.raises(NotReadyError) as error:
-        remote.folder("toy")
+        store.folder("toy")
     assert error.value.fix == "paqa fetch toy"
-    assert remote.revision("toy") == "toy-absent"
-    place = remote.fetch(remote.TABLE["toy"], lambda path, done, total: None)
-    assert place == cache / "models" / "toy" == remote.folder("toy")
+    assert store.revision("toy") == "toy-absent"
+    place = store.fetch(TABLE["toy"], lambda path, done, total: None)
+    assert place == cache / "models" / "toy" == store.folder("toy")
     assert (place / "weights.bin").read_bytes() == DATA
-    assert json.loads((place / remote.MANIFEST).read_text())["weights.bin"] == SHA
-    assert remote.revision("toy") == f"toy-{SHA[:8]}{hashlib.sha256(b'{}').hexdigest()[:8]}"
+    assert json.loads((place / store.MANIFEST).read_text())["weights.bin"] == SHA
+    assert store.revision("toy") == f"toy-{SHA[:8]}{hashlib.sha256(b'{}').hexdigest()[:8]}"
     asked = len(server.seen)
-    remote.fetch(remote.TABLE["toy"], lambda path, done, total: None)
+    store.fetch(TABLE["toy"], lambda path, done, total: None)
     assert len(server.seen) == asked  # nothing is asked for twice
 
 
@@ -279,23 +279,22 @@ def test_the_command_shows_the_terms_first_and_prints_the_folder(server: Server,
 
 
 def test_no_room_and_no_such_name(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    huge = Fetchable("huge", "tag: fake", "us", "MIT", 10**9, (Remote("x", "us/x:x"),))
+    huge = Weights("huge", "tag: fake", "us", "MIT", 10**9, {"x": RemoteFile("us/x:x")})
+    monkeypatch.setitem(TABLE, "huge", huge)
     with pytest.raises(NotReadyError, match="are free"):
-        remote.fetch(huge, lambda path, done, total: None)
-    with pytest.raises(ConfigError, match="nothing to fetch is called 'wisper'"):
-        remote.select("wisper")
+        store.fetch(huge, lambda path, done, total: None)
+    with pytest.raises(ConfigError, match="no weights are called 'wisper'"):
+        store.select("wisper")
 
 
 def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
-    assert [model.name for model in remote.select("gpu")] == list(remote.GROUPS["gpu"])
-    for model in remote.TABLE.values():
-        assert model.license
-        assert model.megabytes > 0
-        for file in model.files:
-            assert file.url.startswith("https://")
-            assert re.fullmatch(r"[0-9a-f]*", file.sha256)
-        assert len({file.path for file in model.files}) == len(model.files)
+    assert [model.name for model in store.select("gpu")] == list(GROUPS["gpu"])
+    for weights in TABLE.values():
+        assert weights.license
+        assert all(re.fullmatch(r"[0-9a-f]*", file.sha256) for file in weights.files.values())
+        kinds = {type(file) for file in weights.files.values()}
+        assert kinds == ({PackageFile} if weights.packages else {RemoteFile})
 
 
 def test_whispers_checksums_are_those_of_its_package() -> None:
@@ -303,10 +302,10 @@ def test_whispers_checksums_are_those_of_its_package() -> None:
         "import importlib.util, pathlib, re, sys\n"
         "found = importlib.util.find_spec('whisper')\n"
         "sys.exit(77) if found is None else None\n"
-        "from paqa_builder.weights import remote\n"
+        "from paqa_builder.weights import table\n"
         "text = pathlib.Path(found.origin).read_text()\n"
-        "for name, (_, sha256) in remote._WHISPER.items():\n"
-        "    assert f'{remote._WHISPER_URL}/{sha256}/{name}.pt' in text, name\n"
+        "for name, (_, sha256) in table._WHISPER.items():\n"
+        "    assert f'{table._WHISPER_URL}/{sha256}/{name}.pt' in text, name\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode == 77:

@@ -7,7 +7,7 @@ import pytest
 from paqa_builder import registry
 from paqa_builder.records import STAGES
 from paqa_builder.testing import check_backend
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 BACKENDS = [
     pytest.param(
@@ -23,7 +23,7 @@ BACKENDS = [
 
 @pytest.mark.parametrize(("stage", "name"), BACKENDS)
 def test_backend_holds_to_the_contract(stage: str, name: str) -> None:
-    if name != "fake" and (absent := embedded.missing()):
+    if name != "fake" and (absent := store.missing()):
         pytest.skip(f"models are not installed (paqa fetch embedded): {absent}")
     check_backend(registry.get(stage, name))
 

@@ -18,7 +18,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.perception.backends.tag import panns
 from paqa_builder.perception.backends.tag.panns import MARGIN, SEGMENT, WINDOW, Panns
 from paqa_builder.testing import check_backend, hear, murmur
-from paqa_builder.weights import remote
+from paqa_builder.weights.table import TABLE
 
 pytestmark = [pytest.mark.models, needs("torch", "panns_inference")]
 
@@ -134,7 +134,7 @@ def test_says_how_to_bring_the_weights(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(NotReadyError) as error:
         Panns(Panns.Options(device="cpu")).load()
     assert error.value.fix == "paqa fetch panns-cnn14"
-    assert remote.TABLE["panns-cnn14"].license == "CC-BY-4.0"
+    assert TABLE["panns-cnn14"].license == "CC-BY-4.0"
     (tmp_path / "wrong.pth").write_bytes(b"no checkpoint")
     with pytest.raises(NotReadyError, match=r"wrong\.pth"):
         Panns(Panns.Options(model=str(tmp_path / "wrong.pth"), device="cpu")).load()

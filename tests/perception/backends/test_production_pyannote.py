@@ -19,12 +19,13 @@ from paqa_builder.audio import Audio, read
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.diarize.pyannote_audio import Pyannote
 from paqa_builder.testing import check_backend, hear
-from paqa_builder.weights import embedded, remote
+from paqa_builder.weights import store
+from paqa_builder.weights.table import TABLE
 
 pytestmark = [
     pytest.mark.models,
     needs("torch", "torchaudio", "pyannote.audio"),
-    pytest.mark.skipif(bool(embedded.missing()), reason="models are not installed: paqa fetch embedded"),
+    pytest.mark.skipif(bool(store.missing()), reason="models are not installed: paqa fetch embedded"),
 ]
 
 
@@ -112,7 +113,7 @@ def lay_out(folder: Path, backend: Pyannote, config: dict[str, Any]) -> Path:
 
     (folder / "segmentation").mkdir()
     (folder / "embedding").mkdir()
-    source = embedded.locate("segmentation-3.0")["checkpoint"]
+    source = store.locate("segmentation-3.0")["checkpoint"]
     (folder / "segmentation" / "pytorch_model.bin").write_bytes(source.read_bytes())
     embedding = backend._pipeline._embedding.model_
     checkpoint: dict[str, Any] = {
@@ -194,8 +195,8 @@ def test_a_folder_like_that_of_community_1_needs_no_hub(
 def test_the_segmentation_file_is_the_one_of_the_hub() -> None:
     import hashlib
 
-    data = embedded.locate("segmentation-3.0")["checkpoint"].read_bytes()
-    (listed,) = (file for file in remote.TABLE["pyannote-3.1"].files if file.path.startswith("segmentation"))
+    data = store.locate("segmentation-3.0")["checkpoint"].read_bytes()
+    listed = TABLE["pyannote-3.1"].files["segmentation/pytorch_model.bin"]
     assert hashlib.sha256(data).hexdigest() == listed.sha256
 
 

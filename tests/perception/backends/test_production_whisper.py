@@ -16,12 +16,12 @@ from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.perception.backends.transcribe.faster_whisper import FasterWhisper
 from paqa_builder.perception.backends.transcribe.openai_whisper import OpenaiWhisper, embedded_checkpoint
 from paqa_builder.testing import check_backend, hear, murmur
-from paqa_builder.weights import ctranslate2, embedded
+from paqa_builder.weights import ctranslate2, store
 
 pytestmark = [
     pytest.mark.models,
     needs("torch", "whisper", "faster_whisper"),
-    pytest.mark.skipif(bool(embedded.missing()), reason="models are not installed: paqa fetch embedded"),
+    pytest.mark.skipif(bool(store.missing()), reason="models are not installed: paqa fetch embedded"),
 ]
 
 
@@ -88,7 +88,7 @@ def test_the_heads_that_keep_time_are_those_of_the_package(greedy: OpenaiWhisper
 
 
 def test_a_cut_or_foreign_model_is_refused(tmp_path: Path) -> None:
-    whole = (embedded.folder("whisper-base") / "model.bin").read_bytes()
+    whole = (store.folder("faster-whisper-base") / "model.bin").read_bytes()
     for name, data in (("cut", whole[: len(whole) // 2]), ("foreign", b"GGUF" * 100), ("empty", b"")):
         folder = tmp_path / name
         folder.mkdir()

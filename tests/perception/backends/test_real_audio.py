@@ -18,13 +18,13 @@ from paqa_builder.perception.separate import Separate
 from paqa_builder.perception.stage import ClipContext
 from paqa_builder.records import Clip
 from paqa_builder.testing import hear
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 pytestmark = [
     pytest.mark.models,
     pytest.mark.testdata,
     pytest.mark.skipif("PAQA_TESTDATA" not in os.environ, reason="PAQA_TESTDATA is not set"),
-    pytest.mark.skipif(bool(embedded.missing()), reason="models are not installed: paqa fetch embedded"),
+    pytest.mark.skipif(bool(store.missing()), reason="models are not installed: paqa fetch embedded"),
 ]
 
 

@@ -16,14 +16,14 @@ from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.perception.backends.measure import signal
 from paqa_builder.perception.backends.measure.signal import Signal, SignalOptions
 from paqa_builder.testing import murmur
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 pytestmark = pytest.mark.models
 
 
 @pytest.fixture(scope="module")
 def backend() -> Signal:
-    if "swift-f0" in embedded.missing():
+    if "swift-f0" in store.missing():
         pytest.skip("models are not installed (paqa fetch embedded)")
     made = Signal()
     made.load()

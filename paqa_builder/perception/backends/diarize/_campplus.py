@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from paqa_builder.runtime.threads import module_at, torch_cpu
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 RATE = 16_000
 FRAME = 0.01
@@ -41,7 +41,7 @@ class CamPlusPlus:
 
     def __init__(self) -> None:
         self._torch: Any = torch_cpu()
-        found = embedded.locate("campplus")
+        found = store.locate("campplus")
         self._net = module_at(found["code"]).CAMPPlus(feat_dim=_BANDS, embedding_size=SIZE)
         self._net.load_state_dict(self._torch.load(found["weights"], map_location="cpu", weights_only=True))
         self._net.eval()

@@ -14,7 +14,7 @@ from pyannote.audio.core.task import Problem, Resolution, Specifications
 
 from paqa_builder.perception.backends.diarize._campplus import RATE, SIZE
 from paqa_builder.runtime.threads import module_at
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 _BANDS = 80
 _LEAST = 50
@@ -31,7 +31,7 @@ class CamPlusPlusEmbedding(Model):
 
     def __init__(self, sample_rate: int = RATE, num_channels: int = 1, task: Any = None) -> None:
         super().__init__(sample_rate=sample_rate, num_channels=num_channels, task=task)
-        found = embedded.locate("campplus")
+        found = store.locate("campplus")
         self.net = module_at(found["code"]).CAMPPlus(feat_dim=_BANDS, embedding_size=SIZE)
         self.net.load_state_dict(torch.load(found["weights"], map_location="cpu", weights_only=True))
         self.specifications = Specifications(

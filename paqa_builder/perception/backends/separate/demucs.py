@@ -17,7 +17,8 @@ from paqa_builder.audio import Audio
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Separator
 from paqa_builder.runtime import device
-from paqa_builder.weights import remote
+from paqa_builder.weights import store
+from paqa_builder.weights.table import TABLE
 
 RATE = 44_100
 VOICE = "vocals"
@@ -145,13 +146,13 @@ def _check(path: Path) -> None:
 
 
 def _weights(model: str) -> Path:
-    if model in remote.TABLE and remote.TABLE[model].serves == "separate: demucs":
-        return remote.folder(model) / remote.TABLE[model].files[0].path
+    if model in TABLE and TABLE[model].serves == "separate: demucs":
+        return store.folder(model) / next(iter(TABLE[model].files))
     return Path(model)
 
 
 def _revision(model: str) -> str:
-    if model in remote.TABLE:
-        return remote.revision(model)
+    if model in TABLE:
+        return store.revision(model)
     path = Path(model)
     return f"{path.name}-{path.stat().st_size if path.is_file() else 0}"

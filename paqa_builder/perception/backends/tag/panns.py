@@ -24,7 +24,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Span, Tagger
 from paqa_builder.perception.backends.tag._intervals import intervals
 from paqa_builder.runtime import device
-from paqa_builder.weights import embedded, remote
+from paqa_builder.weights import store
 
 RATE = 32_000
 HOP = 320
@@ -171,7 +171,7 @@ def import_panns() -> Any:
     Raises:
         NotReadyError: The package does not import.
     """
-    home = embedded.cache_dir() / "panns"
+    home = store.cache_dir() / "panns"
     file = home / "panns_data" / "class_labels_indices.csv"
     names = [audioset.labels()[name] for name in labels()]
     rows = [f'{number},{label.mid},"{label.name}"\n' for number, label in enumerate(names)]
@@ -212,11 +212,11 @@ def _at_home(folder: Path) -> Iterator[None]:
 
 
 def _fetched() -> Path:
-    return remote.folder(_FETCHED) / "Cnn14_DecisionLevelMax.pth"
+    return store.folder(_FETCHED) / "Cnn14_DecisionLevelMax.pth"
 
 
 def _revision(model: str) -> str:
     if not model:
-        return remote.revision(_FETCHED)
+        return store.revision(_FETCHED)
     path = Path(model)
     return f"{path.name}-{path.stat().st_size if path.is_file() else 0}"

@@ -21,7 +21,7 @@ from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Options, Span, Tagger
 from paqa_builder.perception.backends.tag._intervals import intervals
 from paqa_builder.runtime.threads import onnx_session
-from paqa_builder.weights import embedded
+from paqa_builder.weights import store
 
 RATE = 16_000
 _LENGTH, _HOP, _FFT, _BANDS, _BLOCK = 400, 160, 512, 64, 6000
@@ -86,13 +86,13 @@ class Yamnet(Tagger):
     """
 
     sample_rate = RATE
-    revision = f"{embedded.revision('yamnet')}+3.{calibration.revision()}"
+    revision = f"{store.revision('yamnet')}+3.{calibration.revision()}"
     needs = ("onnxruntime", "onnx", "scipy", "sead")
     extra = "cpu"
     Options = YamnetOptions
 
     def load(self) -> None:
-        found = embedded.locate("yamnet")
+        found = store.locate("yamnet")
         try:
             import onnx
         except ImportError as error:

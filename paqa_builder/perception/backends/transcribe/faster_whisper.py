@@ -18,7 +18,8 @@ from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
-from paqa_builder.weights import embedded, remote
+from paqa_builder.weights import store
+from paqa_builder.weights.table import TABLE
 
 
 class FasterWhisperOptions(WhisperOptions):
@@ -44,7 +45,7 @@ class FasterWhisper(Transcriber):
     """
 
     sample_rate = 16_000
-    revision = f"{embedded.revision('whisper-base')}+2.{calibration.revision()}"
+    revision = f"{store.revision('faster-whisper-base')}+2.{calibration.revision()}"
     needs = ("faster-whisper",)  # and the embedded model's packages, unless the option `model` is set
     extra = "cpu"
     Options = FasterWhisperOptions
@@ -52,7 +53,7 @@ class FasterWhisper(Transcriber):
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
         if name := _fetched(self.options.model):
-            self.revision = f"{remote.revision(name)}+1"
+            self.revision = f"{store.revision(name)}+1"
         elif self.options.model:
             self.revision = f"{_fingerprint(Path(self.options.model))}+1"
 
@@ -117,14 +118,14 @@ class FasterWhisper(Transcriber):
 def _fetched(model: str) -> str | None:
     """The name under which ``paqa fetch`` knows a size, or None for a folder."""
     name = f"faster-whisper-{model}"
-    return name if name in remote.TABLE else None
+    return name if name in TABLE else None
 
 
 def _folder(model: str) -> Path:
     if not model:
-        return embedded.folder("whisper-base")
+        return store.folder("faster-whisper-base")
     name = _fetched(model)
-    return remote.folder(name) if name else Path(model)
+    return store.folder(name) if name else Path(model)
 
 
 def _fingerprint(folder: Path) -> str:

@@ -18,9 +18,10 @@ from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
-from paqa_builder.weights import ctranslate2, embedded, remote
+from paqa_builder.weights import ctranslate2, store
+from paqa_builder.weights.table import TABLE
 
-_EMBEDDED = "whisper-base"
+_EMBEDDED = "faster-whisper-base"
 
 
 class OpenaiWhisperOptions(WhisperOptions):
@@ -132,14 +133,14 @@ class OpenaiWhisper(Transcriber):
 def _fetched(model: str) -> str | None:
     """The name under which ``paqa fetch`` knows a size, or None for a path."""
     name = f"whisper-{model}"
-    return name if name in remote.TABLE else None
+    return name if name in TABLE else None
 
 
 def _revision(model: str) -> str:
     if not model:
-        return f"{embedded.revision(_EMBEDDED)}-pt"
+        return f"{store.revision(_EMBEDDED)}-pt"
     if name := _fetched(model):
-        return remote.revision(name)
+        return store.revision(name)
     path = Path(model)
     return f"{path.name}-{path.stat().st_size if path.is_file() else 0}"
 
@@ -148,7 +149,7 @@ def _checkpoint(model: str) -> Path:
     if not model:
         return embedded_checkpoint()
     if name := _fetched(model):
-        return remote.folder(name) / f"{model}.pt"
+        return store.folder(name) / f"{model}.pt"
     if not Path(model).is_file():
         raise NotReadyError(
             f"{model}: no such checkpoint, and no size of Whisper that `paqa fetch` knows",
@@ -163,13 +164,7 @@ def embedded_checkpoint() -> Path:
     Raises:
         NotReadyError: The packages that carry it are not installed, or the cache cannot be written.
     """
-    home = embedded.cache_dir() / "models" / f"{_EMBEDDED}-{embedded.revision(_EMBEDDED)}-pt"
-    path = home / "base.pt"
+    path = store.cache_dir() / "models" / f"whisper-base-{store.revision(_EMBEDDED)}-pt" / "base.pt"
     if not path.is_file():
-        try:
-            ctranslate2.whisper_checkpoint(embedded.folder(_EMBEDDED), path)
-        except OSError as error:
-            raise NotReadyError(
-                f"cannot write to {home} ({error.strerror})", fix="export PAQA_CACHE=/a/writable/folder"
-            ) from error
+        ctranslate2.whisper_checkpoint(store.folder(_EMBEDDED), path)
     return path
