@@ -21,7 +21,7 @@ import json
 import os
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -86,7 +86,8 @@ def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
             ) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def move_atomic(path: Path, target: Path) -> None:
