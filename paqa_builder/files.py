@@ -104,6 +104,19 @@ def move_atomic(path: Path, target: Path) -> None:
             os.close(folder)
 
 
+def lock(file: IO[Any]) -> bool:
+    """Locks an open file until it is closed; False if another process holds the lock."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such locks
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def remove_stale(work: Path) -> None:
     """Deletes temporary files of ended processes of this machine."""
     host = socket.gethostname()

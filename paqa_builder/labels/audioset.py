@@ -1,7 +1,7 @@
-"""The AudioSet ontology: which sound is a kind of which.
+"""The AudioSet ontology of sound classes.
 
-YAMNet, PANNs and FSD50K share its class ids (``mid``), so a label of one can be compared with a
-label of another. Source: Gemmeke et al., "Audio Set", ICASSP 2017; see ``data/README.md``.
+YAMNet, PANNs and FSD50K use its class ids (``mid``), so their labels can be compared.
+Source: Gemmeke et al., "Audio Set", ICASSP 2017; see ``data/README.md``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import chain
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One class. ``abstract`` classes only group others and are no sound that one can hear."""
+    """One class. ``abstract`` classes only group other classes."""
 
     mid: str
     name: str
@@ -24,8 +24,8 @@ class Label:
     abstract: bool
 
 
-# Speech in any manner. These never count as environment: *diarize* and *transcribe*
-# speak for them, and a tagger that hears "Speech" in the background stem hears a leak.
+# Classes of speech. They are not environment: *diarize* and *transcribe* cover them, and "Speech" in the
+# background stem is leakage of the separator.
 _SPEECH_ROOTS = (
     "Speech",
     "Shout",
@@ -35,7 +35,7 @@ _SPEECH_ROOTS = (
     "Human voice",
 )
 
-# True of almost any recording, or a name for the recording itself: no evidence of an event.
+# True of almost any recording, or a name for the recording itself: not a sound event.
 _VAGUE = frozenset(
     {
         "Silence", "Noise", "Environmental noise", "Background noise", "Static", "White noise",
@@ -70,20 +70,17 @@ def labels() -> dict[str, Label]:
 
 @cache
 def by_mid() -> dict[str, Label]:
-    """All classes by id, e.g. ``"/m/0bt9lr"`` for Dog."""
+    """All classes by id, such as ``"/m/0bt9lr"`` for Dog."""
     return {label.mid: label for label in labels().values()}
 
 
 @cache
 def ancestors(name: str) -> frozenset[str]:
-    """Every class that ``name`` is a kind of, itself left out; empty for an unknown name."""
+    """All classes above ``name``; empty for an unknown name."""
     label = labels().get(name)
     if label is None:
         return frozenset()
-    found = set(label.parents)
-    for parent in label.parents:
-        found |= ancestors(parent)
-    return frozenset(found)
+    return frozenset(label.parents).union(*map(ancestors, label.parents))
 
 
 @cache
@@ -94,42 +91,36 @@ def children(name: str) -> tuple[str, ...]:
 
 @cache
 def siblings(name: str) -> tuple[str, ...]:
-    """Classes that share a parent with ``name`` and are not related to it otherwise."""
-    label = labels().get(name)
-    if label is None:
+    """Classes that share a parent with ``name`` and are neither above nor below it."""
+    if name not in labels():
         return ()
-    found = {child for parent in label.parents for child in children(parent)}
-    return tuple(n for n in labels() if n in found and not related(n, name))
+    parents = set(labels()[name].parents)
+    return tuple(n for n, label in labels().items() if parents & {*label.parents} and not related(n, name))
 
 
 def related(one: str, other: str) -> bool:
-    """True if one is a kind of the other, or both are the same: hearing one may be hearing both."""
+    """Whether two labels are equal, or one is above the other."""
     return one == other or one in ancestors(other) or other in ancestors(one)
 
 
 @cache
 def is_speech(name: str) -> bool:
-    """True for speech. Laughter, coughs, cries and song are sounds like any other."""
-    if name in _SPEECH_ROOTS:
-        return True
-    return bool(ancestors(name) & {"Speech", "Shout"})
+    """Whether a label is a kind of speech; laughter, coughs, cries and song are not."""
+    return name in _SPEECH_ROOTS or bool(ancestors(name) & {"Speech", "Shout"})
 
 
 @cache
 def is_event(name: str) -> bool:
-    """True if the label names a sound that a question about the environment may be about."""
+    """Whether a label names a sound event that questions may be about; True for an unknown label."""
     label = labels().get(name)
-    if label is None:
-        return True  # a corpus's own word for a sound: it knows what it means
-    return not (label.abstract or name in _VAGUE or is_speech(name))
+    return label is None or not (label.abstract or name in _VAGUE or is_speech(name))
 
 
 @cache
 def is_source(name: str) -> bool:
-    """True if the label says what sounds; False for mere kinds of noise (``"Clicking"``, ``"Whoosh"``).
+    """Whether a label names a sound source; False for kinds of noise (``"Clicking"``, ``"Whoosh"``).
 
-    A person hears a keyboard where a tagger reports clicking: both are right, so a tagger's word for
-    such a noise makes no good answer.
+    The same sound may be labelled as clicking and as a keyboard, so a kind of noise is no good answer.
     """
     nameless = {"Source-ambiguous sounds", "Channel, environment and background"}
     return name not in _MANNERS and not _roots(name) <= nameless
@@ -137,28 +128,29 @@ def is_source(name: str) -> bool:
 
 @cache
 def is_voice(name: str) -> bool:
-    """True for what a human throat makes besides speech: laughter, coughs, song."""
+    """Whether a label is a human vocal sound other than speech, such as laughter, coughs or song."""
     return not is_speech(name) and bool(ancestors(name) & {"Human voice", "Respiratory sounds"})
 
 
 @cache
 def confusable(one: str, other: str) -> bool:
-    """True if a tagger, or a listener, may take one sound for the other.
+    """Whether a tagger or a listener may confuse two sounds.
 
-    So are kinds of one thing (church bell, jingle bell), and what ``data/confusable.yaml`` groups.
+    True for kinds of one thing (church bell, jingle bell) and for the groups of ``data/confusable.yaml``.
     """
     if related(one, other) or (other in siblings(one) and _share_a_thing(one, other)):
         return True
-    return any(_in(one, group) and _in(other, group) for group in chain.from_iterable(_groups().values()))
+    groups = chain.from_iterable(look_alikes().values())
+    return any(_in(one, group) and _in(other, group) for group in groups)
 
 
 @cache
 def same_source(one: str, other: str) -> bool:
-    """True if the two labels may truly name one and the same sound: stricter than confusable."""
+    """Whether two labels may both be correct for one sound; stricter than :func:`confusable`."""
     return related(one, other) or any(
-        # By different members: a piano and a guitar are both music, and yet two sounds.
+        # Different members: a piano and a guitar are both music, but two sounds.
         _in(one, {a}) and _in(other, {b})
-        for group in _groups()["same source"]
+        for group in look_alikes()["same source"]
         for a in group
         for b in group - {a}
     )
@@ -169,13 +161,13 @@ _MANNERS = frozenset({"Liquid", "Wood", "Glass", "Mechanisms", "Hands", "Roll", 
 
 @cache
 def _roots(name: str) -> frozenset[str]:
-    """The topmost classes above ``name``; itself where it has no parent or is unknown."""
+    """The topmost classes above ``name``; ``name`` itself if it has no parent or is unknown."""
     parents = labels()[name].parents if name in labels() else ()
     return frozenset().union(*map(_roots, parents)) if parents else frozenset({name})
 
 
 def _share_a_thing(one: str, other: str) -> bool:
-    """Siblings are alike under "Bell", but not under "Domestic sounds", which only groups."""
+    """Whether two siblings have a parent that names a thing ("Bell"), not a group ("Domestic sounds")."""
     shared = set(labels()[one].parents) & set(labels()[other].parents)
     return any(not labels()[parent].abstract and parent not in _VAGUE for parent in shared)
 
@@ -184,13 +176,9 @@ def _in(name: str, group: Set[str]) -> bool:
     return name in group or bool(ancestors(name) & group)
 
 
-def look_alikes() -> dict[str, tuple[frozenset[str], ...]]:
-    """The groups of ``data/confusable.yaml``, by what their sounds have in common."""
-    return dict(_groups())
-
-
 @cache
-def _groups() -> dict[str, tuple[frozenset[str], ...]]:
+def look_alikes() -> dict[str, tuple[frozenset[str], ...]]:
+    """The groups of ``data/confusable.yaml``, by the property that their sounds share."""
     import yaml
 
     text = files("paqa_builder").joinpath("data/confusable.yaml").read_text(encoding="utf-8")

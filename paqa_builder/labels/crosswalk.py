@@ -1,7 +1,7 @@
-"""From the words of a corpus to AudioSet's: which heard labels are right for an annotated one.
+"""Crosswalk from the labels of corpora to AudioSet's.
 
-An annotated label may be AudioSet's own, one of ESC-50 (``data/esc50.csv``) or one of FSD50K, whose
-names are AudioSet's without spaces and commas. A label that is none of these is only right as itself.
+An annotated label may be one of AudioSet, of ESC-50 (``data/esc50.csv``) or of FSD50K, whose names are
+AudioSet's without spaces and commas. Any other label only matches itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from paqa_builder.labels import audioset
 
 @cache
 def esc50() -> dict[str, tuple[str, frozenset[str]]]:
-    """ESC-50 category to its AudioSet name (empty where there is none) and to what else is right."""
+    """ESC-50 category -> its AudioSet name (empty if there is none) and further correct names."""
     text = files("paqa_builder").joinpath("data/esc50.csv").read_text(encoding="utf-8")
     return {
         row["label"]: (row["audioset"], frozenset(filter(None, row["also"].split("|"))))
@@ -26,7 +26,7 @@ def esc50() -> dict[str, tuple[str, frozenset[str]]]:
 
 @cache
 def audioset_name(label: str) -> str | None:
-    """The AudioSet display name of an annotated label; None where AudioSet has none."""
+    """The AudioSet display name of an annotated label, or None."""
     if label in audioset.labels():
         return label
     if label in esc50():
@@ -36,11 +36,11 @@ def audioset_name(label: str) -> str | None:
 
 @cache
 def true_of(label: str) -> frozenset[str]:
-    """The AudioSet names that one may call the sound annotated ``label``.
+    """The AudioSet names that are correct for a sound annotated ``label``.
 
-    Its own class; a more general one if that still names a sound (an explosion for fireworks, but not
-    "Animal"); for ESC-50 also what its table adds (a bark for a dog). Empty for an ESC-50 category that
-    AudioSet has no class for; the label alone where it is unknown.
+    Its own class, the more general ones that name a sound event (explosion for fireworks, but not "Animal"),
+    and what the table of ESC-50 adds (bark for dog). Empty for an ESC-50 category without an AudioSet class;
+    the label itself if it is unknown.
     """
     name = audioset_name(label)
     if name is None:
@@ -51,20 +51,20 @@ def true_of(label: str) -> frozenset[str]:
 
 @cache
 def signs_of(label: str) -> frozenset[str]:
-    """The AudioSet names that speak for the class of ``label`` rather than for another one.
+    """The AudioSet names that are evidence for the class of ``label`` and not for its siblings.
 
-    The class itself, every kind of it, and what ESC-50's table adds; nothing more general, which would
-    speak for its neighbours as well.
+    The class itself, the classes below it, and what the table of ESC-50 adds.
     """
     name = audioset_name(label)
     if name is None:
         return true_of(label)
-    return frozenset({name, *_below(name), *_also(label)})
+    below = {other for other in audioset.labels() if name in audioset.ancestors(other)}
+    return frozenset({name, *below, *_also(label)})
 
 
 @cache
 def accepted(label: str) -> frozenset[str]:
-    """The AudioSet names that are no mistake of a tagger where ``label`` is annotated: all of these."""
+    """The AudioSet names that are not errors of a tagger where ``label`` is annotated."""
     return true_of(label) | signs_of(label)
 
 
@@ -73,15 +73,10 @@ def _also(label: str) -> frozenset[str]:
 
 
 @cache
-def _below(name: str) -> frozenset[str]:
-    return frozenset(other for other in audioset.labels() if name in audioset.ancestors(other))
-
-
-@cache
 def _by_words() -> dict[tuple[str, ...], str]:
     return {_words(name): name for name in audioset.labels()}
 
 
 def _words(label: str) -> tuple[str, ...]:
-    """``"Chirp_and_tweet"`` and ``"Chirp, tweet"`` alike."""
+    """Words for comparison: the same for ``"Chirp_and_tweet"`` and ``"Chirp, tweet"``."""
     return tuple(word for word in re.findall(r"[a-z0-9-]+", label.lower()) if word != "and")

@@ -1,8 +1,7 @@
-"""Where models run: which device, in which precision, and how much audio at once.
+"""Device, precision and batch size of models.
 
-One process per GPU, models loaded once. A device is named ``auto``, ``cpu``, ``cuda`` or ``cuda:N``;
-``auto`` and ``cuda`` take the first GPU that no other process of ours has taken. Batches are bounded
-in seconds of audio, not in clips, and halved when memory runs out.
+A device is named ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``auto`` and ``cuda`` take the first GPU that no
+other process of PAQA Builder uses. Batches are bounded in seconds of audio and halved when memory runs out.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from pydantic import BaseModel
 
 from paqa_builder.config import DEVICE_PATTERN as PATTERN
 from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.files import lock
 
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def choose(wanted: str, gpus: int) -> str:
     """
     kind, _, number = wanted.partition(":")
     if not re.match(PATTERN, wanted):
-        raise ConfigError(f"{wanted!r} is no device", fix="choose auto, cpu, cuda or cuda:N")
+        raise ConfigError(f"{wanted!r} is not a device", fix="choose auto, cpu, cuda or cuda:N")
     if kind == "cpu" or (kind == "auto" and not gpus):
         return "cpu"
     if gpus <= (int(number) if number else 0):
@@ -74,17 +74,14 @@ def choose(wanted: str, gpus: int) -> str:
 
 
 def claim(gpus: int, folder: Path | None = None) -> int:
-    """Takes the first GPU that no other process holds, for as long as this process lives.
-
-    Where all are taken the first is shared: slower, and short of memory, but not wrong.
-    """
+    """Reserves the first free GPU until this process ends; shares the first one if none is free."""
     if folder is None and _claimed:
         return _claimed[0][0]
     home = folder or Path(tempfile.gettempdir())
     for number in range(gpus):
         file = (home / f"paqa-cuda-{number}.lock").open("a")
-        if _lock(file):
-            _claimed.append((number, file))  # closing the file would give the lock back
+        if lock(file):
+            _claimed.append((number, file))  # closing the file would release the lock
             return number
         file.close()
     log.warning("all %d GPUs are taken by other processes: sharing the first; lower --jobs", gpus)
@@ -94,22 +91,10 @@ def claim(gpus: int, folder: Path | None = None) -> int:
 _claimed: list[tuple[int, IO[str]]] = []
 
 
-def _lock(file: IO[str]) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows: no locks, so every process takes the first GPU
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def workers(device: str) -> int | None:
-    """Number of worker processes for a device; None where the CPU's cores decide.
+    """Number of worker processes for a device; None if it depends on the number of CPU cores.
 
-    Counts GPUs without torch, which would take seconds to import: Linux lists NVIDIA's by folder.
+    Counts NVIDIA GPUs by their folders under Linux: importing torch would take seconds.
     """
     if device == "cpu":
         return None
@@ -120,14 +105,14 @@ def workers(device: str) -> int | None:
 
 
 def place(options: type[BaseModel], values: Mapping[str, Any], device: str | None) -> dict[str, Any]:
-    """A backend's configured values with ``--device`` filled in, where it has that option unset."""
+    """A backend's configured values with ``--device`` filled in, if it has this option and it is not set."""
     if device is None or "device" not in options.model_fields or "device" in values:
         return dict(values)
     return {**values, "device": device}
 
 
 def dtype(torch: Any, precision: Precision, device: str) -> Any:
-    """The floating point type to compute in; ``auto`` is half precision on a GPU, full on the CPU.
+    """The floating point type of a precision; ``auto`` is float16 on a GPU and float32 on the CPU.
 
     Raises:
         ConfigError: float16 on the CPU, where it is slower than float32 and often not implemented.
@@ -141,14 +126,14 @@ def dtype(torch: Any, precision: Precision, device: str) -> Any:
 
 @contextmanager
 def autocast(torch: Any, kind: Any, device: str) -> Iterator[None]:
-    """Computes in ``kind`` what tolerates it; without effect for float32."""
+    """Mixed precision of type ``kind``; without effect for float32."""
     with torch.autocast(device.partition(":")[0], dtype=kind, enabled=kind != torch.float32):
         yield
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReduction:
-    """A batch that did not fit into memory: the model, and its seconds of audio at once, before and after."""
+    """A batch that did not fit into memory: model, and seconds of audio per batch before and after."""
 
     what: str
     before: float
@@ -164,17 +149,16 @@ def halvings() -> tuple[BatchReduction, ...]:
 
 
 class Batches:
-    """Runs a model over equal windows of audio, as many at once as fit into ``seconds``.
+    """Batches of equal windows of audio, as many as fit into ``seconds``.
 
-    A window must get the same result whatever it shares a batch with, but which kernel runs may depend
-    on the batch's size. So all batches have one size: the last is filled up with its own last window.
-    On the CPU, where batches gain nothing, that size is one.
+    Kernels, and so results, may depend on the batch size. Therefore all batches have one size, and the last
+    one is padded with its last window. On the CPU, where batches are no faster, the size is one.
 
     Args:
-        what: What runs, for messages.
+        what: Name of the model, for messages.
         window: Seconds of audio in a window.
-        seconds: Most audio at once.
-        device: As :func:`torch_on` says.
+        seconds: Maximum of audio in a batch.
+        device: Device as returned by :func:`torch_on`.
     """
 
     def __init__(self, what: str, window: float, seconds: float, device: str) -> None:
@@ -184,12 +168,13 @@ class Batches:
         self.size = 1 if device == "cpu" else max(1, int(seconds / window))
 
     def run(self, model: Callable[[list[T]], Any], windows: Sequence[T]) -> list[Any]:
-        """Runs the model over all windows; one result each, in order.
+        """Runs the model over all windows; returns one result each, in order.
 
-        ``model`` returns one result a window, as a list or along an array's first axis.
+        Args:
+            model: Returns one result per window, as a list or along an array's first axis.
 
         Raises:
-            Exception: Whatever the model raises; out of memory only where a single window is too much.
+            Exception: Any error of the model; out of memory only if a single window does not fit.
         """
         results: list[Any] = []
 
@@ -202,10 +187,10 @@ class Batches:
         return results
 
     def attempt(self, call: Callable[[int], R]) -> R:
-        """Calls with the number of windows that may run at once; halves it while memory runs out.
+        """Calls a function with the batch size, which is halved as long as memory runs out.
 
         Raises:
-            Exception: Whatever the call raises; out of memory only where a single window is too much.
+            Exception: Any error of the call; out of memory only if a single window does not fit.
         """
         while True:
             try:
@@ -220,7 +205,7 @@ class Batches:
         halving = BatchReduction(self._what, before * self._window, self.size * self._window)
         _halvings.append(halving)
         log.warning(
-            "%s: out of memory at %.0f s of audio at once; %.0f s from now on",
+            "%s: out of memory at %.0f s of audio per batch; %.0f s from now on",
             halving.what, halving.before, halving.after,
         )  # fmt: skip
         if self._device != "cpu":
@@ -230,7 +215,7 @@ class Batches:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """True for what torch, CUDA's libraries, CTranslate2 and pyannote.audio raise when memory is full."""
+    """Whether an error of torch, CUDA's libraries, CTranslate2 or pyannote.audio says that memory is full."""
     if isinstance(error, MemoryError):
         return True
     texts = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")

@@ -1,8 +1,7 @@
 """Executors: run tasks in this process or in worker processes.
 
-A task is a function and its argument. An executor yields each task with its result as it finishes,
-in any order. A worker that dies (out of memory, a crash in native code) does not raise: the tasks
-that it may have been running come back as :class:`Crash`, and the caller decides what to do.
+An executor yields each task with its result as it finishes, in any order. If a worker dies (out of memory, a
+crash in native code), the result of the tasks that it may have been running is a :class:`Crash`.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ class Processes:
     ) -> Iterator[tuple[T, R | Crash]]:
         pool = _pool(self.workers)
         under_way: dict[Future[R], T] = {}
-        # A task in reserve keeps every worker busy, and few are lost or held in memory.
+        # One more task per worker keeps all of them busy; few tasks are lost or held in memory.
         reserve = 2 * self.workers if self.workers > 1 else 1
         try:
             while True:
@@ -114,7 +113,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
-    """Ends the workers at once; parts are written atomically, so no work can be half done."""
+    """Terminates the workers. Safe at any time, since files are written atomically."""
     workers = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     for worker in workers:
@@ -122,13 +121,13 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 
 
 def _start_worker(parent: int) -> None:
-    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    # Ctrl-C reaches the whole process group; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
 
 
-def _die_with(parent: int) -> None:
-    """Ends this worker when its parent is gone, also after a kill -9."""
+def _exit_with(parent: int) -> None:
+    """Ends this worker when its parent has ended, also after a kill -9."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
@@ -138,7 +137,7 @@ def executor_for(config: Config, *, on_gpu: bool = False) -> Executor:
     """Selects the executor that a configuration names.
 
     Args:
-        on_gpu: Whether the tasks can use a GPU; then there is one worker a GPU, where there are any.
+        on_gpu: Whether the tasks can use a GPU; then there is one worker per GPU, if there are any.
     """
     if config.executor == "inline":
         return Inline()
@@ -149,8 +148,8 @@ def executor_for(config: Config, *, on_gpu: bool = False) -> Executor:
 def worker_environment() -> dict[str, Any]:
     """Environment of every process that runs a model, set before heavy libraries are imported.
 
-    One thread per process: results must not depend on ``--jobs``, and two torch threads on a busy
-    machine ran 4 to 12 times slower than one. Libraries neither download nor send telemetry.
+    Libraries run on one thread (see :mod:`paqa_builder.runtime.threads`), download nothing and send no
+    telemetry.
     """
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return dict.fromkeys(threads, "1") | {

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from paqa_builder.errors import NotReadyError
-from paqa_builder.files import file_sha256, move_atomic
+from paqa_builder.files import file_sha256, lock, move_atomic
 from paqa_builder.runtime.version import __version__
 
 ATTEMPTS = 5
@@ -56,7 +56,10 @@ def download(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     with part.open("ab") as file:
-        _lock(file, target, again)
+        if not lock(file):
+            raise NotReadyError(
+                f"{target.name} is being downloaded by another process", fix=f"wait for it, then: {again}"
+            )
         _transfer(url, file, token, again, progress, wait)
         file.flush()
         digest = file_sha256(part)
@@ -140,16 +143,3 @@ def _discard(file: IO[bytes], etag_file: Path) -> None:
 def _etag_file(part: Path) -> Path:
     """File with the server's identifier of the version that ``part`` belongs to."""
     return part.with_name(f"{part.name}.etag")
-
-
-def _lock(file: IO[bytes], target: Path, again: str) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise NotReadyError(
-            f"{target.name} is being downloaded by another process", fix=f"wait for it, then: {again}"
-        ) from None

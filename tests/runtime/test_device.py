@@ -1,4 +1,4 @@
-"""Devices and batches, without a GPU: what is chosen, claimed, halved."""
+"""Choice of devices and batch sizes, without a GPU."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_names_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(NotReadyError, match="torch sees"):
             device.choose(wanted, gpus)
     for nonsense in ("gpu", "cuda:", "cuda:x", "cpu:1", "auto:0", ""):
-        with pytest.raises(ConfigError, match="is no device"):
+        with pytest.raises(ConfigError, match="is not a device"):
             device.choose(nonsense, 4)
 
 
