@@ -1,6 +1,6 @@
-"""Can the questions be answered without the audio? A solver that only reads, and a gate in the build.
+"""The blind gate: finds and removes questions that can be answered without the audio.
 
-:mod:`~paqa_builder.gate.solver` answers from the text alone, :mod:`~paqa_builder.gate.score` says
-how far above chance that is, :mod:`~paqa_builder.gate.gate` decides what to do about it.
+:mod:`~paqa_builder.gate.solver` answers questions from their text alone, :mod:`~paqa_builder.gate.score`
+compares its accuracy with chance, :mod:`~paqa_builder.gate.gate` decides which questions are published.
 ``docs/check.md`` describes all three.
 """

@@ -1,9 +1,9 @@
-"""What the text of a choice shows, as a sparse matrix: one row a choice, hashed columns.
+"""Text features of choices, as a sparse matrix with one row per choice and hashed columns.
 
-Where the choice stands, how long it is among its rivals, how much it resembles them and the question,
-its words, pairs of neighbouring words, runs of four characters, and pairs of its words with words of
-the question and of the rivals. Hashing (Weinberger et al. 2009, arXiv:0902.2206) keeps the width
-fixed whatever the vocabulary.
+The features are the choice's position, its length relative to the other choices, its similarity to them
+and to the question, its words, word bigrams, character 4-grams, and pairs of its words with words of the
+question and of the other choices. Feature hashing (Weinberger et al. 2009, arXiv:0902.2206) makes the
+width independent of the vocabulary.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ BITS = 20
 WIDTH = 1 << BITS
 """Columns of the matrix."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-# Longer texts are cut, so that one long choice does not cost as much as a hundred usual ones.
+# Longer texts are cut: pairs of words grow with the square of the length.
 _MOST_TOKENS = 32
-# How loudly the many weak signs speak beside the few strong ones.
+# Values of the many weak features; the few strong ones have 1.
 _PAIR, _RIVAL, _BIGRAM, _CHARS = 0.5, 0.3, 0.5, 0.3
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -37,30 +37,29 @@ Array = np.ndarray
 
 
 def matrix(items: Sequence[BlindItem]) -> tuple[csr_matrix, Array]:
-    """The features of all choices of ``items``.
+    """Features of all choices of ``items``.
 
     Returns:
-        The matrix (choices x :data:`WIDTH`, float32) and where each item's rows begin, with the number
-        of rows as the last entry.
+        The matrix (choices x :data:`WIDTH`, float32), and the index of each item's first row, with the
+        number of rows as the last entry.
     """
     from scipy.sparse import coo_matrix
 
     sizes = np.array([len(item.choices) for item in items])
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    read = [_text(choice) for item in items for choice in item.choices]
-    asked = [_text(item.question) for item in items]
+    choices = [_text(choice) for item in items for choice in item.choices]
+    questions = [_text(item.question) for item in items]
     item_of = np.repeat(np.arange(len(items)), sizes)
-    words = _ragged([text.words for text in read])
-    question = _ragged([text.words for text in asked])
-    found = [
-        _single(_ragged([text.grams for text in read]), b"b", _BIGRAM),
-        _single(_ragged([text.chars for text in read]), b"c", _CHARS),
+    words = _ragged([text.words for text in choices])
+    features = [
+        _single(_ragged([text.bigrams for text in choices]), b"b", _BIGRAM),
+        _single(_ragged([text.chars for text in choices]), b"c", _CHARS),
         _single(words, b"w", 1.0),
-        _pairs(words, question, item_of),
-        _rivals(words, item_of, starts),
-        _shape(items, read, asked),
+        _question_pairs(words, _ragged([text.words for text in questions]), item_of),
+        _rival_pairs(words, item_of, starts),
+        _shape(items, choices, questions),
     ]
-    rows, columns, values = (np.concatenate(part) for part in zip(*found, strict=True))
+    rows, columns, values = (np.concatenate(part) for part in zip(*features, strict=True))
     shape = (int(starts[-1]), WIDTH)
     return coo_matrix((values, (rows, columns)), shape=shape, dtype=np.float32).tocsr(), starts
 
@@ -69,8 +68,8 @@ def matrix(items: Sequence[BlindItem]) -> tuple[csr_matrix, Array]:
 class _Text:
     tokens: tuple[str, ...]
     words: Array  # hashes of the different tokens
-    grams: Array  # of pairs of neighbours
-    chars: Array  # of runs of four characters
+    bigrams: Array  # hashes of pairs of neighbours
+    chars: Array  # hashes of runs of four characters
     hash: int
 
 
@@ -82,7 +81,7 @@ def _text(text: str) -> _Text:
     return _Text(
         tokens,
         _hashes(tokens),
-        _hashes(f"{one} {other}" for one, other in pairwise(tokens)),
+        _hashes(f"{left} {right}" for left, right in pairwise(tokens)),
         _hashes(framed[n : n + 4] for n in range(len(framed) - 3)),
         zlib.crc32(" ".join(tokens).encode("utf-8", "surrogatepass")),
     )
@@ -94,7 +93,7 @@ def _hashes(texts: Any) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class _Ragged:
-    """Rows of different lengths, laid end to end."""
+    """Rows of different lengths, concatenated."""
 
     values: Array
     row: Array
@@ -112,36 +111,36 @@ def _ragged(rows: Sequence[Array]) -> _Ragged:
     return _Ragged(values.astype(np.uint64), np.repeat(np.arange(len(rows)), lengths), starts)
 
 
-def _column(kind: bytes, one: Array, other: Array | int = 0) -> Array:
-    """Columns of things named by hashes; ``one`` and ``other`` are not interchangeable."""
+def _column(kind: bytes, first: Array, second: Array | int = 0) -> Array:
+    """Columns of features named by one or two hashes; the order of the two matters."""
     with np.errstate(over="ignore"):
-        mixed = (one + np.uint64(zlib.crc32(kind))) * _MIX
+        mixed = (first + np.uint64(zlib.crc32(kind))) * _MIX
         mixed ^= mixed >> np.uint64(29)
-        mixed = (mixed + np.asarray(other, np.uint64)) * _MIX
+        mixed = (mixed + np.asarray(second, np.uint64)) * _MIX
     return (mixed >> np.uint64(64 - BITS)).astype(np.int32)
 
 
-def _single(texts: _Ragged, kind: bytes, loud: float) -> tuple[Array, Array, Array]:
-    return texts.row, _column(kind, texts.values), np.full(len(texts.row), loud, np.float32)
+def _single(texts: _Ragged, kind: bytes, value: float) -> tuple[Array, Array, Array]:
+    return texts.row, _column(kind, texts.values), np.full(len(texts.row), value, np.float32)
 
 
 def _crossed(left: _Ragged, begins: Array, lengths: Array) -> tuple[Array, Array]:
-    """Each value of ``left`` with each of a run elsewhere: places in ``left``, places in the run."""
+    """Indices of all pairs of a value of ``left`` and a value of the run that belongs to it."""
     left_at = np.repeat(np.arange(len(left.values)), lengths)
     first = np.repeat(np.cumsum(lengths) - lengths, lengths)
     return left_at, np.arange(len(left_at)) - first + np.repeat(begins, lengths)
 
 
-def _pairs(words: _Ragged, question: _Ragged, item_of: Array) -> tuple[Array, Array, Array]:
-    """A choice's words with the question's."""
+def _question_pairs(words: _Ragged, question: _Ragged, item_of: Array) -> tuple[Array, Array, Array]:
+    """Pairs of a choice's word and a word of the question."""
     item = item_of[words.row]
     mine, theirs = _crossed(words, question.starts[item], question.lengths[item])
     columns = _column(b"p", words.values[mine], question.values[theirs])
     return words.row[mine], columns, np.full(len(mine), _PAIR, np.float32)
 
 
-def _rivals(words: _Ragged, item_of: Array, starts: Array) -> tuple[Array, Array, Array]:
-    """A choice's words with those of the other choices."""
+def _rival_pairs(words: _Ragged, item_of: Array, starts: Array) -> tuple[Array, Array, Array]:
+    """Pairs of a choice's word and a word of another choice."""
     item = item_of[words.row]
     begins, ends = words.starts[starts[item]], words.starts[starts[item + 1]]
     mine, theirs = _crossed(words, begins, ends - begins)
@@ -152,16 +151,16 @@ def _rivals(words: _Ragged, item_of: Array, starts: Array) -> tuple[Array, Array
 
 
 def _shape(
-    items: Sequence[BlindItem], read: Sequence[_Text], asked: Sequence[_Text]
+    items: Sequence[BlindItem], choices: Sequence[_Text], questions: Sequence[_Text]
 ) -> tuple[Array, Array, Array]:
-    """Position, length, likeness to the rivals and to the question: a few named signs a choice."""
+    """Position, relative length, and similarity to the other choices and to the question."""
     row = 0
     rows: list[int] = []
     names: list[int] = []
     values: list[float] = []
-    for item, question in zip(items, asked, strict=True):
-        texts = read[row : row + len(item.choices)]
-        opening, heard = " ".join(question.tokens[:3]), set(question.tokens)
+    for item, question in zip(items, questions, strict=True):
+        texts = choices[row : row + len(item.choices)]
+        opening, asked = " ".join(question.tokens[:3]), set(question.tokens)
         lengths = [len(choice) for choice in item.choices]
         mean = sum(lengths) / len(lengths)
         spread = (sum((x - mean) ** 2 for x in lengths) / len(lengths)) ** 0.5
@@ -170,28 +169,28 @@ def _shape(
             shorter, longer = _rank(lengths, n)
             fewer, _ = _rank([len(t.tokens) for t in texts], n)
             alike = [_jaccard(bag, other) for m, other in enumerate(bags) if m != n]
-            signs = {
+            features = {
                 f"at {n}": 1.0, f"at {n} of {len(texts)}": 1.0, f"{opening} at {n}": 1.0,
                 f"shorter {shorter} of {len(texts)}": 1.0, f"longer {longer} of {len(texts)}": 1.0,
                 f"{opening} shorter {shorter}": 1.0, f"fewer {fewer}": 1.0,
                 "length": 0.5 * (lengths[n] - mean) / (spread + 1),
-                "in question": len(bag & heard) / max(1, len(bag)),
+                "in question": len(bag & asked) / max(1, len(bag)),
                 "alike": sum(alike) / max(1, len(alike)), "most alike": max(alike, default=0.0),
                 "digit": float(any(char.isdigit() for char in item.choices[n])),
                 f"is {text.hash}": 1.0, f"is {text.hash} to {question.hash}": 1.0,
             }  # fmt: skip
-            rows += [row] * len(signs)
-            names += [zlib.crc32(name.encode("utf-8", "surrogatepass")) for name in signs]
-            values += signs.values()
+            rows += [row] * len(features)
+            names += [zlib.crc32(name.encode("utf-8", "surrogatepass")) for name in features]
+            values += features.values()
             row += 1
     columns = _column(b"s", np.array(names, np.uint64))
     return np.array(rows, np.int64), columns, np.array(values, np.float32)
 
 
 def _rank(values: Sequence[int], n: int) -> tuple[int, int]:
-    """How many are smaller and how many larger than the ``n``-th."""
+    """Number of values smaller and number of values larger than the ``n``-th."""
     return sum(v < values[n] for v in values), sum(v > values[n] for v in values)
 
 
-def _jaccard(one: set[str], other: set[str]) -> float:
-    return len(one & other) / max(1, len(one | other))
+def _jaccard(left: set[str], right: set[str]) -> float:
+    return len(left & right) / max(1, len(left | right))

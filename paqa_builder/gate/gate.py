@@ -1,24 +1,23 @@
-"""The blind gate: what may be published, judged by how well it is answered without audio."""
+"""The blind gate: decides which questions are published from how well they are answered without audio."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 
 from paqa_builder.gate.balance import surplus
-from paqa_builder.gate.item import BlindItem
+from paqa_builder.gate.item import BlindItem, batched
 from paqa_builder.gate.options import GateOptions
 from paqa_builder.gate.report import GateReport, Verdicts
-from paqa_builder.gate.score import BlindScore, score
+from paqa_builder.gate.score import NO_SCORE, BlindScore, score
 from paqa_builder.gate.solver import Answers, Items, held_out
 
 Reader = Callable[[Sequence[BlindItem]], Sequence[float | None]]
-"""Another blind reader, such as a language model: for each question, the probability that it gives to the
-right choice, or None where it did not say."""
+"""A second blind solver, such as a language model. Gives for each question the probability of the right
+choice, or None where it has none."""
 
 _ROUNDS = 3
 _BATCH = 256
@@ -26,41 +25,44 @@ _BATCH = 256
 
 @dataclass
 class _State:
-    """The questions in order: which template each belongs to, and which are still in."""
+    """All questions in order, with their templates and whether they are still kept."""
 
     ids: list[str]
-    templates: np.ndarray  # numbers
+    templates: np.ndarray  # indices into names
     names: list[str]
     kept: np.ndarray  # bool
     refused: dict[str, str] = field(default_factory=dict)
 
-    def among(self, items: Items) -> Items:
-        """The items that are still in."""
+    def remaining(self, items: Items) -> Items:
+        """The items that are still kept."""
         kept = self.kept.copy()
-        return lambda: (item for item, stays in zip(items(), kept, strict=True) if stays)
+        return lambda: (item for item, keep in zip(items(), kept, strict=True) if keep)
 
-    def drop(self, which: np.ndarray, why: Callable[[int], str]) -> None:
-        for n in np.flatnonzero(which & self.kept):
-            self.refused[self.ids[n]] = why(int(n))
-        self.kept = self.kept & ~which
+    def drop(self, name: str, why: str) -> None:
+        """Drops all questions of a template."""
+        self.refused |= dict.fromkeys(
+            (self.ids[n] for n in np.flatnonzero(self.of(name) & self.kept)), f"gate: template {name} {why}"
+        )
+        self.kept &= ~self.of(name)
 
     def of(self, name: str) -> np.ndarray:
+        """Mask of the questions of a template."""
         return self.templates == self.names.index(name)
 
 
 def judge(items: Items, options: GateOptions | None = None, reader: Reader | None = None) -> Verdicts:
     """Judges a build's questions.
 
-    A function of its arguments alone. The texts are read again in every pass and never kept.
+    Deterministic. The items are read again in every pass and never held in memory.
 
     Args:
         items: All questions that were proved, with unique ids.
-        reader: A stronger blind reader; it decides on the contribution of the audio, too.
+        reader: A stronger blind solver. It helps to decide which questions are weak.
     """
     options = options or GateOptions()
     state, clips = _state(items())
     total = len(state.ids)
-    # One clip with most of the questions leaves nothing to learn from when it is held out.
+    # A clip with most of the questions leaves too few to train on when it is held out.
     if options.policy == "off" or total < options.min_questions or max(clips.values()) > total / 2:
         return Verdicts(GateReport(), {}, frozenset())
     answers = held_out(items, cap=options.cap)
@@ -73,7 +75,7 @@ def judge(items: Items, options: GateOptions | None = None, reader: Reader | Non
     after = score(answers)
     left = _by_template(answers, state)
     passed = not after.beats(options.margin) and not _beating(left, options)
-    weak = _weak(state.among(items), answers, options, reader)
+    weak = _weak(state.remaining(items), answers, options, reader)
     dropped = ~state.kept & ~balanced
     report = GateReport(
         judged=True,
@@ -81,18 +83,15 @@ def judge(items: Items, options: GateOptions | None = None, reader: Reader | Non
         before=before,
         after=after,
         templates={
-            name: (one, left.get(name, _NONE))
-            for name, one in by_template.items()
-            if one.questions >= options.min_template
+            name: (scored, left.get(name, NO_SCORE))
+            for name, scored in by_template.items()
+            if scored.questions >= options.min_template
         },
         balanced=_counted(state, balanced),
         refused=_counted(state, dropped),
         weak=len(weak),
     )
     return Verdicts(report, state.refused, weak)
-
-
-_NONE = BlindScore(0, 0.0, 0.0, 0.0, 0.0)
 
 
 def _state(items: Iterable[BlindItem]) -> tuple[_State, Counter[str]]:
@@ -105,110 +104,99 @@ def _state(items: Iterable[BlindItem]) -> tuple[_State, Counter[str]]:
 
 
 def _by_template(answers: Answers, state: _State) -> dict[str, BlindScore]:
-    of = state.templates[state.kept]
-    return {
-        state.names[n]: score(answers.take(of == n)) for n in sorted(set(of), key=lambda n: state.names[n])
-    }
+    templates = state.templates[state.kept]
+    names = {state.names[n]: n for n in set(templates)}
+    return {name: score(answers.take(templates == names[name])) for name in sorted(names)}
 
 
 def _beating(scores: dict[str, BlindScore], options: GateOptions) -> list[str]:
     return [
         name
-        for name, one in scores.items()
-        if one.questions >= options.min_template and one.beats(options.template_margin)
+        for name, scored in scores.items()
+        if scored.questions >= options.min_template and scored.beats(options.template_margin)
     ]
 
 
 def _rebalance(
     items: Items, state: _State, answers: Answers, options: GateOptions
 ) -> tuple[Answers, np.ndarray]:
-    """Thins out templates that beat chance, and those that lift the whole above it."""
+    """Subsamples templates that beat chance, and those that lift the whole set above it."""
     scores = _by_template(answers, state)
     beating = _beating(scores, options)
-    guilty = {*beating, *_too_much(answers, state, scores, beating, options)}
+    guilty = {*beating, *_lifting(answers, state, scores, beating, options)}
     if not guilty:
         return answers, np.zeros(len(state.ids), bool)
     reasons = surplus(items(), guilty)
-    out = np.array([name in reasons for name in state.ids])
-    state.drop(out, lambda n: f"gate: thinned out: {reasons[state.ids[n]]}")
+    dropped = np.array([name in reasons for name in state.ids])
+    state.refused |= {name: f"gate: thinned out: {why}" for name, why in reasons.items()}
+    state.kept &= ~dropped
     for name in sorted(guilty):
         left = int((state.of(name) & state.kept).sum())
         if left < options.min_template <= scores[name].questions:
-            # Too few to be judged again: what beat the gate must not slip through beneath it.
-            why = (
-                f"gate: template {name} is answered without the audio; evened out, {left} questions are left"
-            )
-            state.drop(state.of(name), lambda _, why=why: why)  # type: ignore[misc]
-    return _again(items, state, options), out
+            # Too few questions are left to judge the template again.
+            state.drop(name, f"is answered without the audio; evened out, {left} questions are left")
+    return _answer_again(items, state, options), dropped
 
 
 def _refuse(items: Items, state: _State, answers: Answers, options: GateOptions) -> Answers:
-    """Refuses templates that beat chance, then those that lift the whole above it, worst first."""
+    """Refuses templates that beat chance, then those that lift the whole set above it, worst first."""
     for _ in range(_ROUNDS):
         scores = _by_template(answers, state)
         guilty = _beating(scores, options)
-        guilty += _too_much(answers, state, scores, guilty, options)
+        guilty += _lifting(answers, state, scores, guilty, options)
         if not guilty:
             break
         for name in guilty:
-            why = f"gate: template {name} is answered without the audio: {scores[name]}"
-            state.drop(state.of(name), lambda _, why=why: why)  # type: ignore[misc]
-        answers = _again(items, state, options)
+            state.drop(name, f"is answered without the audio: {scores[name]}")
+        answers = _answer_again(items, state, options)
         if not len(answers.hit):
             break
     return answers
 
 
-def _too_much(
+def _lifting(
     answers: Answers,
     state: _State,
     scores: dict[str, BlindScore],
     refused: Sequence[str],
     options: GateOptions,
 ) -> list[str]:
-    """The templates without which the rest stays at chance, given that some go anyway."""
-    of = state.templates[state.kept]
-    rest = ~np.isin(of, [state.names.index(name) for name in refused])
+    """Further templates to take out, besides ``refused``, so that the rest stays at chance."""
+    templates = state.templates[state.kept]
+    rest = ~np.isin(templates, [state.names.index(name) for name in refused])
     candidates = sorted(
-        (name for name, one in scores.items() if name not in refused and one.accuracy > one.chance),
+        (name for name, own in scores.items() if name not in refused and own.accuracy > own.chance),
         key=lambda name: ((scores[name].chance - scores[name].accuracy) * scores[name].questions, name),
     )
-    found: list[str] = []
+    lifting: list[str] = []
     while candidates and score(answers.take(rest)).beats(options.margin):
-        found.append(candidates.pop(0))
-        rest &= of != state.names.index(found[-1])
-    return found
+        lifting.append(candidates.pop(0))
+        rest &= templates != state.names.index(lifting[-1])
+    return lifting
 
 
-def _again(items: Items, state: _State, options: GateOptions) -> Answers:
-    """Answers what is left with models that learned from what is left."""
-    left = state.among(items)
+def _answer_again(items: Items, state: _State, options: GateOptions) -> Answers:
+    """Answers the remaining questions with a solver trained on the remaining questions."""
+    left = state.remaining(items)
     if len({item.clip for item in left()}) < 2:
-        # Nothing to learn from: every solver can only guess.
+        # Without training data the solver guesses.
         chance = np.array([item.chance for item in left()], float)
         return Answers(chance, chance, chance, np.zeros(len(chance), np.int64), 0)
     return held_out(left, cap=options.cap)
 
 
 def _weak(items: Items, answers: Answers, options: GateOptions, reader: Reader | None) -> frozenset[str]:
-    known = answers.sure >= answers.chance + options.weak_margin
-    found = [item.id for item, weak in zip(items(), known, strict=True) if weak]
+    solved = answers.sure >= answers.chance + options.weak_margin
+    weak = {item.id for item, answered in zip(items(), solved, strict=True) if answered}
     if reader is not None:
-        for batch in _batched(items()):
+        for batch in batched(items(), _BATCH):
             for item, sure in zip(batch, reader(batch), strict=True):
                 if sure is not None and sure >= item.chance + options.weak_margin:
-                    found.append(item.id)
-    return frozenset(found)
-
-
-def _batched(items: Iterable[BlindItem]) -> Iterator[list[BlindItem]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, _BATCH)):
-        yield batch
+                    weak.add(item.id)
+    return frozenset(weak)
 
 
 def _counted(state: _State, which: np.ndarray) -> dict[str, int]:
-    counts = np.bincount(state.templates[which], minlength=len(state.names))
-    return {
-        name: int(counts[n]) for n, name in sorted(enumerate(state.names), key=lambda p: p[1]) if counts[n]
-    }
+    """Number of questions by template."""
+    counts = Counter(state.names[n] for n in state.templates[which])
+    return {name: counts[name] for name in sorted(counts)}

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from paqa_builder.formats.item import Item
 
 
 @dataclass(frozen=True, slots=True)
 class BlindItem(Item):
-    """A question whose right choice is known.
+    """A question with a known answer.
 
-    Questions on one clip are never split between learning and judging; those of one template are
-    judged together.
+    Questions on one clip are in one fold. Questions of one template are judged together.
     """
 
     answer: int
+
+
+def batched(items: Iterable[BlindItem], size: int) -> Iterator[list[BlindItem]]:
+    """Lists of at most ``size`` consecutive items."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,4 +1,4 @@
-"""The gate's settings."""
+"""Settings of the blind gate."""
 
 from __future__ import annotations
 
@@ -10,31 +10,28 @@ from paqa_builder.gate.solver import CAP
 
 
 class GateOptions(BaseModel):
-    """The gate's settings, ``gate`` in the configuration. Unknown names are refused."""
+    """Settings of the blind gate: section ``gate`` of the configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     policy: Literal["rebalance", "refuse", "warn", "off"] = Field(
         default="rebalance",
-        description="What beats the gate is thinned out and, if it still does, refused; refused at once; "
-        "only reported; or nothing is judged.",
+        description="What to do with templates that beat the gate: subsample them and refuse those that "
+        "still beat it, refuse them at once, only report them, or judge nothing.",
     )
     margin: float = Field(
-        default=0.02, ge=0, le=1, description="All questions: how far above chance a blind reader may be."
+        default=0.02, ge=0, le=1, description="Allowed blind accuracy above chance over all questions."
     )
-    template_margin: float = Field(default=0.05, ge=0, le=1, description="The same for one template.")
-    min_questions: int = Field(
-        default=100, ge=20, description="With fewer questions in all, nothing is judged."
+    template_margin: float = Field(
+        default=0.05, ge=0, le=1, description="Allowed blind accuracy above chance of one template."
     )
+    min_questions: int = Field(default=100, ge=20, description="Smaller sets are not judged.")
     min_template: int = Field(
-        default=40, ge=10, description="A template with fewer questions is judged only with the others."
+        default=40, ge=10, description="Templates with fewer questions are judged only as part of the set."
     )
     weak_margin: float = Field(
-        default=0.15,
-        ge=0,
-        le=1,
-        description="Weak: a blind reader's probability for the answer is this far above chance.",
+        default=0.15, ge=0, le=1, description="A question is weak from this blind probability above chance."
     )
     cap: int = Field(
-        default=CAP, ge=100, description="Questions that the solver learns from, at most; it judges all."
+        default=CAP, ge=100, description="Largest number of questions to train on; all are judged."
     )

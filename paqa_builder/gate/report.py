@@ -1,8 +1,8 @@
-"""What the gate found, of the whole and of each question."""
+"""Results of the blind gate: scores of the set and verdicts on its questions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from paqa_builder.gate.score import BlindScore
@@ -12,18 +12,18 @@ Contribution = Literal["weak", "strong"]
 
 @dataclass(frozen=True)
 class GateReport:
-    """What the gate found, for summary, lock and card.
+    """Scores and counts of the gate, for summary, lock and card.
 
     Attributes:
-        judged: False where there were too few questions, or the gate is off; then there are no scores.
-        passed: Neither the whole nor a template surely beats chance by more than its margin.
-        before: All questions as they were asked.
-        after: Those that are published.
-        templates: Score before and after by template, those with enough questions only; a template
-            that was refused has 0 questions after.
-        balanced: Questions taken out to even out the answers, by template.
-        refused: Questions of refused templates, by template.
-        weak: Published questions with a weak contribution of the audio.
+        judged: False if there are too few questions or the gate is off; there are no scores then.
+        passed: Neither the set nor a template beats chance significantly by more than its margin.
+        before: Score of all proved questions.
+        after: Score of the published questions.
+        templates: Template -> score before and after. Only templates with enough questions; a refused
+            one has 0 questions after.
+        balanced: Template -> number of questions dropped to balance the answers.
+        refused: Template -> number of its questions, for refused templates.
+        weak: Number of published questions that are answered without the audio.
     """
 
     judged: bool = False
@@ -36,43 +36,35 @@ class GateReport:
     weak: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for lock and ``--json``."""
-        return {
-            "judged": self.judged,
-            "passed": self.passed,
+        """JSON-compatible dictionary, for lock and ``--json``."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {
             "before": self.before and self.before.to_json(),
             "after": self.after and self.after.to_json(),
             "templates": {
                 name: {"before": a.to_json(), "after": b.to_json()} for name, (a, b) in self.templates.items()
             },
-            "balanced": self.balanced,
-            "refused": self.refused,
-            "weak": self.weak,
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GateReport:
-        """Rebuilds a report from :meth:`to_json`'s output."""
-
-        def scored(value: dict[str, Any] | None) -> BlindScore | None:
-            return BlindScore(**value) if value else None
-
-        templates = {
-            name: (BlindScore(**pair["before"]), BlindScore(**pair["after"]))
-            for name, pair in data["templates"].items()
+        """Inverse of :meth:`to_json`."""
+        scores = {
+            "before": data["before"] and BlindScore(**data["before"]),
+            "after": data["after"] and BlindScore(**data["after"]),
+            "templates": {
+                name: (BlindScore(**pair["before"]), BlindScore(**pair["after"]))
+                for name, pair in data["templates"].items()
+            },
         }
-        return cls(
-            data["judged"], data["passed"], scored(data["before"]), scored(data["after"]), templates,
-            data["balanced"], data["refused"], data["weak"],
-        )  # fmt: skip
+        return cls(**{**data, **scores})
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The gate's word on every question.
+    """The gate's decision on every question.
 
     Attributes:
-        refused: Question's id -> why it is not published.
+        refused: Question's id -> reason for not publishing it.
         weak: Ids of published questions that are answered without the audio.
     """
 
@@ -81,7 +73,7 @@ class Verdicts:
     weak: frozenset[str]
 
     def contribution(self, question: str) -> Contribution | None:
-        """``"weak"`` or ``"strong"``; None where nothing was judged."""
+        """``"weak"`` or ``"strong"`` by question id; None if nothing was judged."""
         if not self.report.judged:
             return None
         return "weak" if question in self.weak else "strong"

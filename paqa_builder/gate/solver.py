@@ -1,54 +1,53 @@
-"""The blind solver: picks a choice by its text alone, having learned from other clips' questions.
+"""The blind solver: picks a choice by its text, trained on the questions of other clips.
 
-A conditional logit (McFadden 1974): every choice gets a linear score from its features, and the
-choices of a question share one softmax. Folds are cut by clip, so no question is answered by a model
-that saw another question on the same clip. How much the scores may be trusted is one number a
-template (a temperature, Guo et al. 2017, arXiv:1706.04599) fitted on the held-out answers: where there
-is nothing to learn from, every choice ends up as likely as the next.
+A conditional logit (McFadden 1974): every choice gets a linear score from its features, and a softmax
+over the choices of a question gives probabilities. Cross-validation folds are cut by clip, so no question
+is answered by a model that saw another question on the same clip. One temperature per template (Guo et
+al. 2017, arXiv:1706.04599), fitted on the held-out answers, calibrates the probabilities. Where the text
+tells nothing, the choices become equally likely.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paqa_builder.gate.features import WIDTH, matrix
-from paqa_builder.gate.item import BlindItem
+from paqa_builder.gate.item import BlindItem, batched
 from paqa_builder.seeded import below, unit
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 FOLDS, FEW_FOLDS, MANY = 10, 5, 3_000
-"""Models to train; with more than ``MANY`` questions the fewer folds learn enough."""
+"""Number of folds; ``FEW_FOLDS`` for more than ``MANY`` questions."""
 CAP = 20_000
-"""Questions to learn from, at most; above it clips are drawn by hash. All questions are judged."""
+"""Largest number of questions to train on. Above it clips are drawn by hash. All questions are judged."""
 _PRIOR = 2.0  # strength of the Gaussian prior on weights, in questions
-_STEPS, _CLOSE_ENOUGH, _MEMORY = 60, 5e-4, 5
+_STEPS, _TOLERANCE, _MEMORY = 60, 5e-4, 5  # of L-BFGS
 _BATCH = 1_000
 _TEMPERATURES = np.append(np.geomspace(0.5, 50.0, 47), 1e9)
-# A template's own temperature leans on that of all, as if so many questions more had been asked.
+# Weight, in questions, of the mean loss of all templates in the fit of one template's temperature.
 _COMMON = 40
 
 Array = np.ndarray
 Items = Callable[[], Iterable[BlindItem]]
-"""Gives the same items in the same order each time: they may be too many to keep."""
+"""Gives the same items in the same order each time; they need not fit in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the solver makes of every question, each held out, in the order of the items.
+    """Held-out answers of the solver, in the order of the items.
 
     Attributes:
-        hit: How far its favourite is the answer: 1 or 0, or a share where favourites tie.
-        sure: The probability that it gives to the answer.
+        hit: 1 if the most probable choice is the answer, else 0; a share where choices tie.
+        sure: Probability of the answer.
         chance: One over the number of choices.
-        clip: A number for each clip.
-        learned_from: Questions in the sample that it learned from.
+        clip: Index of the clip.
+        learned_from: Number of questions in the training sample.
     """
 
     hit: Array
@@ -58,23 +57,22 @@ class Answers:
     learned_from: int
 
     def take(self, which: Array) -> Answers:
-        """Those of some questions, by place or by mask."""
+        """The answers of some questions, by index or by mask."""
         return Answers(
             self.hit[which], self.sure[which], self.chance[which], self.clip[which], self.learned_from
         )
 
 
 def held_out(items: Items, *, cap: int = CAP) -> Answers:
-    """Answers every question with a model that learned from other clips.
+    """Answers every question with a model trained on other clips.
 
-    Reads the items three times and keeps a few numbers for each. The same items give the same
-    answers.
+    Deterministic. Reads the items three times and keeps a few numbers for each.
 
     Args:
         cap: See :data:`CAP`.
 
     Raises:
-        ValueError: There are fewer than two clips, so that nothing can be held out.
+        ValueError: There are fewer than two clips.
     """
     total, clips = 0, set[str]()
     for item in items():
@@ -83,7 +81,7 @@ def held_out(items: Items, *, cap: int = CAP) -> Answers:
     if len(clips) < 2:
         raise ValueError("questions on at least two clips are needed")
     folds = min(FOLDS if total <= MANY else FEW_FOLDS, len(clips))
-    # Few clips are dealt out in turn: a hash could leave a fold empty.
+    # Few clips are distributed in turn: a hash could leave a fold empty.
     turn = {clip: n % folds for n, clip in enumerate(sorted(clips))} if len(clips) < 50 * folds else None
 
     def fold_of(clip: str) -> int:
@@ -98,12 +96,12 @@ def held_out(items: Items, *, cap: int = CAP) -> Answers:
 
 
 def _models(sample: Sequence[BlindItem], fold: Sequence[int], folds: int) -> Array:
-    """One column of weights a fold, learned from the other folds."""
+    """Weights by feature (row) and fold (column), trained on the other folds."""
     from scipy.sparse import vstack
 
     batches = [matrix(sample[at : at + _BATCH])[0] for at in range(0, len(sample), _BATCH)]
     features = vstack(batches, format="csr")
-    # What occurs once cannot help with another question.
+    # A feature that occurs once says nothing about another question.
     kept = np.flatnonzero(np.bincount(features.indices, minlength=WIDTH) > 1)
     features = features[:, kept]
     sizes = np.array([len(item.choices) for item in sample])
@@ -117,30 +115,31 @@ def _models(sample: Sequence[BlindItem], fold: Sequence[int], folds: int) -> Arr
 
 
 def fit(features: csr_matrix, sizes: Array, answer: Array) -> Array:
-    """The weights of a conditional logit under a Gaussian prior.
+    """Weights of a conditional logit under a Gaussian prior.
 
     Args:
-        features: One row a choice, those of a question side by side.
-        sizes: The number of choices of each question.
-        answer: The place of the right one among them.
+        features: One row per choice; the choices of a question are consecutive.
+        sizes: Number of choices of each question.
+        answer: Index of the right choice of each question.
     """
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
 
-    turned = features.T.tocsr()
+    transposed = features.T.tocsr()
     first = np.cumsum(sizes) - sizes
     right = first + answer
     prior = _PRIOR / len(sizes)
 
     def loss(weights: Array) -> tuple[float, Array]:
-        chances = _softmax(features @ weights, first, sizes)
-        value = -np.log(np.maximum(chances[right], 1e-300)).mean() + prior / 2 * np.sum(weights * weights)
-        chances[right] -= 1.0
-        return float(value), turned @ (chances / len(sizes)) + prior * weights
+        probabilities = _softmax(features @ weights, first, sizes)
+        error = -np.log(np.maximum(probabilities[right], 1e-300)).mean()
+        probabilities[right] -= 1.0
+        gradient = transposed @ (probabilities / len(sizes)) + prior * weights
+        return float(error + prior / 2 * np.sum(weights * weights)), gradient
 
     begin = np.zeros(features.shape[1])
-    limits = {"maxiter": _STEPS, "gtol": _CLOSE_ENOUGH, "maxcor": _MEMORY}
-    # Sums depend on how threads divide them, and on a busy machine two threads are slower than one.
+    limits = {"maxiter": _STEPS, "gtol": _TOLERANCE, "maxcor": _MEMORY}
+    # Sums depend on the number of threads, and on a busy machine two threads are slower than one.
     with threadpool_limits(1):
         return minimize(loss, begin, jac=True, method="L-BFGS-B", options=limits).x
 
@@ -157,19 +156,19 @@ def _answer(
     scores: list[Array] = []
     right: list[Array] = []
     sizes: list[Array] = []
-    about: list[int] = []
+    clip: list[int] = []
     templates: dict[str, int] = {}
     template: list[int] = []
-    for batch in _batched(items()):
+    for batch in batched(items(), _BATCH):
         features, begins = matrix(batch)
         folds = np.repeat([fold_of(item.clip) for item in batch], np.diff(begins))
         scores.append((features @ models)[np.arange(len(folds)), folds].astype(np.float32))
         sizes.append(np.diff(begins).astype(np.int16))
         right.append(np.array([item.answer for item in batch], np.int16))
-        about += [number[item.clip] for item in batch]
+        clip += [number[item.clip] for item in batch]
         template += [templates.setdefault(item.template, len(templates)) for item in batch]
     return _answers(
-        np.concatenate(scores), np.concatenate(sizes), np.concatenate(right), np.array(about),
+        np.concatenate(scores), np.concatenate(sizes), np.concatenate(right), np.array(clip),
         np.array(template), learned_from,
     )  # fmt: skip
 
@@ -180,7 +179,7 @@ def _answers(
     sizes = sizes.astype(np.int64)
     first = np.cumsum(sizes) - sizes
     answer = first + right
-    # Rounded, so that the last bits of a float, which differ between machines, decide nothing.
+    # Rounded, because the last bits of a float differ between machines.
     scores = np.round(scores.astype(np.float64), 4)
     best = scores == np.repeat(np.maximum.reduceat(scores, first), sizes)
     hit = best[answer] / np.add.reduceat(best.astype(np.float64), first)
@@ -190,15 +189,9 @@ def _answers(
 
 
 def _temperatures(scores: Array, first: Array, sizes: Array, answer: Array, template: Array) -> Array:
-    """For each question, the temperature under which its template's answers are likeliest."""
+    """For each question, the temperature that maximizes the likelihood of its template's answers."""
     losses = []
     for temperature in _TEMPERATURES:
         loss = -np.log(_softmax(scores / temperature, first, sizes)[answer])
         losses.append(np.bincount(template, loss) + _COMMON * loss.mean())
     return _TEMPERATURES[np.argmin(losses, axis=0)][template]
-
-
-def _batched(items: Iterable[BlindItem]) -> Iterator[list[BlindItem]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, _BATCH)):
-        yield batch

@@ -1,4 +1,4 @@
-"""The gate: leaves the fair alone, evens out, refuses, and says what it did."""
+"""The blind gate: balancing, refusal, policies and reports."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_answer_that_is_right_too_often_is_evened_out() -> None:
     assert reasons == {"gate: thinned out: “Yes” is right too often"}
 
 
-def test_a_template_that_no_balance_mends_is_refused() -> None:
+def test_a_template_that_balancing_cannot_fix_is_refused() -> None:
     items = FAIR + [leaking(n) for n in range(200)]
     verdicts = judge(lambda: items)
     assert {i.id for i in items if i.template == "leak"} == set(verdicts.refused)
@@ -60,7 +60,7 @@ def test_small_templates_that_lift_the_whole_are_refused_together() -> None:
     assert sum(verdicts.report.refused.values()) >= 120
 
 
-def test_what_is_thinned_to_too_few_does_not_slip_through() -> None:
+def test_a_template_thinned_to_too_few_questions_is_refused() -> None:
     items = FAIR + [one_sided(n, share=0.97) for n in range(200)]
     verdicts = judge(lambda: items)
     assert all(item.id in verdicts.refused for item in items if item.template == "yes")
@@ -79,7 +79,7 @@ def test_policies(policy: str) -> None:
         assert verdicts.contribution("yes-1") is None
 
 
-def test_weak_is_what_the_text_gives_away() -> None:
+def test_questions_whose_text_predicts_the_answer_are_weak() -> None:
     items = FAIR + [leaking(n) for n in range(200)]
     verdicts = judge(lambda: items, GateOptions(policy="warn"))
     weak = Counter(item.template for item in items if verdicts.contribution(item.id) == "weak")
@@ -88,7 +88,7 @@ def test_weak_is_what_the_text_gives_away() -> None:
     assert verdicts.report.weak == weak.total()
 
 
-def test_a_stronger_reader_marks_more() -> None:
+def test_a_stronger_reader_marks_further_questions_weak() -> None:
     def knows_some(items: Sequence[BlindItem]) -> list[float | None]:
         return [0.9 if item.id == "fair-7" else None if item.id == "fair-8" else 0.3 for item in items]
 
@@ -102,7 +102,7 @@ def test_too_few_questions_are_not_judged() -> None:
     assert verdicts.contribution("yes-1") is None
 
 
-def test_the_same_questions_have_the_same_fate() -> None:
+def test_judging_is_deterministic() -> None:
     items = FAIR + [one_sided(n) for n in range(300)]
     one, two = judge(lambda: items), judge(lambda: list(items))
     assert one == two
@@ -118,6 +118,6 @@ def test_unknown_options_are_refused() -> None:
         GateOptions(magrin=0.1)  # type: ignore[call-arg]
 
 
-def test_rare_answers_are_let_be() -> None:
-    """Sixteen sounds of which each is right about as often as chance has it."""
+def test_rare_answers_are_kept() -> None:
+    """Sixteen sounds, each right about as often as by chance."""
     assert not surplus(FAIR[:120], {"fair"})
