@@ -1,14 +1,15 @@
-"""Mixtures to calibrate perception on: voices, utterances and sounds that ``scenes/`` does not have.
+"""Mixtures for calibrating perception, of speech and sounds that ``scenes/`` does not contain.
 
-    python benchmarks/mixtures.py --out /tmp/mixtures   # $PAQA_TESTDATA/clips -> a folder a kind
+    python benchmarks/mixtures.py --out /tmp/mixtures   # $PAQA_TESTDATA/clips -> a folder for each kind
 
-``crowd`` has one to four of the 251 speakers of ``clips/speech`` (one recording of 6 s each, no text),
-``far`` the same around a table in a room: some of them distant, so quiet and reverberant, over steady noise;
-``talk`` one to four of the 9 speakers of ``clips/utterances``, only sentences that no scene has. Sounds
-are of ``clips/events``, folds 1 to 4. Unlike ``paqa mix``, nothing here keeps the number of speakers apart
-from all else: this is for measuring, where speakers of whom little is recorded have to do.
+- ``crowd``: one to four of the 251 speakers of ``clips/speech`` (one recording of 6 s each, no text).
+- ``far``: the same around a table in a room; distant speakers are quiet and reverberant, over noise.
+- ``talk``: one to four of the 9 speakers of ``clips/utterances``, with sentences that no scene has.
 
-The layout is that of ``scenes/`` (manifest.jsonl, audio/, rttm/), so whatever scores one scores both.
+Sounds are from ``clips/events``, folds 1 to 4. Unlike in ``paqa mix``, other properties may depend on the
+number of speakers: the mixtures are for measuring, and some speakers have little material.
+
+The layout is that of ``scenes/`` (manifest.jsonl, audio/, rttm/), so the same tools score both.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from paqa_builder.audio import read, resample
 from paqa_builder.errors import AudioError
 from paqa_builder.mix.activity import active_rms, activity, clip_spans
 from paqa_builder.mix.room import convolve
+from paqa_builder.turns import rttm
 
 RATE = 16_000
 KINDS = {"crowd": 64, "talk": 32, "far": 20}
@@ -35,7 +37,7 @@ LONGEST = 8.0
 
 
 class Material:
-    """The recordings of ``clips/``, less the sentences that ``scenes/`` has."""
+    """The recordings of ``clips/`` without the sentences of ``scenes/``."""
 
     def __init__(self, root: Path) -> None:
         with (root / "clips/clips.csv").open(encoding="utf-8", newline="") as file:
@@ -63,9 +65,10 @@ class Material:
 def scene(
     kind: str, number: int, material: Material
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
-    """One mixture, the voices and the sounds (all else) in it, and what is true of it.
+    """Makes a mixture, deterministic by kind and number.
 
-    The same for the same number; the two stems add up to the mixture.
+    Returns:
+        The mixture, its stems ``S`` (speech) and ``E`` (the rest), which add up to it, and its ground truth.
     """
     draw = np.random.default_rng([sum(map(ord, kind)), number])
     pieces = _pieces(draw, kind, 1 + number % 4, material)
@@ -118,7 +121,7 @@ def scene(
 
 
 def _response(draw: np.random.Generator, rt60: float, direct: float) -> np.ndarray:
-    """Noise that decays by 60 dB in ``rt60`` seconds, ``direct`` dB weaker than the direct path."""
+    """Impulse response: exponentially decaying noise, ``direct`` dB below the direct path in energy."""
     times = np.arange(round(rt60 * RATE)) / RATE
     tail = draw.normal(size=len(times)) * 10 ** (-3 * times / rt60)
     tail[: round(0.002 * RATE)] = 0
@@ -130,7 +133,7 @@ def _response(draw: np.random.Generator, rt60: float, direct: float) -> np.ndarr
 def _pieces(
     draw: np.random.Generator, kind: str, speakers: int, material: Material
 ) -> list[tuple[dict[str, str], np.ndarray]]:
-    """What is said, in order: every speaker at least once, nobody's recording twice."""
+    """Pieces of speech in random order: every speaker at least once, no recording twice."""
     rows = material.speech[kind]
     names = sorted({row["speaker"] for row in rows})
     chosen = [names[n] for n in draw.permutation(len(names))[:speakers]]
@@ -160,7 +163,7 @@ def _pieces(
 def _events(
     draw: np.random.Generator, material: Material, speech: np.ndarray, length: int
 ) -> list[dict[str, Any]]:
-    """None to two sounds of different classes, with their tracks."""
+    """Up to two sounds of different classes, with their tracks."""
     level = active_rms(speech, RATE, activity(speech, RATE))
     found: list[dict[str, Any]] = []
     order = draw.permutation(len(material.events))
@@ -212,12 +215,8 @@ def main() -> None:
             stems = {stem: f"stems/{name}.{stem}.flac" for stem in tracks}
             for stem, track in tracks.items():
                 soundfile.write(folder / stems[stem], track, RATE, subtype="PCM_16")
-            lines = [
-                f"SPEAKER {name} 1 {start:.3f} {end - start:.3f} <NA> <NA> {part['speaker']} <NA> <NA>\n"
-                for part in row["segments"]
-                for start, end in part["activity"]
-            ]
-            (folder / "rttm" / f"{name}.rttm").write_text("".join(lines), encoding="utf-8")
+            active = [(*span, part["speaker"]) for part in row["segments"] for span in part["activity"]]
+            (folder / "rttm" / f"{name}.rttm").write_text(rttm(name, active), encoding="utf-8")
             rows.append({"id": name, "audio": f"audio/{name}.flac", "stems": stems, **row})
         with (folder / "manifest.jsonl").open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)

@@ -43,6 +43,17 @@ def grow(spans: Spans, by: float) -> Spans:
     return union((max(0.0, a - by), b + by) for a, b in spans if a - by < b + by)
 
 
+def time_covered(spans: Iterable[Span], least: int) -> float:
+    """Seconds in which at least ``least`` of the intervals hold."""
+    edges = sorted((time, step) for start, end in spans for time, step in ((start, 1), (end, -1)))
+    seconds, active, last = 0.0, 0, 0.0
+    for time, step in edges:
+        if active >= least:
+            seconds += time - last
+        active, last = active + step, time
+    return seconds
+
+
 def total(spans: Spans) -> float:
     """Summed length in seconds; the set must be disjoint."""
     return sum(b - a for a, b in spans)

@@ -13,11 +13,12 @@ from functools import partial as bound
 from pathlib import Path
 from typing import Any, TypeVar
 
-from paqa_builder.bench.reference import ORIGIN, Reference, turns_of
+from paqa_builder.bench.reference import ORIGIN, Reference
 from paqa_builder.errors import ConfigError
 from paqa_builder.intervals import Span, union
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.records import Tag, Truth, Turn, Utterance, Word
+from paqa_builder.turns import merge_turns
 
 MANIFEST = "manifest.jsonl"
 _MEND = "docs/bench.md describes the formats"
@@ -90,17 +91,15 @@ def _scene(row: dict[str, Any], folder: Path, partial: bool) -> Reference:
 
 
 def _turns(row: dict[str, Any], segments: list[dict[str, Any]] | None) -> tuple[Turn, ...] | None:
-    # Where the active stretches are known, they tell pauses that whole utterances hide.
+    # Active intervals show the pauses that whole utterances hide.
     if segments is not None and all(segment.get("activity") for segment in segments):
-        spans = [(s["speaker"], (float(a), float(b))) for s in segments for a, b in s["activity"]]
+        active = [(s["speaker"], (a, b)) for s in segments for a, b in s["activity"]]
     elif (turns := row.get("turns", segments)) is not None:
-        spans = [(turn["speaker"], (float(turn["start"]), float(turn["end"]))) for turn in turns]
+        active = [(turn["speaker"], (turn["start"], turn["end"])) for turn in turns]
     else:
         return None
-    activity: dict[str, list[Span]] = {}
-    for speaker, span in spans:
-        activity.setdefault(str(speaker), []).append(span)
-    return turns_of(activity)
+    spans = ((str(speaker), [(float(start), float(end))]) for speaker, (start, end) in active)
+    return tuple(Turn(start, end, speaker, 1.0, ORIGIN) for start, end, speaker in merge_turns(spans))
 
 
 def _utterances(segments: list[dict[str, Any]] | None) -> tuple[Utterance, ...] | None:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from paqa_builder.intervals import Spans, union
-from paqa_builder.records import TRUTH, Origin, Truth, Turn
+from paqa_builder.intervals import Spans
+from paqa_builder.records import TRUTH, Origin, Truth
 
 ORIGIN = Origin(TRUTH, "bench", "1")
-PAUSE = 0.5
-"""Seconds within one speaker's speech that do not end a turn: the usual forgiveness of NIST's evaluations."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What is true of a clip.
+    """Ground truth of one clip.
 
     Attributes:
-        names: What a build may call the clip; the first is its name in reports.
+        names: Possible clip ids in a build; reports use the first.
         truth: Turns, tags and utterances; None for a layer that was not annotated.
-        scored: Stretches to be scored (UEM); None for the whole clip.
+        scored: Intervals to be scored (UEM); None for the whole clip.
         speech: Reference stems of the speakers; empty where there are none.
         others: Reference stems of everything else.
-        snr: Speech over all other sounds in dB; None where it is unknown or there are no others.
+        snr: Speech over all other sounds in dB; None if unknown or if there are no other sounds.
     """
 
     names: tuple[str, ...]
@@ -37,9 +35,9 @@ class Reference:
 
 
 def match(references: Iterable[Reference], clips: Sequence[str]) -> dict[str, Reference]:
-    """Finds each clip's reference: by its id, by its id without a suffix, or by its file's name alone.
+    """Finds the reference of each clip by id, id without suffix, or file name.
 
-    A file's name counts only where it is the name of one clip and of one reference.
+    A file name is used only if it belongs to exactly one clip and one reference.
 
     Returns:
         Clip id to reference, in the order of the clips; clips without reference are left out.
@@ -60,13 +58,3 @@ def match(references: Iterable[Reference], clips: Sequence[str]) -> dict[str, Re
                 found[clip] = by_name[key][0]
                 break
     return found
-
-
-def turns_of(activity: Mapping[str, Iterable[tuple[float, float]]]) -> tuple[Turn, ...]:
-    """Turns from when each speaker is active; pauses up to :data:`PAUSE` do not end one."""
-    turns = [
-        Turn(start, end, speaker, 1.0, ORIGIN)
-        for speaker, spans in activity.items()
-        for start, end in union(spans, gap=PAUSE)
-    ]
-    return tuple(sorted(turns, key=lambda turn: (turn.start, turn.end, turn.speaker)))

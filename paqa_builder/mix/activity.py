@@ -1,25 +1,24 @@
-"""Where in a recording something is to be heard, and how loud it is there.
+"""Activity detection and level of clean recordings.
 
 Activity is measured by energy, in frames of 20 ms every 5 ms. A frame is active if it is less than
-``drop`` dB below the recording's loud frames (95th percentile) *and* above its noise floor; short
-gaps are bridged and shorter blips dropped. That is voice activity of clean recordings, which pools
-are made of; it is no detector for noisy ones.
+``drop`` dB below the recording's loud frames (95th percentile) *and* above its noise floor. Short gaps
+are bridged, and short spans dropped. Noisy recordings need another detector.
 
-Loudness is the RMS over active samples: the idea of the active speech level of ITU-T P.56, with the
-activity above. Integrated loudness (ITU-R BS.1770, pyloudnorm) was not chosen, because its 400 ms
-gating blocks leave the level of short words and of single knocks undefined.
+The level is the RMS over active samples, similar to the active speech level of ITU-T P.56. Integrated
+loudness (ITU-R BS.1770, pyloudnorm) uses gating blocks of 400 ms, so it is undefined for short words and
+single knocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
+from paqa_builder.intervals import Span, Spans, union
+
 FRAME = 0.020
 HOP = 0.005
-Spans = tuple[tuple[float, float], ...]
-"""(start, end) pairs in seconds, sorted and disjoint."""
 
 _FLOOR_MARGIN = 6.0
 _NEVER_CLOSER = 12.0
@@ -28,28 +27,28 @@ _NEVER_CLOSER = 12.0
 def activity(
     samples: np.ndarray, rate: int, *, drop: float = 30.0, bridge: float = 0.3, least: float = 0.06
 ) -> Spans:
-    """Active spans of ``float32 [n]`` samples, to the millisecond.
+    """Detects the active spans of ``float32 [n]`` samples, in seconds rounded to milliseconds.
 
     Args:
-        drop: How many dB below the loud frames still counts.
-        bridge: Gaps shorter than this many seconds are part of what surrounds them.
-        least: Spans shorter than this are dropped.
+        drop: dB below the loud frames from which a frame is inactive.
+        bridge: Gaps up to this many seconds are filled.
+        least: Spans shorter than this many seconds are dropped.
     """
     level = levels(samples, rate)
     if not len(level) or level.max() < -75.0:
         return ()
     loud = float(np.percentile(level, 95))
     floor = float(np.percentile(level, 5))
-    # A dense recording has no pause for its 5th percentile to fall into: stay well below the loud.
+    # The 5th percentile of a recording without pauses is no noise floor: stay well below the loud frames.
     threshold = max(loud - drop, min(floor + _FLOOR_MARGIN, loud - _NEVER_CLOSER))
     edges = np.flatnonzero(np.diff(np.concatenate(([0], (level > threshold).astype(np.int8), [0]))))
     end = len(samples) / rate
     spans = [(float(a * HOP), min(float((b - 1) * HOP + FRAME), end)) for a, b in edges.reshape(-1, 2)]
-    return tuple((round(a, 3), round(b, 3)) for a, b in merge(spans, bridge) if b - a >= least)
+    return tuple((round(a, 3), round(b, 3)) for a, b in union(spans, bridge) if b - a >= least)
 
 
 def levels(samples: np.ndarray, rate: int) -> np.ndarray:
-    """dBFS of each frame, ``[frames]``; -120 for digital silence."""
+    """Level of each frame in dBFS, ``[frames]``; -120 for digital silence."""
     frame, hop = round(FRAME * rate), round(HOP * rate)
     if len(samples) < frame:
         return np.zeros(0)
@@ -58,40 +57,29 @@ def levels(samples: np.ndarray, rate: int) -> np.ndarray:
     return 10 * np.log10(np.maximum((power[starts + frame] - power[starts]) / frame, 1e-12))
 
 
-def merge(spans: Iterable[Sequence[float]], bridge: float = 0.0) -> list[tuple[float, float]]:
-    """The union of spans, those closer than ``bridge`` seconds joined; sorted and disjoint."""
-    merged: list[tuple[float, float]] = []
-    for start, end in sorted((s[0], s[1]) for s in spans):
-        if merged and start - merged[-1][1] <= bridge:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def clip_spans(spans: Iterable[Sequence[float]], start: float, end: float, shift: float = 0.0) -> Spans:
-    """The part of ``spans`` inside ``[start, end]``, moved by ``shift`` seconds, to the millisecond."""
-    cut = ((max(a, start), min(b, end)) for a, b in ((s[0], s[1]) for s in spans))
+def clip_spans(spans: Iterable[Span], start: float, end: float, shift: float = 0.0) -> Spans:
+    """Cuts spans to ``[start, end]``, then shifts them by ``shift`` seconds; rounded to milliseconds."""
+    cut = ((max(a, start), min(b, end)) for a, b in spans)
     return tuple((round(a + shift, 3), round(b + shift, 3)) for a, b in cut if b - a > 1e-6)
 
 
-def active_rms(samples: np.ndarray, rate: int, spans: Iterable[Sequence[float]]) -> float:
-    """RMS of the samples inside ``spans``; 0 where there are none."""
+def active_rms(samples: np.ndarray, rate: int, spans: Iterable[Span]) -> float:
+    """RMS of the samples inside ``spans``; 0 if there are none."""
     power = count = 0.0
-    for start, end in ((s[0], s[1]) for s in spans):
+    for start, end in spans:
         part = samples[max(0, round(start * rate)) : max(0, round(end * rate))]
-        # Not a dot product: BLAS adds up in another order for another number of threads.
+        # Not a dot product: its result depends on the number of BLAS threads.
         power += float(np.sum(np.square(part, dtype=np.float64)))
         count += len(part)
     return float(np.sqrt(power / count)) if count else 0.0
 
 
-def split_long(samples: np.ndarray, rate: int, span: Sequence[float], longest: float) -> Spans:
-    """Cuts a span into parts of at most ``longest`` seconds, each time at the quietest place.
+def split_long(samples: np.ndarray, rate: int, span: Span, longest: float) -> Spans:
+    """Splits a span into parts of at most ``longest`` seconds, each time at the quietest frame.
 
-    The place is looked for in the middle half of what is to be cut, so that no part is tiny.
+    Only the middle half of a span is searched, so that no part is very short.
     """
-    start, end = span[0], span[1]
+    start, end = span
     if end - start <= longest:
         return ((start, end),)
     quarter = (end - start) / 4

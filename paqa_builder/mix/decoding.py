@@ -1,6 +1,6 @@
-"""Decoded recordings, those of late kept: a scene is rendered from what was just designed with.
+"""Decoding of recordings, with a cache: a scene is rendered from the files that its design has just read.
 
-Bounded by bytes, not by files: a pool may hold recordings of a second or of an hour.
+The cache is bounded by bytes, because recordings may last a second or an hour.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from cachetools.keys import hashkey
 from paqa_builder import audio
 from paqa_builder.audio import Audio
 
-AudioInput = tuple[Audio, str]
-"""A recording's samples, and the SHA-256 of its file's bytes."""
+Decoded = tuple[Audio, str]
+"""A recording's audio, and the SHA-256 of its file."""
 
-HELD = 256 << 20
-"""Bytes that a process keeps."""
+CACHE_BYTES = 256 << 20
 
-_recent: LRUCache[object, AudioInput] = LRUCache(HELD, getsizeof=lambda heard: heard[0].samples.nbytes)
+_cache: LRUCache[object, Decoded] = LRUCache(CACHE_BYTES, getsizeof=lambda decoded: decoded[0].samples.nbytes)
 
 
-@cached(_recent)
-def heard(path: Path) -> AudioInput:
-    """A recording at its own rate. Its samples are shared: nobody may write into them.
+@cached(_cache)
+def read(path: Path) -> Decoded:
+    """A recording at its own sample rate. Its samples are shared and read-only.
 
     Raises:
         AudioError: As :func:`paqa_builder.audio.read`.
@@ -32,24 +31,24 @@ def heard(path: Path) -> AudioInput:
     return _read(path)
 
 
-@cached(_recent)
-def heard_at(path: Path, rate: int) -> AudioInput:
-    """The same at ``rate`` Hz."""
-    # One that was not designed with just now is not kept at its own rate too.
-    found, sha256 = _recent.get(hashkey(path)) or _read(path)
-    return _shared(audio.resample(found, rate)), sha256
+@cached(_cache)
+def read_at(path: Path, rate: int) -> Decoded:
+    """A recording resampled to ``rate`` Hz. Its samples are shared and read-only."""
+    # A file that is not in the cache is added at this rate only.
+    original, sha256 = _cache.get(hashkey(path)) or _read(path)
+    return _read_only(audio.resample(original, rate)), sha256
 
 
-def _read(path: Path) -> AudioInput:
-    found, info = audio.read(path)
-    return _shared(found), info.sha256
+def _read(path: Path) -> Decoded:
+    decoded, info = audio.read(path)
+    return _read_only(decoded), info.sha256
 
 
-def _shared(found: Audio) -> Audio:
-    found.samples.flags.writeable = False
-    return found
+def _read_only(decoded: Audio) -> Audio:
+    decoded.samples.flags.writeable = False
+    return decoded
 
 
-def forget() -> None:
-    """Reads all files again."""
-    _recent.clear()
+def clear() -> None:
+    """Empties the cache."""
+    _cache.clear()

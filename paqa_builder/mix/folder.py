@@ -34,6 +34,7 @@ from paqa_builder.mix.recordings import RecordingPool
 from paqa_builder.mix.render import Rendered, render
 from paqa_builder.mix.scene import Design, design_json
 from paqa_builder.mix.spec import Spec
+from paqa_builder.turns import rttm
 
 MANIFEST = "manifest.jsonl"
 POOLS = "pools.json"
@@ -181,7 +182,7 @@ def write_scene(
     """Renders one design and writes all its files but the design itself; returns its manifest line."""
     rendered = render(design, roots)
     row = truth_files.manifest_row(design, rendered, stems)
-    files = {f"rttm/{design.id}.rttm": truth_files.rttm(design)}
+    files = {f"rttm/{design.id}.rttm": rttm(design.id, truth_files.turns(design))}
     if (text := truth_files.stm(design)) is not None:
         files[f"text/{design.id}.stm"] = text
     if jams:

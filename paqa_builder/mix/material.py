@@ -1,8 +1,8 @@
-"""What recordings hold: pieces of speech, and stretches of sound. Looked at when first needed.
+"""Material to mix: pieces of speech and sounds, found in the recordings of a pool on first use.
 
-A recording with a transcript is one piece, its silent ends trimmed, never cut: a cut would leave it
-unknown which words remain. Speech without one is cut into phrases at its pauses, and longer phrases
-at their quietest place.
+A recording with a transcript is one piece: its silent ends are trimmed, and it is not cut, because the
+text of a part is unknown. Speech without a transcript is cut into phrases at its pauses; long phrases
+are cut at their quietest frame.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from paqa_builder.errors import AudioError
+from paqa_builder.intervals import Spans
 from paqa_builder.licenses import UNKNOWN
 from paqa_builder.mix import decoding
-from paqa_builder.mix.activity import Spans, activity, clip_spans, split_long
+from paqa_builder.mix.activity import activity, clip_spans, split_long
 from paqa_builder.mix.recordings import Recording, RecordingPool
 from paqa_builder.mix.spec import Spec
 
 log = logging.getLogger(__name__)
 
 MARGIN = 0.05
-"""Seconds kept around activity, so that fades touch no speech."""
+"""Seconds kept around activity, so that fades do not affect speech."""
 
 SOUND_BRIDGE = 0.2
 SOUND_LEAST = 0.03
@@ -30,7 +31,7 @@ SOUND_LEAST = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Which part of which file, and on what terms. Times in seconds of the file."""
+    """Part of an audio file, with its provenance. Times are seconds of the file."""
 
     root: str
     path: str
@@ -49,7 +50,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Speech that can be placed. ``activity`` and ``words`` count from the take's start."""
+    """A piece of speech. ``activity`` and ``words`` are in seconds from the take's start."""
 
     take: Take
     activity: Spans
@@ -64,7 +65,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A sound from its first activity to its last; ``activity`` in seconds of the file."""
+    """A sound from the start to the end of its activity, which is in seconds of the file."""
 
     recording: Recording
     sha256: str
@@ -75,18 +76,18 @@ class Stretch:
         return self.activity[-1][1] - self.activity[0][0]
 
     def take(self, start: float, length: float) -> Take:
-        """The part of ``length`` seconds from ``start`` on."""
+        """The excerpt of ``length`` seconds from ``start``."""
         return _take(self.recording, self.sha256, start, start + length)
 
     def starts(self, length: float) -> list[float]:
-        """Onsets from which ``length`` seconds of the sound remain."""
+        """Onsets of active spans followed by at least ``length`` seconds of the sound."""
         return [a for a, _ in self.activity if self.activity[-1][1] - a >= length - 1e-6]
 
 
 class Material:
-    """The pieces and stretches of two pools; each file is decoded once.
+    """Pieces and sounds of a speech and a sound pool; each file is analysed once.
 
-    Files that cannot be read hold nothing, with a warning: a pool is larger than one bad file.
+    An unreadable file yields no material and a warning.
     """
 
     def __init__(self, spec: Spec, speech: RecordingPool | None, events: RecordingPool | None) -> None:
@@ -96,37 +97,37 @@ class Material:
         self._stretches: dict[str, Stretch | None] = {}
 
     def groups(self, kind: str, split: str) -> dict[str, tuple[Recording, ...]]:
-        """Recordings of a kind by speaker or label; none where there is no such pool."""
+        """Recordings of a kind by speaker or label; empty without a pool of that kind."""
         pool = self._pools[kind]
         return pool.groups(split) if pool else {}
 
     def pieces(self, recording: Recording) -> tuple[Piece, ...]:
-        """The recording's pieces of speech whose length the specification allows."""
+        """The recording's pieces of speech with a length that the specification allows."""
         if recording.key not in self._pieces:
-            heard = self._read("speech", recording)
-            self._pieces[recording.key] = self._cut(recording, *heard) if heard else ()
+            decoded = self._read("speech", recording)
+            self._pieces[recording.key] = self._cut(recording, *decoded) if decoded else ()
         return self._pieces[recording.key]
 
     def stretch(self, recording: Recording) -> Stretch | None:
-        """The recording's sound; None where nothing is to be heard."""
+        """The recording's sound; None for a silent or unreadable recording."""
         if recording.key not in self._stretches:
-            found = None
-            if heard := self._read("events", recording):
-                samples, rate, sha256 = heard
+            stretch = None
+            if decoded := self._read("events", recording):
+                samples, rate, sha256 = decoded
                 spans = activity(samples, rate, bridge=SOUND_BRIDGE, least=SOUND_LEAST)
-                found = Stretch(recording, sha256, spans) if spans else None
-            self._stretches[recording.key] = found
+                stretch = Stretch(recording, sha256, spans) if spans else None
+            self._stretches[recording.key] = stretch
         return self._stretches[recording.key]
 
     def _read(self, kind: str, recording: Recording) -> tuple[np.ndarray, int, str] | None:
         pool = self._pools[kind]
         assert pool is not None
         try:
-            heard, sha256 = decoding.heard(pool.file(recording))
+            audio, sha256 = decoding.read(pool.file(recording))
         except AudioError as error:
             log.warning("left out: %s", error.message)
             return None
-        return heard.samples, heard.rate, sha256
+        return audio.samples, audio.rate, sha256
 
     def _cut(self, recording: Recording, samples: np.ndarray, rate: int, sha256: str) -> tuple[Piece, ...]:
         spans = activity(samples, rate)
@@ -144,7 +145,7 @@ class Material:
         end = len(samples) / rate
         pieces = []
         for number, (a, b) in enumerate(parts):
-            # Between neighbours the margin is shared, so that no sample is in two pieces.
+            # Neighbours share the margin, so that no sample is in two pieces.
             before = (a - parts[number - 1][1]) / 2 if number else a
             after = (parts[number + 1][0] - b) / 2 if number + 1 < len(parts) else end - b
             take = _take(recording, sha256, a - min(MARGIN, before), b + min(MARGIN, max(0.0, after)))
@@ -161,7 +162,7 @@ class Material:
 
 
 def phrases(samples: np.ndarray, rate: int, spans: Spans, least: float, longest: float) -> Spans:
-    """Cuts speech into phrases of ``least`` to ``longest`` seconds where that is possible."""
+    """Splits active spans into phrases of ``least`` to ``longest`` seconds where possible."""
     parts = [part for span in spans for part in split_long(samples, rate, span, longest)]
     joined: list[tuple[float, float]] = []
     for start, end in parts:

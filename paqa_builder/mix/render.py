@@ -1,8 +1,7 @@
-"""From a design to audio: integer stems whose sum is the mixture, to the last bit.
+"""Rendering of a design to audio: integer stems that add up to the mixture exactly.
 
-Every piece and every sound is cut with the same fades, and set to its level over its activity after
-the room has been at it. Under everything lies the same kind of room tone, so there is no digital
-silence and no pause is stiller than another.
+Every piece and every sound gets the same fades, then reverberation, then its level over its activity.
+Room tone covers the whole scene, so there is no digital silence and all pauses have the same level.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ import numpy as np
 
 from paqa_builder import audio
 from paqa_builder.errors import AudioError, ConfigError
+from paqa_builder.intervals import Spans, union
 from paqa_builder.mix import decoding
-from paqa_builder.mix.activity import Spans, active_rms, clip_spans, merge
+from paqa_builder.mix.activity import active_rms, clip_spans
 from paqa_builder.mix.material import Take
 from paqa_builder.mix.room import convolve, impulse_response, white
 from paqa_builder.mix.scene import Design, Place, Room, Sound
@@ -26,10 +26,10 @@ FADE = 0.02
 """Seconds of raised cosine at every cut."""
 
 CROSSFADE = 0.5
-"""Seconds in which a repeated ambience passes into itself."""
+"""Seconds of cross-fade between repetitions of an ambience."""
 
 CEILING = 10 ** (-1.0 / 20)
-"""Peaks are kept 1 dB below full scale: where they are not, the whole scene is made quieter."""
+"""Highest peak, 1 dB below full scale; louder scenes are attenuated as a whole."""
 
 FULL = 32767
 ROOM_TONE = "N"
@@ -37,13 +37,13 @@ ROOM_TONE = "N"
 
 @dataclass(frozen=True)
 class Rendered:
-    """A scene's audio.
+    """Audio of a scene.
 
     Attributes:
         mixture: ``int16 [n]``.
-        stems: By id (``"S1"``, ``"E1"``, ``"N"`` for the room tone); their sum is the mixture.
-        gain: By how much everything was made quieter to keep peaks below full scale; 1 for none.
-        snr: dB measured for each sound; none for one that rounds to silence.
+        stems: ``int16 [n]`` by id: ``"S1"``, ``"E1"``, ``"N"`` (room tone). They add up to the mixture.
+        gain: Factor applied to the whole scene to keep peaks below full scale; at most 1.
+        snr: Measured SNR of each sound in dB, without sounds that round to silence.
     """
 
     rate: int
@@ -57,11 +57,11 @@ def render(design: Design, roots: Mapping[str, Path]) -> Rendered:
     """Renders a design.
 
     Args:
-        roots: Folders of the pools, by the names that the design's takes use.
+        roots: Folders of the pools by name, as in the design's takes.
 
     Raises:
-        AudioError: A recording is missing, unreadable, or not the one that the design was made with.
-        ConfigError: ``roots`` lacks a name.
+        AudioError: A recording is missing or unreadable, or differs from the one in the design.
+        ConfigError: ``roots`` lacks a pool.
         NotReadyError: The design's room needs a package that is not installed.
     """
     rate, count = design.rate, round(design.duration * design.rate)
@@ -80,29 +80,29 @@ def render(design: Design, roots: Mapping[str, Path]) -> Rendered:
     gain = gain_for(layers.values(), count)
     stems = {name: np.round(layer * gain * FULL).astype(np.int16) for name, layer in layers.items()}
     mixture = np.sum([stem.astype(np.int32) for stem in stems.values()], axis=0)
-    # The ceiling leaves 3,500 steps of room; rounding takes half a step a stem.
+    # The ceiling leaves 3,500 quantisation steps of headroom; rounding needs half a step for each stem.
     assert np.abs(mixture).max() <= FULL
     return Rendered(rate, mixture.astype(np.int16), stems, round(gain, 5), _measured(design, stems, gain))
 
 
 def gain_for(layers: Collection[np.ndarray], count: int) -> float:
-    """What a scene is made quieter by: its sum keeps below :data:`CEILING`, every layer within 16 bits.
+    """Gain that keeps the sum of the layers below :data:`CEILING` and each layer within 16 bits.
 
-    A layer may be louder than the sum, where another one happens to cancel its peak.
+    A layer can exceed the sum where another layer cancels its peak.
     """
     peak = float(np.abs(_sum(layers, count)).max())
     loudest = max(float(np.abs(layer).max()) for layer in layers)
     return min(1.0, CEILING / peak, 1.0 / loudest)
 
 
-def spoken_spans(design: Design) -> list[tuple[float, float]]:
-    """When anybody speaks."""
-    return merge(span for segment in design.segments for span in segment.activity)
+def spoken_spans(design: Design) -> Spans:
+    """The intervals in which at least one speaker is active."""
+    return union(span for segment in design.segments for span in segment.activity)
 
 
 def room_tone(seed: int, count: int) -> np.ndarray:
-    """Noise of RMS 1 that falls by 3 dB an octave above 50 Hz (of 16 kHz), as that of a still room does."""
-    # A power of two: lengths with large prime factors take ten times as long to transform.
+    """Room tone: noise of RMS 1 that falls by 3 dB an octave above 50 Hz at a sample rate of 16 kHz."""
+    # A power of two: the FFT of lengths with large prime factors takes ten times as long.
     size = 1 << (count - 1).bit_length()
     spectrum = np.fft.rfft(white(seed, size))
     relative = np.arange(len(spectrum)) / max(1, len(spectrum) - 1)
@@ -133,17 +133,15 @@ def _taken(take: Take, roots: Mapping[str, Path], rate: int) -> np.ndarray:
     """The take's samples, ``float64 [n]`` at ``rate``."""
     if take.root not in roots:
         raise ConfigError(
-            f"the design takes {take.path} from the pool {take.root!r}, and nobody says where that is",
+            f"the design takes {take.path} from the pool {take.root!r}, whose folder is unknown",
             fix=f"--root {take.root}=DIR",
         )
-    heard, sha256 = decoding.heard_at(roots[take.root] / take.path, rate)
+    recording, sha256 = decoding.read_at(roots[take.root] / take.path, rate)
     if sha256 != take.sha256:
-        raise AudioError(
-            f"{take.path}: is not the recording that the scene was designed with (its bytes differ)"
-        )
+        raise AudioError(f"{take.path}: its SHA-256 differs from that of the recording in the design")
     length = round(take.length * rate)
     start = round(take.start * rate)
-    return audio.fit(heard.samples[start : start + length].astype(np.float64), length)
+    return audio.fit(recording.samples[start : start + length].astype(np.float64), length)
 
 
 def _faded(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -184,7 +182,7 @@ def _sum(layers: Iterable[np.ndarray], count: int) -> np.ndarray:
 
 
 def _envelope(samples: np.ndarray, rate: int) -> np.ndarray:
-    """RMS in steps of 50 ms, interpolated, ``[n]``: finer steps would follow the waveform itself."""
+    """RMS in steps of 50 ms, interpolated to ``[n]``. Shorter steps would follow the waveform."""
     step = min(len(samples), round(0.05 * rate))
     steps = len(samples) // step
     power = np.mean(np.square(samples[: steps * step]).reshape(steps, step), axis=1)
@@ -192,7 +190,7 @@ def _envelope(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _repeated(samples: np.ndarray, length: int, rate: int) -> np.ndarray:
-    """Fills ``length`` samples with the recording, passing into itself at constant power."""
+    """Repeats a recording to ``length`` samples with cross-fades of constant power."""
     fade = min(round(CROSSFADE * rate), len(samples) // 3)
     angle = np.pi / 2 * (np.arange(fade) + 0.5) / fade
     filled = samples
@@ -205,15 +203,15 @@ def _repeated(samples: np.ndarray, length: int, rate: int) -> np.ndarray:
 def _measured(design: Design, stems: Mapping[str, np.ndarray], gain: float) -> dict[str, float]:
     voices = [stems[speaker.id] / FULL for speaker in design.speakers]
     speech = active_rms(_sum(voices, len(stems[ROOM_TONE])), design.rate, spoken_spans(design))
-    speech = speech or _amplitude(design.level) * gain  # nobody speaks: the level at which they would
-    found = {}
+    speech = speech or _amplitude(design.level) * gain  # without speech: the design's speech level
+    snr = {}
     for sound in design.sounds:
         rms = active_rms(stems[sound.id] / FULL, design.rate, sound.activity)
         if rms > 0:
-            found[sound.id] = round(float(20 * np.log10(speech / rms)), 2)
-    return found
+            snr[sound.id] = round(float(20 * np.log10(speech / rms)), 2)
+    return snr
 
 
 def pcm_sha256(samples: np.ndarray) -> str:
-    """SHA-256 of the samples as little-endian 16-bit integers: the same for any encoder."""
+    """SHA-256 of the samples as little-endian 16-bit integers, independent of the encoder."""
     return hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from paqa_builder.errors import ConfigError
-from paqa_builder.mix.activity import Spans
+from paqa_builder.intervals import Spans
 from paqa_builder.mix.material import Take
 
 VERSION = 1

@@ -1,12 +1,11 @@
-"""``mix``: scenes with exact truth, as ``paqa mix`` writes them (``manifest.jsonl`` and what it names).
+"""``mix``: scenes with exact ground truth, as written by ``paqa mix`` (``manifest.jsonl`` and its files).
 
-Everything is known: who speaks when (turns cut at pauses longer than half a second, overlaps included),
-which sounds happen when (every active stretch of each), and what is said, where all of it is. A
-scene with any speech that nobody transcribed has no utterances at all (None, unknown) rather than
-some of them. A scene without sounds has the empty tuple: there truly are none.
+Ground truth of a scene: speaker turns (split at pauses longer than half a second, overlaps included),
+every active interval of each sound, and the utterances. Utterances are None (unknown) if any speech of
+the scene lacks a transcript. Tags are the empty tuple if the scene has no sounds.
 
-The manifest may also be of older scenes in the same layout: labels of ESC-50 and FSD50K are then put into
-AudioSet's words (others stay as they are), the split ``dev`` means validation, and licences are joined here.
+Older manifests of the same layout are read, too: labels of ESC-50 and FSD50K are mapped to AudioSet
+(others stay), the splits ``dev`` and ``eval`` become validation and test, and licences are combined here.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from typing import Any, ClassVar
 from paqa_builder.errors import SourceError
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.licenses import combined
-from paqa_builder.mix.truth_files import turns
 from paqa_builder.records import Clip, Tag, Truth, Turn, Utterance, Word
 from paqa_builder.sources import SPLITS, Source
+from paqa_builder.turns import merge_turns
 
 SPLIT_OF = {**{split: split for split in SPLITS}, "dev": "validation", "eval": "test"}
 
@@ -40,14 +39,14 @@ def _label(event: Mapping[str, Any]) -> str:
 
 
 class Mix(Source):
-    """A folder that ``paqa mix`` made."""
+    """A folder written by ``paqa mix``."""
 
     name: ClassVar[str] = "mix"
     revision: ClassVar[str] = "2"
 
     @cached_property
     def vocabulary(self) -> frozenset[str] | None:
-        """The labels of all scenes: what else may be in a recording, its pool need not have said."""
+        """The labels of all scenes. Recordings may contain other sounds that their pool does not label."""
         labels: set[str] = set()
         for where, row in self._rows():
             with _reading(where):
@@ -65,11 +64,11 @@ class Mix(Source):
             yield clip
 
     def _rows(self) -> Iterator[tuple[str, Any]]:
-        """Each line of the manifest, with the words that name it in an error."""
+        """The decoded lines of the manifest, each with its position for error messages."""
         path = self.root / "manifest.jsonl"
         if not path.is_file():
             raise SourceError(
-                f"{path}: not there; either this is no folder of scenes, or mixing it did not finish",
+                f"{path}: no such file: the folder is not from paqa mix, or mixing did not finish",
                 fix=f"paqa mix --spec … --out {self.root}",
             )
         try:
@@ -82,38 +81,30 @@ class Mix(Source):
     def _clip(self, row: Mapping[str, Any]) -> Clip:
         if row["split"] not in SPLIT_OF:
             raise ValueError(f"split {row['split']!r} is none of {', '.join(SPLIT_OF)}")
-        made_of = [*row["segments"], *row["events"]]
-        credit_lines = dict.fromkeys(part.get("attribution") for part in made_of)
+        parts = [*row["segments"], *row["events"]]
+        names = dict.fromkeys(part.get("attribution") for part in parts)
         return Clip(
             id=str(row["id"]),
             source=self.name,
             split=SPLIT_OF[row["split"]],
             path=str(self.root / row["audio"]),
-            license=row.get("license") or combined(part.get("licence") or "" for part in made_of),
-            attribution=row.get("attribution") or "; ".join(credit for credit in credit_lines if credit),
+            license=row.get("license") or combined(part.get("licence") or "" for part in parts),
+            attribution=row.get("attribution") or "; ".join(filter(None, names)),
             source_url=row.get("source_url") or "",
             truth=self._truth(row),
         )
 
     def _truth(self, row: Mapping[str, Any]) -> Truth:
         segments = sorted(row["segments"], key=lambda s: (s["start"], s["end"]))
-        spoken = turns((segment["speaker"], segment["activity"]) for segment in segments)
+        turns = merge_turns((segment["speaker"], segment["activity"]) for segment in segments)
         tags = [
-            Tag(
-                float(start),
-                float(end),
-                _label(event),
-                1.0,
-                "clip",
-                True,
-                self.origin,
-            )
+            Tag(float(start), float(end), _label(event), 1.0, "clip", True, self.origin)
             for event in row["events"]
             for start, end in event["active_segments"]
         ]
         known = all(segment.get("text") is not None for segment in segments)
         return Truth(
-            turns=tuple(Turn(float(a), float(b), speaker, 1.0, self.origin) for a, b, speaker in spoken),
+            turns=tuple(Turn(float(a), float(b), speaker, 1.0, self.origin) for a, b, speaker in turns),
             tags=tuple(sorted(tags, key=lambda t: (t.start, t.end, t.label))),
             utterances=tuple(map(self._utterance, segments)) if known else None,
             tags_complete=True,

@@ -1,37 +1,33 @@
-"""What is true of a scene, as files that others read: manifest, RTTM, STM, JAMS.
+"""Ground truth files of a scene: manifest, RTTM, STM and JAMS.
 
-- the manifest (JSON lines, one scene a line) has everything; docs/mix.md lists its fields;
-- RTTM (NIST) has who speaks when, cut at pauses longer than half a second;
-- STM (NIST) has what is said, one line an utterance; there is none where some text is unknown;
+- The manifest (JSON lines, one scene a line) has everything; docs/mix.md lists its fields.
+- RTTM (NIST) has the speaker turns, split at pauses longer than half a second.
+- STM (NIST) has the transcript, one line an utterance. It is not written if some text is unknown.
 - JAMS (Humphrey et al., ISMIR 2014) has speakers (``segment_open``), sounds (``scaper``, the namespace
-  that scaper's tools read) and text (``lyrics``). It is written here as the JSON that it is: the
-  ``jams`` package would bring mir_eval, jsonschema and six more to every installation.
+  of scaper's tools) and text (``lyrics``). It is written as plain JSON, because the ``jams`` package
+  depends on mir_eval, jsonschema and six more packages.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from typing import Any
 
+from paqa_builder.intervals import time_covered, total, union
 from paqa_builder.licenses import combined
-from paqa_builder.mix.activity import merge
 from paqa_builder.mix.material import Take
 from paqa_builder.mix.render import ROOM_TONE, Rendered, pcm_sha256, spoken_spans
 from paqa_builder.mix.scene import Design
+from paqa_builder.turns import merge_turns
 
 JAMS_VERSION = "0.3.5"
 
-PAUSE = 0.5
-"""Seconds within one speaker's speech that do not end a turn: the usual forgiveness of NIST's evaluations."""
-
 
 def manifest_row(design: Design, rendered: Rendered, stems: bool) -> dict[str, Any]:
-    """One line of ``manifest.jsonl``. Paths are relative to the manifest."""
+    """The scene's line of ``manifest.jsonl``. Paths are relative to the manifest."""
     names = [name for name in rendered.stems if name != ROOM_TONE]
     paths = {name: f"stems/{design.id}/{name}.flac" for name in (*names, ROOM_TONE)} if stems else {}
-    spoken = spoken_spans(design)
-    speech, overlap = _seconds(spoken), _overlap(design)
+    speech, overlap = total(spoken_spans(design)), _overlap(design)
     speaker_of = {speaker.id: speaker for speaker in design.speakers}
     takes = takes_of(design)
     languages = {segment.language for segment in design.segments}
@@ -101,15 +97,15 @@ def manifest_row(design: Design, rendered: Rendered, stems: bool) -> dict[str, A
 
 
 def takes_of(design: Design) -> list[Take]:
-    """Every part of a recording that a scene is made of, speech first. Blanks are made of none.
+    """The excerpts of recordings that a scene contains, speech first.
 
-    A blank borrows a recording's envelope, ten numbers a second, and no sound of it.
+    Blanks are left out: they take a recording's envelope, 20 values a second, and none of its sound.
     """
     return [s.take for s in design.segments] + [e.take for e in design.events]
 
 
 def text_complete(design: Design) -> bool:
-    """True if everything that is said in the scene is known; so it is where nobody speaks."""
+    """True if every segment has a transcript; also true for a scene without speech."""
     return all(segment.text is not None for segment in design.segments)
 
 
@@ -121,55 +117,33 @@ def _end(start: float, take: Take) -> float:
     return round(start + take.length, 3)
 
 
-def _seconds(spans: list[tuple[float, float]]) -> float:
-    return sum(end - start for start, end in spans)
-
-
 def _overlap(design: Design) -> float:
     """Seconds in which two speakers or more are active."""
-    edges = sorted(
-        edge
+    active = (
+        span
         for speaker in design.speakers
-        for start, end in merge(a for s in design.segments if s.speaker == speaker.id for a in s.activity)
-        for edge in ((start, 1), (end, -1))
+        for span in union(a for s in design.segments if s.speaker == speaker.id for a in s.activity)
     )
-    seconds, active, before = 0.0, 0, 0.0
-    for time, step in edges:
-        seconds += (time - before) if active > 1 else 0.0
-        active, before = active + step, time
-    return round(seconds, 6)
+    return round(time_covered(active, 2), 6)
 
 
-def rttm(design: Design) -> str:
-    """Who speaks when; one line a turn."""
-    return "".join(
-        f"SPEAKER {design.id} 1 {a:.3f} {b - a:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
-        for a, b, speaker in turns((s.speaker, s.activity) for s in design.segments)
-    )
-
-
-def turns(active: Iterable[tuple[str, Iterable[Sequence[float]]]]) -> list[tuple[float, float, str]]:
-    """(start, end, speaker) from (speaker, spans): one speaker's spans closer than PAUSE are one turn."""
-    own: dict[str, list[Sequence[float]]] = {}
-    for speaker, spans in active:
-        own.setdefault(speaker, []).extend(spans)
-    return sorted((a, b, speaker) for speaker, spans in own.items() for a, b in merge(spans, PAUSE))
+def turns(design: Design) -> list[tuple[float, float, str]]:
+    """The speaker turns, (start, end, speaker)."""
+    return merge_turns((s.speaker, s.activity) for s in design.segments)
 
 
 def stm(design: Design) -> str | None:
-    """What is said; one line an utterance. None where some of it is unknown."""
+    """The transcript in STM, one line an utterance; None if some text is unknown."""
     if not text_complete(design):
         return None
-    lines = (
+    return "".join(
         f"{design.id} 1 {s.speaker} {s.start:.3f} {_end(s.start, s.take):.3f} <o,{design.split}> {s.text}\n"
         for s in design.segments
     )
-    return "".join(lines)
 
 
 def jams(design: Design) -> str:
     """The scene as a JAMS file."""
-    spoken = turns((s.speaker, s.activity) for s in design.segments)
     sounds = [
         _observed(
             e.start,
@@ -190,7 +164,7 @@ def jams(design: Design) -> str:
     ]
     said = [_observed(s.start, _end(s.start, s.take), s.text) for s in design.segments]
     annotations = [
-        _annotation("segment_open", [_observed(*turn) for turn in spoken], design),
+        _annotation("segment_open", [_observed(*turn) for turn in turns(design)], design),
         _annotation("scaper", sounds, design),
     ]
     if text_complete(design):

@@ -1,4 +1,4 @@
-"""Recordings are decoded once while they are remembered, and remembered within bounds."""
+"""The cache of decoded recordings."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return plain(path)
 
     monkeypatch.setattr(audio, "read", read)
-    decoding.forget()
+    decoding.clear()
     yield names
-    decoding.forget()
+    decoding.clear()
 
 
 def recording(path: Path, seconds: float = 0.5) -> Path:
@@ -35,44 +35,44 @@ def recording(path: Path, seconds: float = 0.5) -> Path:
     return path
 
 
-def test_what_was_planned_with_is_not_decoded_again(tmp_path: Path, reads: list[str]) -> None:
+def test_a_cached_recording_is_decoded_once(tmp_path: Path, reads: list[str]) -> None:
     path = recording(tmp_path / "a.wav")
-    own, sha256 = decoding.heard(path)
-    at, same = decoding.heard_at(path, 16_000)
+    own, sha256 = decoding.read(path)
+    at, same = decoding.read_at(path, 16_000)
     assert (own.rate, at.rate, same) == (32_000, 16_000, sha256)
     assert np.array_equal(at.samples, audio.resample(own, 16_000).samples)
-    assert decoding.heard_at(path, 16_000)[0] is at
-    assert np.array_equal(decoding.heard_at(path, 32_000)[0].samples, own.samples)
+    assert decoding.read_at(path, 16_000)[0] is at
+    assert np.array_equal(decoding.read_at(path, 32_000)[0].samples, own.samples)
     assert reads == ["a.wav"]
-    decoding.forget()
-    decoding.heard_at(path, 16_000)
+    decoding.clear()
+    decoding.read_at(path, 16_000)
     assert reads == ["a.wav", "a.wav"]
 
 
-def test_memory_is_bounded_by_bytes(
+def test_the_cache_is_bounded_by_bytes(
     tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = [recording(tmp_path / f"{n}.wav", 1.0) for n in range(4)]
     long = recording(tmp_path / "long.wav", 5.0)
-    monkeypatch.setattr(decoding._recent, "_Cache__maxsize", 2 * 4 * 32_000)
+    monkeypatch.setattr(decoding._cache, "_Cache__maxsize", 2 * 4 * 32_000)
     for path in short:
-        decoding.heard(path)
-    assert len(decoding._recent) == 2
-    assert len(decoding.heard(long)[0].samples) == 5 * 32_000, "too long to be kept, and yet read"
-    decoding.heard(short[-1])
+        decoding.read(path)
+    assert len(decoding._cache) == 2
+    assert len(decoding.read(long)[0].samples) == 5 * 32_000, "read, but too large for the cache"
+    decoding.read(short[-1])
     assert reads == ["0.wav", "1.wav", "2.wav", "3.wav", "long.wav"]
 
 
-def test_what_is_shared_cannot_be_written_into(tmp_path: Path, reads: list[str]) -> None:
-    for found, _ in (decoding.heard(path := recording(tmp_path / "a.wav")), decoding.heard_at(path, 16_000)):
+def test_cached_samples_are_read_only(tmp_path: Path, reads: list[str]) -> None:
+    for decoded, _ in (decoding.read(path := recording(tmp_path / "a.wav")), decoding.read_at(path, 16_000)):
         with pytest.raises(ValueError, match="read-only"):
-            found.samples[0] = 1.0
+            decoded.samples[0] = 1.0
 
 
-def test_errors_are_not_remembered(tmp_path: Path, reads: list[str]) -> None:
+def test_errors_are_not_cached(tmp_path: Path, reads: list[str]) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"")
     with pytest.raises(AudioError, match="empty"):
-        decoding.heard(path)
+        decoding.read(path)
     recording(path)
-    assert decoding.heard(path)[0].rate == 32_000
+    assert decoding.read(path)[0].rate == 32_000

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paqa_builder.mix.activity import active_rms, activity, clip_spans, merge
+from paqa_builder.mix.activity import active_rms, activity, clip_spans
 from paqa_builder.mix.layout import EDGE, LATCH, choose, gaps, roles, runs, slots, starts
 from paqa_builder.mix.room import convolve, impulse_response, white
 from paqa_builder.mix.scene import Place, Room
@@ -81,7 +81,6 @@ def test_activity_finds_what_is_loud_and_bridges_short_gaps() -> None:
     assert np.allclose(found, ((0.5, 1.6), (2.5, 3.0)), atol=0.025)
     assert active_rms(samples, rate, ((2.5, 3.0),)) == pytest.approx(0.1, rel=0.03)
     assert activity(np.zeros(rate, np.float32), rate) == ()
-    assert merge([(1, 2), (0, 1.5), (3, 4)]) == [(0, 2), (3, 4)]
     assert clip_spans([(0, 2), (3, 4)], 1, 3.5, shift=-1) == ((0, 1), (2, 2.5))
 
 
