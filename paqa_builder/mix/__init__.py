@@ -1,9 +1,9 @@
-"""Scenes with exact truth: speakers, sounds and rooms mixed by a specification.
+"""Synthetic scenes with exact ground truth: speakers, sounds and rooms mixed by a specification.
 
-The way of a scene: :mod:`~paqa_builder.mix.spec` (what to mix) and :mod:`~paqa_builder.mix.recordings`
-(what from) → :mod:`~paqa_builder.mix.design` (decides one scene; with :mod:`~paqa_builder.mix.layout`
-for times and :mod:`~paqa_builder.mix.casting` for who fills them) →
-:mod:`~paqa_builder.mix.scene` (the scene in every detail, as records and JSON) →
-:mod:`~paqa_builder.mix.render` (audio and stems) → :mod:`~paqa_builder.mix.truth_files` (manifest, RTTM,
-STM, JAMS). :mod:`~paqa_builder.mix.folder` writes many of them. ``docs/mix.md`` tells the story.
+Data flow: :mod:`~paqa_builder.mix.spec` (specification) and :mod:`~paqa_builder.mix.recordings` (pools)
+→ :mod:`~paqa_builder.mix.design` (designs a scene, with :mod:`~paqa_builder.mix.layout` for its times and
+:mod:`~paqa_builder.mix.casting` for its speakers and sounds) → :mod:`~paqa_builder.mix.scene` (the design
+as records and JSON) → :mod:`~paqa_builder.mix.render` (audio and stems) →
+:mod:`~paqa_builder.mix.truth_files` (manifest, RTTM, STM, JAMS). :mod:`~paqa_builder.mix.folder` mixes a
+folder of scenes. The guide is ``docs/mix.md``.
 """

@@ -1,12 +1,12 @@
-"""Who fills a layout, such that any number of speakers (or kinds of sound) could have filled it.
+"""Casting: assigns speakers and sounds to a layout that any number of them could fill.
 
-A company of as many speakers as the specification's largest scene has is drawn. Its first member,
-the *lead*, gives the pieces that a layout's lengths are taken from; the others exchange some of
-them for pieces of theirs of about the same length. A company serves only if *every* number of
-speakers that the specification has could play the layout; then it is drawn how many really do. So
-what is possible with many speakers but not with one is never mixed, and lengths tell nothing.
+A company is drawn, with as many speakers as the specification's largest scene. The lengths of a layout
+are those of pieces of its first member, the *lead*; the other members replace some of the pieces by
+their own of about the same length. A company is accepted only if *every* number of speakers in the
+specification can fill the layout. The number of speakers is independent of that, so the lengths of
+pieces reveal nothing about it.
 
-Sounds are cast the same way: lengths first, then labels of which every number could fill them.
+Sounds are cast the same way: lengths first, then labels, any allowed number of which can fill them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from paqa_builder.seeded import digest, pick, shuffled, unit
 
 ATTEMPTS = 300
 SLACK = 0.25
-"""Seconds by which pieces of short lengths may differ, whatever the tolerance."""
+"""Seconds by which lengths of exchanged pieces may always differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One piece, by whom, and when. ``role`` counts from 0 within the scene."""
+    """A piece of speech with its speaker and its start in seconds of the scene."""
 
     speaker: str
     start: float
@@ -38,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One sound, when."""
+    """A sound with its start in seconds of the scene."""
 
     recording: Recording
     take: Take
@@ -49,13 +49,12 @@ class Occurrence:
 def cast_speech(
     spec: Spec, material: Material, split: str, count: int, overlapping: bool, key: tuple
 ) -> tuple[float, list[Line]]:
-    """Fills a scene with ``count`` speakers; returns its duration and who speaks when.
+    """Casts a scene with ``count`` speakers; returns its duration and its lines.
 
-    A duration that no company fills is drawn again. That tells nothing of ``count``, which has no
-    say in what serves.
+    Duration and company are drawn again until they fit. This does not depend on ``count``.
 
     Raises:
-        ConfigError: The pool has too few speakers, or no company of them fills such a scene.
+        ConfigError: The pool has too few speakers, or no company that can fill a scene.
     """
     groups = material.groups("speech", split)
     most = max(spec.speech.speakers)
@@ -80,7 +79,7 @@ def cast_speech(
             for n in spec.speech.speakers
             if n > 0
         }
-        # Judged by the longest way to say it, without overlap, for every number of speakers.
+        # Every number of speakers must fit without overlap, where the lines take longest.
         if not all(lines and _end(lines, joins) <= duration - EDGE for lines in filled.values()):
             continue
         if not count:
@@ -97,9 +96,9 @@ def cast_speech(
         ]
     least = spec.duration.min * spec.speech.fill.min
     raise ConfigError(
-        f"no {most} speakers of split {split!r} fill a scene: one alone needs {least:.1f} s of speech or "
-        f"more, in {most} pieces or more of {spec.speech.piece.min:g} to {spec.speech.piece.max:g} s, "
-        "which the others can replace by some of like length",
+        f"no {most} speakers of split {split!r} can fill a scene: one needs at least {least:.1f} s of speech "
+        f"in at least {most} pieces of {spec.speech.piece.min:g} to {spec.speech.piece.max:g} s, and the "
+        "others need pieces of similar length",
         fix="lower duration or speech.fill, widen speech.piece or speech.tolerance, or add --speech …",
     )
 
@@ -113,19 +112,19 @@ def _pieces(recordings: Sequence[Recording], spec: Spec, material: Material, key
 def _template(
     spec: Spec, owned: Sequence[Piece], duration: float, most: int, key: tuple
 ) -> tuple[list[Piece], list[float]]:
-    """The lead's pieces that fill the scene, and the gaps between them; nothing if they cannot."""
+    """The lead's pieces that fill the scene, and the gaps between them; both empty if too few fit."""
     joins = gaps(spec.turns, len(owned), *key)
     aim = duration * between(spec.speech.fill, *key, "fill")
     chosen: list[Piece] = []
-    said: set[str] = set()
+    texts: set[str] = set()
     spoken = at = 0.0
     for piece in owned:
         gap = max(LATCH, joins[len(chosen) - 1]) if chosen else 0.0
         text = normal_text(piece.text) if piece.text else None
-        if at + gap + piece.length > duration - 2 * EDGE or text in said:
+        if at + gap + piece.length > duration - 2 * EDGE or text in texts:
             continue
         chosen.append(piece)
-        said |= {text} if text else set()
+        texts |= {text} if text else set()
         at += gap + piece.length
         spoken += piece.length
         if spoken >= aim and len(chosen) >= most:
@@ -142,9 +141,9 @@ def _fill(
     tolerance: float,
     key: tuple,
 ) -> list[tuple[int, Piece]] | None:
-    """(role, piece) for each place in the template; None where a speaker lacks a fitting piece."""
+    """(role, piece) for each piece of the template; None if a speaker has no piece that fits."""
     order = roles(pattern[-1] + 1, len(owned), *key)
-    # Who of the scene is the lead is drawn, too: he is no more often the first to speak.
+    # The lead's role is drawn, too, so that the lead is not more often the first to speak.
     members = shuffled(range(len(owned)), *key, "members")
     cast = [members[order[run]] for run in pattern]
     filled: list[Piece | None] = [
@@ -167,7 +166,7 @@ def _fill(
 
 
 def _identity(piece: Piece) -> tuple:
-    """What may be heard once in a scene: a text by whomever, else a part of a recording."""
+    """What may occur only once in a scene: a text, or an excerpt of a recording without text."""
     return (normal_text(piece.text),) if piece.text else (piece.take.root, piece.take.path, piece.take.start)
 
 
@@ -185,13 +184,13 @@ def cast_events(
     avoid: str | None,
     key: tuple,
 ) -> list[Occurrence]:
-    """Fills places (start, length) with ``kinds`` different sounds.
+    """Casts the places (start, length) with ``kinds`` different sounds.
 
     Args:
-        avoid: The ambience's label: no sound like it happens over it.
+        avoid: Label of the ambience; sounds of the same source are excluded.
 
     Raises:
-        ConfigError: The pool has too few kinds, or none that fill such places.
+        ConfigError: The pool has too few kinds of sound, or none that fit the places.
     """
     groups = {
         label: recordings
@@ -213,13 +212,13 @@ def cast_events(
         if all(filled.values()):
             return filled[kinds or 1] or []
     raise ConfigError(
-        f"split {split!r}: no {most} different sounds fill occurrences of up to {events.length.max:g} s",
+        f"split {split!r}: no {most} different sounds can fill occurrences of up to {events.length.max:g} s",
         fix="lower events.kinds or events.length, or add --events …",
     )
 
 
 def _unlike(labels: Sequence[str], groups: dict[str, tuple[Recording, ...]]) -> list[str]:
-    """Those labels, in order, that cannot be taken for one before: a bark is a dog's."""
+    """The labels, in order, without those that may name the source of an earlier one (bark, dog)."""
     kept: list[str] = []
     for name in labels:
         label = groups[name][0].label or name
@@ -236,7 +235,7 @@ def _place(
 ) -> list[Occurrence] | None:
     order = roles(len(places), len(owned), *key)
     used: set[str] = set()
-    found: dict[int, Occurrence] = {}
+    occurrences: dict[int, Occurrence] = {}
     for n in sorted(range(len(places)), key=lambda n: -places[n][1]):
         start, length = places[n]
         for recording in sorted(owned[order[n]], key=lambda r: digest(*key, n, r.key)):
@@ -245,8 +244,8 @@ def _place(
             if stretch and onsets:
                 used.add(recording.key)
                 onset = pick(onsets, *key, "onset", n)
-                found[n] = Occurrence(recording, stretch.take(onset, length), start, stretch)
+                occurrences[n] = Occurrence(recording, stretch.take(onset, length), start, stretch)
                 break
         else:
             return None
-    return [found[n] for n in range(len(places))]
+    return [occurrences[n] for n in range(len(places))]

@@ -1,14 +1,16 @@
-"""Decides one scene: who speaks, what sounds, when and how loud, in which room.
+"""Design of a scene: speakers, sounds, times, levels and room.
 
-A design is a function of specification, pools, seed and the scene's number, and of nothing else: every
-choice is a hash of those, so scenes can be designed in any order, by any number of workers.
+A design depends only on the specification, the pools, the seed and the scene's number. Every choice is a
+hash of these, so any number of workers can design scenes in any order.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
+from paqa_builder.intervals import total
 from paqa_builder.mix.activity import clip_spans
 from paqa_builder.mix.casting import Line, Occurrence, cast_events, cast_speech
 from paqa_builder.mix.layout import between, choose, slots
@@ -20,16 +22,16 @@ from paqa_builder.seeded import below, digest, shuffled, unit
 
 
 def spec_digest(spec: Spec) -> str:
-    """What identifies a specification: all of it but how many scenes, and which files are written."""
+    """Hash of a specification without the number of scenes and the files to write."""
     settings = spec.model_dump(mode="json", exclude={"scenes", "seed", "stems", "jams"})
     return digest(json.dumps(settings, sort_keys=True, ensure_ascii=False))
 
 
 def design_scene(spec: Spec, material: Material, index: int) -> Design:
-    """Decides scene number ``index`` (from 0).
+    """Designs scene number ``index`` (from 0).
 
     Raises:
-        ConfigError: The pools cannot fill the specification; says what is lacking.
+        ConfigError: The pools lack material for the specification.
     """
     identity = spec_digest(spec)
     key = (identity, spec.seed, index)
@@ -93,11 +95,11 @@ def _moved(word: tuple[float, float, str], by: float) -> tuple[float, float, str
 def _sounds(
     spec: Spec, material: Material, split: str, duration: float, room: Room | None, key: tuple
 ) -> tuple[Sound, ...]:
-    found: list[Sound] = []
-    lasting = _ambience(spec, material, split, key)
-    if lasting and spec.ambience:
-        recording, stretch = lasting
-        found.append(
+    sounds: list[Sound] = []
+    ambience = _ambience(spec, material, split, key)
+    if ambience and spec.ambience:
+        recording, stretch = ambience
+        sounds.append(
             Sound(
                 id="",
                 kind="ambience",
@@ -109,27 +111,27 @@ def _sounds(
                 take=stretch.take(stretch.activity[0][0], stretch.length),
                 activity=((0.0, duration),),
                 loop=True,
-                place=None,  # it comes from everywhere
+                place=None,  # no direction
             )
         )
     if spec.events:
         kinds = choose(spec.events.kinds, *key, "kinds")
         places = slots(spec.events, duration, *key)
         if places and (kinds or spec.events.blanks):
-            avoid = found[0].label if found else None
+            avoid = sounds[0].label if sounds else None
             cast = cast_events(spec.events, material, split, places, kinds, avoid, key)
-            found += [_happening(spec, o, bool(kinds), room, (*key, "sound", n)) for n, o in enumerate(cast)]
-    found.sort(key=lambda sound: sound.start)
-    numbered: list[Sound] = []
-    letters = {"event": "E", "ambience": "E", "blank": "B"}
-    for sound in found:
-        letter = letters[sound.kind]
-        number = 1 + sum(1 for other in numbered if other.id.startswith(letter))
-        numbered.append(replace(sound, id=f"{letter}{number}"))
+            sounds += [_event(spec, o, bool(kinds), room, (*key, "sound", n)) for n, o in enumerate(cast)]
+    sounds.sort(key=lambda sound: sound.start)
+    numbers: Counter[str] = Counter()
+    numbered = []
+    for sound in sounds:
+        letter = "B" if sound.kind == "blank" else "E"
+        numbers[letter] += 1
+        numbered.append(replace(sound, id=f"{letter}{numbers[letter]}"))
     return tuple(numbered)
 
 
-def _happening(spec: Spec, occurrence: Occurrence, real: bool, room: Room | None, key: tuple) -> Sound:
+def _event(spec: Spec, occurrence: Occurrence, real: bool, room: Room | None, key: tuple) -> Sound:
     assert spec.events is not None
     take, recording = occurrence.take, occurrence.recording
     return Sound(
@@ -150,21 +152,16 @@ def _happening(spec: Spec, occurrence: Occurrence, real: bool, room: Room | None
 def _ambience(spec: Spec, material: Material, split: str, key: tuple) -> tuple[Recording, Stretch] | None:
     if not spec.ambience or unit(*key, "ambience") >= spec.ambience.share:
         return None
-    groups = material.groups("events", split)
-    lasting = [
+    candidates = [
         recording
-        for label, recordings in groups.items()
+        for label, recordings in material.groups("events", split).items()
         for recording in recordings
         if {label, recording.label} & set(spec.ambience.labels)
     ]
-    for recording in shuffled(lasting, *key, "ambience"):
+    for recording in shuffled(candidates, *key, "ambience"):
         stretch = material.stretch(recording)
-        # Something that sounds now and then lasts no more than a bark does.
-        if (
-            stretch
-            and stretch.length >= 2.0
-            and sum(b - a for a, b in stretch.activity) > 0.9 * stretch.length
-        ):
+        # An intermittent sound cannot last for the whole scene.
+        if stretch and stretch.length >= 2.0 and total(stretch.activity) > 0.9 * stretch.length:
             return recording, stretch
     return None
 

@@ -1,15 +1,15 @@
-"""A folder of scenes: mixed by any number of workers, resumed where it stopped.
+"""Mixing of a folder of scenes, resumable, with any number of workers.
 
 Layout::
 
     OUT/manifest.jsonl          one line a scene, in order; written last
-    OUT/spec.yaml  pools.json   what it was made from; pools.json has this machine's folders
-    OUT/scenes/ID.json          the design: everything to render the scene again
-    OUT/rows/ID.json            the scene's line of the manifest; there once the scene is complete
+    OUT/spec.yaml  pools.json   the specification, and the folders of the pools on this machine
+    OUT/scenes/ID.json          the design, from which the scene can be rendered again
+    OUT/rows/ID.json            the scene's line of the manifest, written when the scene is complete
     OUT/audio/ID.flac           16-bit FLAC
     OUT/rttm/ID.rttm  text/ID.stm  jams/ID.jams  stems/ID/{S1,…,E1,…,N}.flac
 
-A scene whose row is there and whose design is the same is not made again.
+A scene with a row and the same design is not mixed again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from paqa_builder.mix.design import design_scene
 from paqa_builder.mix.listings import read_recordings
 from paqa_builder.mix.material import Material
 from paqa_builder.mix.recordings import RecordingPool
-from paqa_builder.mix.render import Rendered, render
+from paqa_builder.mix.render import render
 from paqa_builder.mix.scene import Design, design_json
 from paqa_builder.mix.spec import Spec
 from paqa_builder.turns import rttm
@@ -42,7 +42,10 @@ POOLS = "pools.json"
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that it takes to make any scene of a folder. ``places`` are where pools come from."""
+    """Specification, output folder and pools of a folder of scenes.
+
+    ``places`` are the pools of speech and of sounds as named on the command line.
+    """
 
     spec: Spec
     out: Path
@@ -59,7 +62,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """Some scenes. A worker reads the pools itself: they may be too large to send with each task."""
+    """Scenes for one worker, which reads the pools itself: they may be too large to send."""
 
     spec: Spec
     out: Path
@@ -68,18 +71,18 @@ class _Task:
 
 
 def prepare(spec: Spec, out: Path, speech: Sequence[str], events: Sequence[str]) -> Job:
-    """Reads the pools, and checks that they have what the specification asks for.
+    """Reads the pools, and checks them against the specification.
 
     Raises:
-        ConfigError: Something is asked for that no pool was given for, or too many speakers.
-        SourceError: A pool cannot be read, or its splits share something.
+        ConfigError: A pool is missing, or has fewer speakers than a scene may need.
+        SourceError: A pool cannot be read, or its splits share material.
     """
     if not speech and max(spec.speech.speakers) > 0:
-        raise ConfigError("scenes shall have speakers, but there is no speech", fix="add --speech …")
+        raise ConfigError("the scenes have speakers, but no speech was given", fix="add --speech …")
     wants_sounds = (spec.events and max(spec.events.kinds) > 0) or (spec.ambience and spec.ambience.share > 0)
     if not events and (wants_sounds or (spec.events and spec.events.blanks)):
         raise ConfigError(
-            "scenes shall have sounds, but there are none",
+            "the scenes have sounds, but no sounds were given",
             fix="add --events …, or set events and ambience to null",
         )
     job = Job(
@@ -100,14 +103,13 @@ def prepare(spec: Spec, out: Path, speech: Sequence[str], events: Sequence[str])
 
 
 def mix(job: Job, workers: int = 1) -> Iterator[dict[str, Any]]:
-    """Makes all scenes of a folder; yields each one's line of the manifest, in any order.
+    """Mixes all scenes of a folder; yields their manifest lines in the order of completion.
 
-    The manifest is written when the last one is done. The same job gives the same bytes for any
-    number of workers.
+    The manifest is written after the last scene. The bytes do not depend on the number of workers.
     """
     _begin(job)
     count = job.spec.scenes
-    # Neighbours share no recordings, so chunks only save the start-up of a task.
+    # Neighbouring scenes share no recordings: chunks only reduce the overhead of tasks.
     size = max(1, min(25, count // (4 * workers) or 1))
     chunks = [tuple(range(at, min(at + size, count))) for at in range(0, count, size)]
     rows: dict[str, dict[str, Any]] = {}
@@ -129,7 +131,7 @@ def _begin(job: Job) -> None:
                 f"{job.out}: holds scenes of another specification or seed",
                 fix="choose another --out, or delete it",
             )
-        (job.out / MANIFEST).unlink(missing_ok=True)  # it would not have the scenes that are to come
+        (job.out / MANIFEST).unlink(missing_ok=True)  # it lacks the scenes to be mixed now
     write_atomic(file, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode())
     roots = {name: str(root) for name, root in sorted(job.roots.items())}
     write_atomic(job.out / POOLS, (json.dumps(roots, indent=1, ensure_ascii=False) + "\n").encode())
@@ -156,7 +158,7 @@ _held: tuple[Job, Material] | None = None
 
 
 def _work(task: _Task) -> list[dict[str, Any]]:
-    """Runs in a worker process, which keeps what it has heard of the pools."""
+    """Mixes the scenes of a task in a worker process, which keeps its material for the next task."""
     global _held
     if _held is None:
         job = prepare(task.spec, task.out, *task.places)
@@ -179,7 +181,7 @@ def _scene(job: Job, material: Material, index: int) -> dict[str, Any]:
 def write_scene(
     design: Design, roots: Mapping[str, Path], out: Path, *, stems: bool, jams: bool
 ) -> dict[str, Any]:
-    """Renders one design and writes all its files but the design itself; returns its manifest line."""
+    """Renders a design and writes all files except the design itself; returns its manifest line."""
     rendered = render(design, roots)
     row = truth_files.manifest_row(design, rendered, stems)
     files = {f"rttm/{design.id}.rttm": rttm(design.id, truth_files.turns(design))}
@@ -190,13 +192,12 @@ def write_scene(
     for name, content in files.items():
         write_atomic(out / name, content.encode())
     for name, path in row["stems"].items():
-        write_atomic(out / path, flac(rendered.stems[name], rendered))
-    write_atomic(out / row["audio"], flac(rendered.mixture, rendered))
+        write_atomic(out / path, _flac(rendered.stems[name], rendered.rate))
+    write_atomic(out / row["audio"], _flac(rendered.mixture, rendered.rate))
     return row
 
 
-def flac(samples: np.ndarray, rendered: Rendered) -> bytes:
-    """``int16 [n]`` as FLAC, without loss."""
+def _flac(samples: np.ndarray, rate: int) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rendered.rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()

@@ -1,20 +1,19 @@
-"""When things happen in a scene, decided before who or what it is that happens.
+"""Layout: the times of a scene, drawn before its speakers and sounds.
 
-That order is what keeps a scene from giving itself away: clip length, lengths of pieces, gaps,
-places of changes, levels, number and places of occurrences are drawn without looking at the number
-of speakers or of kinds of sound, and :mod:`~paqa_builder.mix.casting` then fills them.
+Duration, lengths of pieces, gaps, speaker changes, levels, and number and times of sounds are independent
+of the number of speakers and of kinds of sound, so a model cannot infer these numbers from them.
+:mod:`~paqa_builder.mix.casting` then fills the layout.
 
 **Gaps.** The time from one piece to the next, negative where they overlap, follows a Laplace
-distribution, centre 0.09 s, scale 0.42 s. It was chosen to meet three published figures at once:
+distribution, centre 0.09 s, scale 0.42 s. It matches three published figures at once:
 about 40 % of speaker changes overlap (Heldner & Edlund, "Pauses, gaps and overlaps in
 conversations", Journal of Phonetics 38, 2010); 45 % of them lie within ±0.25 s and 85 % within
 ±0.75 s (de Ruiter, Mitterer & Enfield, "Projecting the end of a speaker's turn", Language 82,
 2006). The model gives 40 %, 44 % and 83 %; its centre agrees with the usual gap of 0 to 0.2 s.
 
-**Who may overlap.** Nobody overlaps with himself, and in half of the scenes with several speakers
-nobody does (``turns.overlapping``). There a gap below zero becomes :data:`LATCH`. So scenes without
-overlap are alike whatever the number of speakers, and so are scenes with overlap of two speakers or
-more; overlap itself proves two voices, as it does in life.
+**Overlap.** Only pieces of different speakers overlap, and only in a share of the scenes with several
+speakers (``turns.overlapping``). Elsewhere a gap below zero becomes :data:`LATCH`. So scenes without
+overlap have the same timing for any number of speakers, and scenes with overlap for any number from two.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ from paqa_builder.mix.spec import EventsSpec, Range, TurnsSpec
 from paqa_builder.seeded import pick, shuffled, unit
 
 LATCH = 0.05
-"""Seconds between pieces that follow each other at once."""
+"""Smallest gap between pieces that do not overlap, in seconds."""
 
 EDGE = 0.2
-"""Seconds at both ends of a scene in which nobody begins or ends."""
+"""Seconds at both ends of a scene without speech or events."""
 
 K = TypeVar("K")
 
 
 def between(span: Range, *key: object) -> float:
-    """Uniform over a range."""
+    """Draws a number uniformly from a range."""
     return span.min + (span.max - span.min) * unit(*key)
 
 
 def choose(shares: Mapping[K, float], *key: object) -> K:
-    """One of the keys, as often as its share says."""
+    """Draws a key with a probability proportional to its share."""
     at = unit(*key) * sum(shares.values())
     for name, share in shares.items():
         at -= share
@@ -51,21 +50,21 @@ def choose(shares: Mapping[K, float], *key: object) -> K:
 
 
 def laplace(centre: float, scale: float, *key: object) -> float:
-    """Laplace distributed, by its inverse distribution function."""
+    """Draws from a Laplace distribution, by its inverse distribution function."""
     p = unit(*key) - 0.5
     return centre - scale * math.copysign(math.log(max(1e-12, 1 - 2 * abs(p))), p)
 
 
 def gaps(turns: TurnsSpec, joins: int, *key: object) -> list[float]:
-    """Seconds between consecutive pieces; below zero where they may overlap."""
+    """Draws the gaps between consecutive pieces in seconds; a negative gap is an overlap."""
     drawn = (laplace(turns.centre, turns.scale, *key, "gap", n) for n in range(joins))
     return [round(min(turns.longest_gap, max(-turns.longest_overlap, gap)), 3) for gap in drawn]
 
 
 def runs(pieces: int, most: int, turns: TurnsSpec, *key: object) -> list[int]:
-    """Which run of pieces by one speaker each piece belongs to: ``[0, 0, 1, 2, …]``.
+    """Assigns each piece to a run of consecutive pieces by one speaker: ``[0, 0, 1, 2, …]``.
 
-    There are at least ``most`` runs, so that any number of speakers up to it can be heard.
+    There are at least ``most`` runs, enough for ``most`` speakers.
     """
     changes = {n for n in range(1, pieces) if unit(*key, "change", n) < turns.change}
     for n in shuffled(range(1, pieces), *key, "more changes"):
@@ -76,10 +75,10 @@ def runs(pieces: int, most: int, turns: TurnsSpec, *key: object) -> list[int]:
 
 
 def roles(runs_: int, count: int, *key: object) -> list[int]:
-    """Who of ``count`` has each run: everybody at least one, nobody two in a row (but one alone).
+    """Assigns each run to one of ``count`` roles: each has at least one, and none two in a row if count > 1.
 
     Raises:
-        ValueError: There are fewer runs than ``count``.
+        ValueError: There are fewer runs than roles.
     """
     if runs_ < count:
         raise ValueError(f"{runs_} runs cannot be shared by {count}")
@@ -97,26 +96,26 @@ def roles(runs_: int, count: int, *key: object) -> list[int]:
 def starts(
     lengths: Sequence[float], joins: Sequence[float], runs_: Sequence[int] | None, first: float
 ) -> list[float]:
-    """Where each piece starts.
+    """Start of each piece in seconds.
 
     Args:
-        lengths: Seconds of each piece.
-        joins: From :func:`gaps`.
-        runs_: From :func:`runs`, if changes of speaker may overlap; else None.
+        lengths: Length of each piece in seconds.
+        joins: Gaps, from :func:`gaps`.
+        runs_: Runs, from :func:`runs`, if speaker changes may overlap; else None.
         first: Start of the first piece.
     """
-    found = [first]
+    times = [first]
     for n, gap in enumerate(joins):
         if gap < LATCH:
             overlaps = runs_ is not None and runs_[n] != runs_[n + 1] and gap < 0
-            # Half of the shorter one at most: so a piece never reaches the one after the next.
+            # At most half of the shorter piece, so that a piece overlaps with its neighbours only.
             gap = max(gap, -0.5 * min(lengths[n], lengths[n + 1])) if overlaps else LATCH
-        found.append(round(found[-1] + lengths[n] + gap, 3))
-    return found
+        times.append(round(times[-1] + lengths[n] + gap, 3))
+    return times
 
 
 def slots(events: EventsSpec, duration: float, *key: object) -> list[tuple[float, float]]:
-    """(start, length) of each occurrence of a sound, in order, at least ``apart`` from each other."""
+    """(start, length) of each occurrence of a sound in seconds, in order, at least ``apart`` apart."""
     count = choose(events.occurrences, *key, "occurrences")
     if not count:
         return []
@@ -127,8 +126,8 @@ def slots(events: EventsSpec, duration: float, *key: object) -> list[tuple[float
     lengths = [round(length * shrink, 3) for length in lengths]
     free = room - sum(lengths)
     places = sorted(unit(*key, "place", n) * free for n in range(count))
-    found, before = [], EDGE
+    occurrences, before = [], EDGE
     for place, length in zip(places, lengths, strict=True):
-        found.append((round(before + place, 3), length))
+        occurrences.append((round(before + place, 3), length))
         before += length + events.apart
-    return found
+    return occurrences

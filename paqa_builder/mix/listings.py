@@ -1,13 +1,13 @@
-"""Reads pools from disk: manifests, the layout of ``$PAQA_TESTDATA/clips``, trees, sources.
+"""Reading of pools from manifests, folders and sources.
 
-Where a pool comes from is one word on the command line:
+A pool is named by one argument:
 
-- ``FILE.csv`` or ``FILE.jsonl``: a manifest; paths are relative to it. Columns: ``path`` and
-  ``speaker`` (or ``label``), then any of :data:`COLUMNS`.
-- a folder with ``clips.csv``: its rows of kind ``speech`` and ``utterance``, or ``event``.
-- any other folder: ``SPEAKER/….wav`` (or ``LABEL/….wav``); a ``….txt`` beside a file is its text.
+- ``FILE.csv`` or ``FILE.jsonl``: a manifest with paths relative to it. Columns: ``path`` and ``speaker``
+  (or ``label``), and any of :data:`COLUMNS`.
+- A folder with ``clips.csv``: its rows of kind ``speech`` and ``utterance``, or ``event``.
+- Any other folder: ``SPEAKER/….wav`` (or ``LABEL/….wav``); ``x.txt`` is the transcript of ``x.wav``.
 - ``NAME:DIR`` (events only): a source of ``paqa ls sources``, e.g. ``fsd50k:/data/FSD50K``; its
-  clips with one most specific label.
+  clips with exactly one most specific label.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from paqa_builder.audio import SUFFIXES
 from paqa_builder.errors import PaqaError, SourceError
 from paqa_builder.labels import audioset as ontology
-from paqa_builder.licenses import UNKNOWN
+from paqa_builder.licenses import UNKNOWN, normal
 from paqa_builder.mix.recordings import Kind, Recording, RecordingPool, assign_splits, check_splits
 from paqa_builder.mix.spec import Spec
 from paqa_builder.sources import SPLITS
@@ -39,33 +39,32 @@ _LAYOUT_ONLY = {"kind"}
 
 
 def read_recordings(kind: Kind, places: Iterable[str], spec: Spec) -> RecordingPool:
-    """Reads and joins pools, gives every recording a split, and checks that splits share nothing.
+    """Reads and joins pools, assigns splits, and checks that they are disjoint.
 
     Raises:
-        SourceError: A place is not there or malformed, splits share something, or a split that the
-            specification asks for has no recording.
+        SourceError: A pool is missing or malformed, splits share material, or a split of the specification
+            has no recording.
     """
     roots: dict[str, Path] = {}
-    found: list[Recording] = []
+    recordings: list[Recording] = []
     for number, place in enumerate(places):
         name = f"{kind}{number}"
-        root, recordings = _read(kind, place, name, spec)
-        roots[name] = root
-        found += recordings
+        roots[name], listed = _read(kind, place, name, spec)
+        recordings += listed
     if kind == "speech" and spec.speech.text == "required":
-        found = [recording for recording in found if recording.text]
+        recordings = [recording for recording in recordings if recording.text]
     if kind == "events" and spec.events and spec.events.labels is not None:
         wanted = {*spec.events.labels, *(spec.ambience.labels if spec.ambience else ())}
-        found = [recording for recording in found if {recording.label, recording.group} & wanted]
-    settled = assign_splits(found, kind, {name: spec.splits[name] for name in spec.used_splits})
-    check_splits(settled, kind)
+        recordings = [recording for recording in recordings if {recording.label, recording.group} & wanted]
+    recordings = assign_splits(recordings, kind, {name: spec.splits[name] for name in spec.used_splits})
+    check_splits(recordings, kind)
     for split in spec.used_splits:
-        if not any(recording.split == split for recording in settled):
+        if not any(recording.split == split for recording in recordings):
             raise SourceError(
                 f"the {kind} pool ({', '.join(places) or 'none given'}) has nothing for the split {split!r}",
-                fix=f"add --{kind} …, or leave {split} out of the specification's splits",
+                fix=f"add --{kind} …, or remove {split} from the specification's splits",
             )
-    return RecordingPool(kind, roots, tuple(settled))
+    return RecordingPool(kind, roots, tuple(recordings))
 
 
 def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Recording]]:
@@ -83,12 +82,12 @@ def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Rec
     if kind == "events" and colon and Path(folder).is_dir():
         return Path(folder).resolve(), list(_from_source(corpus, Path(folder), name))
     raise SourceError(
-        f"{place}: no such manifest or folder", fix=f"check --{kind}; docs/mix.md lists what it may be"
+        f"{place}: no such manifest or folder", fix=f"check --{kind}; docs/mix.md lists the kinds of pools"
     )
 
 
 def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Rows of a CSV or JSON lines file, each with the words that name it in an error."""
+    """The rows of a CSV or JSON lines file, each with its position for error messages."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix in (".jsonl", ".json"):
@@ -103,7 +102,7 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _names(folder: Path) -> dict[str, str]:
-    """ESC-50's category names to AudioSet's, where the layout has the table."""
+    """AudioSet names of ESC-50's categories, if the folder has the table."""
     table = folder / "esc50_to_audioset.csv"
     if not table.is_file():
         return {}
@@ -137,7 +136,7 @@ def _from_rows(
             group=group,
             split=_split(row, where, spec),
             source=str(row.get("source") or file),
-            license=_license(str(row.get("license") or "")),
+            license=normal(str(row.get("license") or "")),
             attribution=str(row.get("attribution") or ""),
             source_url=str(row.get("source_url") or ""),
             text=str(row["text"]).strip() if row.get("text") else None,
@@ -149,7 +148,7 @@ def _from_rows(
             else None,
         )
         if seen.setdefault(file, recording) != recording:
-            raise SourceError(f"{where}, column 'path': {file!r} has another row, which says otherwise")
+            raise SourceError(f"{where}, column 'path': {file!r} has another row with other values")
     yield from seen.values()
     if unused:
         log.warning("%s: columns not used: %s", path, ", ".join(sorted(unused)))
@@ -180,19 +179,13 @@ def _words(value: Any, where: str) -> tuple[tuple[float, float, str], ...] | Non
         raise SourceError(f"{where}, column 'words': not a list of {{start, end, text}} ({error})") from error
 
 
-def _license(text: str) -> str:
-    from paqa_builder.licenses import normal
-
-    return normal(text)
-
-
 def _from_tree(kind: Kind, folder: Path, name: str) -> Iterator[Recording]:
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     loose = [p for p in files if p.parent == folder]
     if not files or loose:
-        what = f"{loose[0].name} is in no subfolder" if loose else "no audio files below it"
-        inner = "a speaker" if kind == "speech" else "a label"
-        raise SourceError(f"{folder}: {what}", fix=f"one subfolder for {inner}, or name a manifest")
+        problem = f"{loose[0].name} is in no subfolder" if loose else "no audio files below it"
+        inner = "each speaker" if kind == "speech" else "each label"
+        raise SourceError(f"{folder}: {problem}", fix=f"make a subfolder for {inner}, or name a manifest")
     for file in files:
         below = file.relative_to(folder).as_posix()
         group = below.partition("/")[0]

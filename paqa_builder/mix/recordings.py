@@ -1,9 +1,8 @@
-"""What to mix from: recordings of speech and of sounds, in groups, kept apart by split.
+"""Pools of recordings of speech and of sounds, with disjoint splits.
 
-A pool's *groups* are speakers or labels. No split may share with another a speaker, a text (whoever
-says it) or a source recording (that two clips were cut from): :func:`check_splits` refuses a pool
-that says so, and :func:`assign_splits` never makes one. :mod:`~paqa_builder.mix.listings` reads
-pools from disk.
+The *groups* of a pool are speakers or labels. Two splits share no speaker, no text (of any speaker) and no
+source recording (from which two clips were cut): :func:`check_splits` rejects a pool with such overlap, and
+:func:`assign_splits` assigns splits without it. :mod:`~paqa_builder.mix.listings` reads pools from disk.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ class Recording:
 
     Attributes:
         root: Name of the pool's folder in :attr:`RecordingPool.roots`.
-        path: Below that folder, with ``/``.
+        path: Path below that folder, with ``/``.
         group: Speaker, unique over all pools; or the corpus's label of the sound.
         split: ``"train"``, ``"validation"``, ``"test"``; empty until assigned.
-        source: The recording that this one was cut from; its own path where that is unknown.
-        text: What is said, complete, or None where it is unknown.
-        label: AudioSet's name of the sound, or the corpus's own where AudioSet has none.
-        words: ``(start, end, text)`` in seconds of the file, or None.
+        source: The recording from which this one was cut; its own path if unknown.
+        text: Complete transcript; None if unknown.
+        label: AudioSet name of the sound, or the corpus's own label if AudioSet has none.
+        words: ``(start, end, text)`` in seconds of the file; None if unknown.
     """
 
     root: str
@@ -54,13 +53,13 @@ class Recording:
 
     @property
     def key(self) -> str:
-        """What names this file in designs."""
+        """Unique name of the file over all pools."""
         return f"{self.root}/{self.path}"
 
 
 @dataclass(frozen=True)
 class RecordingPool:
-    """Recordings of one kind, all with a split."""
+    """Recordings of one kind, each with a split."""
 
     kind: Kind
     roots: Mapping[str, Path]
@@ -68,38 +67,38 @@ class RecordingPool:
 
     def groups(self, split: str) -> dict[str, tuple[Recording, ...]]:
         """The split's recordings by group; groups and recordings in sorted order."""
-        found: dict[str, list[Recording]] = defaultdict(list)
+        groups: dict[str, list[Recording]] = defaultdict(list)
         for recording in self.recordings:
             if recording.split == split:
-                found[recording.group].append(recording)
-        return {group: tuple(sorted(found[group], key=lambda r: r.key)) for group in sorted(found)}
+                groups[recording.group].append(recording)
+        return {group: tuple(sorted(groups[group], key=lambda r: r.key)) for group in sorted(groups)}
 
     def file(self, recording: Recording) -> Path:
-        """Where the recording is on this machine."""
+        """Path of the recording on this machine."""
         return self.roots[recording.root] / recording.path
 
 
 def normal_text(text: str) -> str:
-    """A text without case, punctuation and spacing, as it is compared between splits."""
+    """A text normalised for comparison: case-folded, without punctuation, words joined by one space."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.findall(r"[^\W_]+", folded))
 
 
 def ties(recording: Recording, kind: Kind) -> tuple[tuple[str, str], ...]:
-    """What a recording must not share with another split, as (what, value) pairs."""
-    found = [("source recording", f"{recording.root}/{recording.source}")]
+    """The (property, value) pairs that a recording must not share with another split."""
+    pairs = [("source recording", f"{recording.root}/{recording.source}")]
     if kind == "speech":
-        found.append(("speaker", recording.group))
+        pairs.append(("speaker", recording.group))
         if recording.text is not None:
-            found.append(("text", normal_text(recording.text)))
-    return tuple(found)
+            pairs.append(("text", normal_text(recording.text)))
+    return tuple(pairs)
 
 
 def check_splits(recordings: Sequence[Recording], kind: Kind) -> None:
-    """Refuses recordings whose splits share a speaker, a text or a source recording.
+    """Checks that splits share no speaker, text or source recording.
 
     Raises:
-        SourceError: They do; names the first few.
+        SourceError: They do; the message has the first three cases.
     """
     seen: dict[tuple[str, str], Recording] = {}
     clashes = []
@@ -114,19 +113,19 @@ def check_splits(recordings: Sequence[Recording], kind: Kind) -> None:
     if clashes:
         more = f"\n  and {len(clashes) - 3} more" if len(clashes) > 3 else ""
         raise SourceError(
-            f"the {kind} pool's splits are not apart:\n  " + "\n  ".join(clashes[:3]) + more,
-            fix="mend the split column, or leave it out: then splits are made that share nothing",
+            f"the {kind} pool's splits overlap:\n  " + "\n  ".join(clashes[:3]) + more,
+            fix="correct the split column, or remove it: disjoint splits are then assigned",
         )
 
 
 def assign_splits(
     recordings: Iterable[Recording], kind: Kind, shares: Mapping[str, float], seed: object = 0
 ) -> list[Recording]:
-    """Gives every recording without a split one, so that splits share nothing.
+    """Assigns a split to every recording without one, so that splits are disjoint.
 
-    Recordings tied by speaker, text or source recording stay together. Of sounds, each label is
-    divided by itself, so that every split has every label if it can. What already has a split keeps
-    it, and so does what is tied to it.
+    Recordings that share a speaker, text or source recording get the same split. Sounds are divided
+    label by label, so that every split has every label if possible. Recordings with a split keep it, and
+    recordings tied to them get it, too.
     """
     result: list[Recording] = []
     strata: dict[str, list[Recording]] = defaultdict(list)
@@ -144,15 +143,15 @@ def _divide(
     names = [split for split in SPLITS if shares.get(split)]
     total = sum(shares[name] for name in names)
     weight = dict.fromkeys(names, 0.0)
-    of: dict[int, str] = {}
+    split_of: dict[int, str] = {}
     loose = []
     for index, cluster in enumerate(clusters):
         given = {r.split for r in cluster if r.split}
         if given:
-            of[index] = min(given)  # more than one is a clash, which check_splits reports
+            split_of[index] = min(given)  # several are an overlap, which check_splits reports
         else:
             loose.append(index)
-    # One cluster for each split first, the big ones for the big splits, then whoever lacks most.
+    # Every split gets one cluster first, large splits large clusters; then the split that lacks most.
     loose.sort(key=lambda i: digest(*seed, min(r.key for r in clusters[i])))
     loose.sort(key=lambda i: -_size(clusters[i], kind))
     everything = sum(_size(clusters[i], kind) for i in loose)
@@ -164,10 +163,10 @@ def _divide(
             chosen = empty[0]
         else:
             chosen = max(waiting, key=lambda name: shares[name] / total - weight[name] / everything)
-        of[index] = chosen
+        split_of[index] = chosen
         weight[chosen] += _size(clusters[index], kind)
     return [
-        recording if recording.split else replace(recording, split=of[index])
+        recording if recording.split else replace(recording, split=split_of[index])
         for index, cluster in enumerate(clusters)
         for recording in cluster
     ]
@@ -178,7 +177,7 @@ def _size(cluster: Sequence[Recording], kind: Kind) -> int:
 
 
 def _clusters(recordings: Sequence[Recording], kind: Kind) -> list[list[Recording]]:
-    """Recordings tied directly or through others (a union-find over :func:`ties`)."""
+    """Groups recordings that are tied directly or through others (union-find over :func:`ties`)."""
     parent = list(range(len(recordings)))
 
     def root(index: int) -> int:
@@ -190,8 +189,8 @@ def _clusters(recordings: Sequence[Recording], kind: Kind) -> list[list[Recordin
     first: dict[tuple[str, str], int] = {}
     for index, recording in enumerate(recordings):
         for tie in ties(recording, kind):
-            one, other = root(index), root(first.setdefault(tie, index))
-            parent[max(one, other)] = min(one, other)
+            own, other = root(index), root(first.setdefault(tie, index))
+            parent[max(own, other)] = min(own, other)
     clusters: dict[int, list[Recording]] = defaultdict(list)
     for index, recording in enumerate(recordings):
         clusters[root(index)].append(recording)

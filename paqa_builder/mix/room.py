@@ -1,10 +1,10 @@
-"""Reverberation: impulse responses, unit energy in the direct path, which comes at once.
+"""Room impulse responses, with the direct path at sample 0 and of amplitude 1.
 
-Two engines. ``noise`` needs nothing but numpy: the direct path, then noise that decays
-exponentially (Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979), its
-energy set by the direct-to-reverberant ratio. It has no early reflections and no colour of a place;
-it smears as a room does. ``pyroomacoustics`` (MIT, 5 MB, brings Cython and scipy) computes image
-sources of a box (Allen & Berkley, JASA 65, 1979; Scheibler et al., ICASSP 2018).
+Two engines. ``noise`` needs only numpy: the direct path, then exponentially decaying noise (Moorer, "About
+this reverberation business", Computer Music Journal 3(2), 1979), with the energy of the
+direct-to-reverberant ratio. It has no early reflections and no colouration. ``pyroomacoustics`` (MIT, 5 MB,
+depends on Cython and scipy) computes the image sources of a box (Allen & Berkley, JASA 65, 1979; Scheibler
+et al., ICASSP 2018).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from paqa_builder.errors import NotReadyError
 from paqa_builder.mix.scene import Place, Room
 
 DELAY = 0.002
-"""Seconds of silence between the direct path and the noise that stands for the room."""
+"""Seconds between the direct path and the noise."""
 
 
 def impulse_response(room: Room, place: Place, rate: int) -> np.ndarray:
-    """``float64 [taps]``; the first tap is the direct path's.
+    """The impulse response from a place to the microphone, ``float64 [taps]``; tap 0 is the direct path.
 
     Raises:
-        NotReadyError: The design asks for pyroomacoustics, which is not installed.
+        NotReadyError: The room's engine is pyroomacoustics, which is not installed.
     """
     if room.engine == "pyroomacoustics":
         return _image_sources(room, place, rate)
@@ -36,10 +36,10 @@ def impulse_response(room: Room, place: Place, rate: int) -> np.ndarray:
 
 
 def white(seed: int, count: int) -> np.ndarray:
-    """Nearly normal white noise of unit variance, ``float64 [count]``; the same on every machine.
+    """Nearly Gaussian white noise of unit variance, ``float64 [count]``, equal on every machine.
 
-    Sums of four 16-bit lanes of a bit stream: numpy promises the stream (NEP 19), not what its
-    distributions make of it.
+    Sums of four 16-bit lanes of a bit stream: numpy keeps its bit streams stable (NEP 19), but not its
+    distributions.
     """
     lanes = np.random.Philox(seed).random_raw(count).astype("<u8").view("<u2").reshape(count, 4)
     # Variance of one uniform lane on [0, 1) is 1/12, so of the sum of four 1/3.
@@ -47,7 +47,7 @@ def white(seed: int, count: int) -> np.ndarray:
 
 
 def convolve(samples: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """``[n + taps - 1]``, by fast Fourier transform."""
+    """Convolution by fast Fourier transform, ``[n + taps - 1]``."""
     length = len(samples) + len(response) - 1
     size = 1 << (length - 1).bit_length()
     return np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)[:length]
@@ -61,12 +61,12 @@ def _image_sources(room: Room, place: Place, rate: int) -> np.ndarray:
             "the specification asks for room.engine pyroomacoustics, which is not installed",
             fix="pip install pyroomacoustics, or set room.engine to noise",
         ) from error
-    # More threads would add up the images in another order: other bytes.
+    # The order of summation, and so the bytes, would depend on the number of threads.
     acoustics.constants.set("num_threads", 1)
     try:
         absorption, order = acoustics.inverse_sabine(room.rt60, room.size)
         material = acoustics.Material(absorption)
-    except ValueError:  # so small an rt60 that this box would have to swallow everything
+    except ValueError:  # the rt60 is too short for a box of this size
         material, order = acoustics.Material(0.99), 1
     box = acoustics.ShoeBox(room.size, fs=rate, materials=material, max_order=min(order, 40))
     box.add_source(place.position)

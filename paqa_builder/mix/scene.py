@@ -1,8 +1,8 @@
-"""A scene decided in every detail, as records, and those records as JSON.
+"""Records of a scene's design, and their JSON.
 
-:mod:`~paqa_builder.mix.design` makes them, :mod:`~paqa_builder.mix.render` and
-:mod:`~paqa_builder.mix.truth_files` need nothing else. The JSON is written beside the audio; ``paqa mix
-render scene.json`` makes the same bytes from it again. Times are seconds from the scene's start.
+:mod:`~paqa_builder.mix.design` creates them; :mod:`~paqa_builder.mix.render` and
+:mod:`~paqa_builder.mix.truth_files` read them. The JSON is written beside the audio; ``paqa mix render
+scene.json`` renders the same bytes from it. Times are seconds from the scene's start.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from paqa_builder.intervals import Spans
 from paqa_builder.mix.material import Take
 
 VERSION = 1
-"""Of designs and of how they are rendered; a change makes other bytes."""
+"""Version of designs and of their rendering; other versions give other bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """One room: ``size`` and the ``microphone`` in metres; ``rt60`` in seconds."""
+    """A room: ``size`` and position of the ``microphone`` in metres, ``rt60`` in seconds."""
 
     engine: Literal["noise", "pyroomacoustics"]
     rt60: float
@@ -33,7 +33,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the room something sounds. ``drr`` (dB) and ``seed`` are for engine *noise*."""
+    """Position of a speaker or sound in metres. ``drr`` (dB) and ``seed`` are for engine *noise*."""
 
     position: tuple[float, float, float]
     drr: float
@@ -42,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """``id`` is ``"S1"`` for whoever speaks first; ``name`` is the pool's."""
+    """A speaker: ``id`` is ``"S1"`` for the first to speak; ``name`` is the pool's."""
 
     id: str
     name: str
@@ -66,12 +66,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """An event (``"E1"`` begins first), an ambience, or a blank: noise with a sound's envelope.
+    """An event (``"E1"`` starts first), an ambience, or a blank: noise with a sound's envelope.
 
     Attributes:
-        snr: dB, the scene's active speech over this sound's activity.
-        activity: In seconds of the scene.
-        loop: Whether the take is repeated, with cross-fades, to fill ``start`` to ``end``.
+        snr: The scene's active speech over this sound's activity, in dB.
+        activity: Active intervals in seconds of the scene.
+        loop: Whether the take is repeated with cross-fades from ``start`` to ``end``.
     """
 
     id: str
@@ -89,7 +89,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One scene. ``level`` and ``floor`` are dBFS of active speech and of the room tone."""
+    """The design of a scene. ``level`` and ``floor`` are dBFS of active speech and of the room tone."""
 
     version: int
     id: str
@@ -110,20 +110,20 @@ class Design:
 
     @property
     def events(self) -> tuple[Sound, ...]:
-        """The sounds that are something: all but blanks."""
+        """The sounds without blanks."""
         return tuple(sound for sound in self.sounds if sound.kind != "blank")
 
 
 def design_json(design: Design) -> str:
-    """The design as JSON text, one line a field at the top."""
+    """The design as JSON text."""
     return json.dumps(asdict(design), indent=1, ensure_ascii=False) + "\n"
 
 
 def read_design(path: Path) -> Design:
-    """Reads back what :func:`design_json` wrote.
+    """Reads a design written by :func:`design_json`.
 
     Raises:
-        ConfigError: The file is no design, or one of another version.
+        ConfigError: The file is no design, or a design of another version.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -131,7 +131,7 @@ def read_design(path: Path) -> Design:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(data, dict) and data.get("version") != VERSION:
             raise ConfigError(
-                f"{path}: a design of version {data.get('version')}; this one renders version {VERSION}"
+                f"{path}: a design of version {data.get('version')}; this release renders version {VERSION}"
             )
         design = TypeAdapter(Design).validate_python(data)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -141,5 +141,5 @@ def read_design(path: Path) -> Design:
         where = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{path}: not a design of a scene ({where}: {first['msg']})") from error
     if not math.isfinite(design.duration) or design.duration <= 0:
-        raise ConfigError(f"{path}: duration {design.duration} is no length")
+        raise ConfigError(f"{path}: duration {design.duration} is not a positive number")
     return design

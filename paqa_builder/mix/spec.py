@@ -1,8 +1,7 @@
-"""What to mix, as a YAML file: the specification that a seed turns into scenes.
+"""The specification of scenes to mix, read from YAML.
 
-Everything that two scenes may differ in is a range or a table of shares here; nothing is drawn from
-anywhere else. Unknown keys are refused. ``docs/mix.md`` explains each key; ``paqa_builder/data/mix/``
-holds specifications to start from.
+Every property that varies between scenes is a range or a table of shares. Unknown keys are errors.
+``docs/mix.md`` explains each key; ``paqa_builder/data/mix/`` has specifications to start from.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SpeechSpec(_Part):
-    """Who speaks, and how loud."""
+    """Number of speakers, and length and level of their speech."""
 
     speakers: Counts = Field(
         default={1: 1, 2: 1, 3: 1}, description="Number of speakers: its share of scenes."
@@ -82,12 +81,12 @@ class SpeechSpec(_Part):
         default=3.0, ge=0, le=12, description="dB by which a piece may differ from its scene's level."
     )
     per_speaker: int = Field(
-        default=24, ge=1, description="At most so many recordings of a speaker are looked at for a scene."
+        default=24, ge=1, description="Most recordings of a speaker to choose from for a scene."
     )
 
 
 class TurnsSpec(_Part):
-    """How speakers take turns. See :mod:`paqa_builder.mix.layout` for where the numbers come from."""
+    """Turn-taking. :mod:`paqa_builder.mix.layout` has the sources of the default values."""
 
     centre: float = Field(default=0.09, description="Seconds; most common gap between two pieces.")
     scale: float = Field(
@@ -98,11 +97,11 @@ class TurnsSpec(_Part):
     overlapping: Share = Field(
         default=0.5, description="Share of scenes with two or more speakers in which turns may overlap."
     )
-    change: Share = Field(default=0.7, description="Probability that the next piece is somebody else's.")
+    change: Share = Field(default=0.7, description="Probability that the speaker changes after a piece.")
 
 
 class EventsSpec(_Part):
-    """Which sounds happen, how often."""
+    """Number, length and level of sounds."""
 
     kinds: Counts = Field(
         default={1: 1, 2: 1}, description="Number of different sounds: its share of scenes."
@@ -127,7 +126,7 @@ class EventsSpec(_Part):
         if max(self.kinds) > min(self.occurrences):
             raise ValueError(
                 f"occurrences may be {min(self.occurrences)}, kinds {max(self.kinds)}: every number of kinds "
-                "must fit every number of occurrences, or the one would give the other away"
+                "must fit every number of occurrences, so that the two are independent"
             )
         return self
 
@@ -154,7 +153,7 @@ class AmbienceSpec(_Part):
 
 
 class RoomSpec(_Part):
-    """Reverberation: one room a scene, one place in it per speaker and sound."""
+    """Reverberation: one room for a scene, one position in it for each speaker and sound."""
 
     share: Share = Field(default=0.5, description="Share of scenes with reverberation.")
     engine: Literal["noise", "pyroomacoustics"] = Field(
@@ -170,7 +169,7 @@ class RoomSpec(_Part):
 
 
 class Spec(_Part):
-    """A whole specification."""
+    """The specification of a set of scenes."""
 
     name: str = Field(
         default="mix", pattern=r"^[A-Za-z0-9_-]+$", description="First part of every scene's id."
@@ -193,7 +192,7 @@ class Spec(_Part):
         default=Range(min=35, max=50), description="dB by which the room tone is below the speech."
     )
     stems: bool = Field(
-        default=False, description="Write every speaker, sound and the room tone by itself, too."
+        default=False, description="Also write a stem for each speaker, each sound and the room tone."
     )
     jams: bool = Field(default=True, description="Write a JAMS file for each scene.")
 
@@ -209,26 +208,26 @@ class Spec(_Part):
 
     @property
     def used_splits(self) -> tuple[SplitName, ...]:
-        """The splits that scenes are made for, in their usual order."""
+        """The splits of the scenes, in the order train, validation, test."""
         order: tuple[SplitName, ...] = ("train", "validation", "test")
         return tuple(split for split in order if split in self.splits)
 
 
 def ready_made() -> dict[str, Path]:
-    """The specifications that come with the package, by name."""
+    """Paths of the specifications that the package contains, by name."""
     folder = Path(str(files("paqa_builder").joinpath("data/mix")))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def load_spec(where: str | Path, changes: Mapping[str, Any] | None = None) -> Spec:
-    """Reads a specification: a YAML file, or the name of one that comes with the package.
+    """Reads a specification from a YAML file or from the package.
 
     Args:
-        where: Path or name.
-        changes: Top-level keys that win over the file's; None values count as not given.
+        where: Path of the file, or name of a specification of the package.
+        changes: Top-level keys that override the file's; None values are ignored.
 
     Raises:
-        ConfigError: No such file or name, not YAML, an unknown key or a wrong value; names it.
+        ConfigError: The file or name does not exist, is not YAML, has an unknown key or a wrong value.
     """
     import yaml
 
@@ -252,10 +251,10 @@ def load_spec(where: str | Path, changes: Mapping[str, Any] | None = None) -> Sp
 
 
 def make_spec(data: Mapping[str, Any], where: str = "specification") -> Spec:
-    """Checks a specification given as plain data.
+    """Validates a specification given as a mapping.
 
     Raises:
-        ConfigError: A key is unknown or a value wrong; names each.
+        ConfigError: Keys are unknown or values wrong; the message has all of them.
     """
     try:
         return Spec.model_validate(dict(data))

@@ -1,7 +1,7 @@
-"""Speech from a synthesiser that the user has installed, as a pool to mix from.
+"""Pools of speech from an installed synthesiser.
 
-Each voice is a speaker. The lines of a text are dealt out among the voices, so that splits share
-neither. What licence the result is under depends on the engine and the voice: the user says.
+Each voice is a speaker. Each line of text is spoken by one voice, so splits share neither speakers nor
+texts. The licence depends on the engine and the voice, so the user gives it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from paqa_builder.errors import AudioError, ConfigError, NotReadyError
 from paqa_builder.files import write_atomic
 
 SECONDS = 120
-"""A line takes a fraction of a second; an engine that needs more hangs."""
+"""Timeout of the engine for one line, which normally takes a fraction of a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How to call one. ``command`` takes (voice, text, file); ``piped`` ones read the text from stdin."""
+    """A synthesiser. ``command`` takes (voice, text, file); a ``piped`` engine reads the text from stdin."""
 
     program: str
     command: Callable[[str, str, str], list[str]]
@@ -66,15 +66,15 @@ def synthesise(
     """Speaks each line with one of the voices in turn; returns the manifest, ``OUT/manifest.csv``.
 
     Raises:
-        ConfigError: No such engine, no voices, or no text.
-        NotReadyError: The engine is not installed, or fails; says what it said.
+        ConfigError: The engine is unknown, or there are no voices or no text.
+        NotReadyError: The engine is not installed, or fails; the message has its last line of output.
     """
     if engine not in ENGINES:
         raise ConfigError(f"no speech engine is called {engine!r}; there are: {', '.join(ENGINES)}")
     texts = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not voices or not texts:
         raise ConfigError(
-            "nothing to say" if voices else "no voice was named", fix="--voice NAME, and lines of text"
+            "no text was given" if voices else "no voice was given", fix="--voice NAME, and lines of text"
         )
     if shutil.which(ENGINES[engine].program) is None:
         raise NotReadyError(f"{ENGINES[engine].program} is not installed", fix=ENGINES[engine].install)
@@ -83,7 +83,7 @@ def synthesise(
     rows = []
     for number, text in enumerate(texts):
         voice = voices[number % len(voices)]
-        # A piper voice is a path; its name is enough for a speaker.
+        # A piper voice is a path; its stem names the speaker.
         speaker = f"{engine}:{Path(voice).stem}"
         file = f"{speaker.replace(':', '_')}/{number:05d}.wav"
         _speak(ENGINES[engine], voice, text, out / file)
@@ -97,11 +97,11 @@ def synthesise(
 
 
 def _check_flite(voices: Sequence[str]) -> None:
-    """Flite takes its first voice, without a word, for one that it does not know."""
-    told = subprocess.run(
+    """Checks the voices, because flite silently replaces an unknown voice by its first one."""
+    output = subprocess.run(
         ["flite", "-lv"], text=True, capture_output=True, timeout=SECONDS, check=False
     ).stdout
-    known = told.partition(":")[2].split()
+    known = output.partition(":")[2].split()
     for voice in voices:
         if voice not in known and not Path(voice).is_file():
             raise NotReadyError(f"flite has no voice {voice!r}; it has: {', '.join(sorted(set(known)))}")
@@ -121,13 +121,13 @@ def _speak(engine: Engine, voice: str, text: str, file: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise NotReadyError(f"{engine.program} took more than {SECONDS} s for {text!r}") from error
-    complaint = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    message = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
     try:
         audio.read(file)
     except AudioError as error:
         raise NotReadyError(
-            f"{engine.program} said nothing with the voice {voice!r}: {complaint[0]}",
+            f"{engine.program} wrote no audio with the voice {voice!r}: {message}",
             fix=f"list its voices, and choose another; the command was: {' '.join(command[:3])} …",
         ) from error
     if done.returncode:
-        raise NotReadyError(f"{engine.program} failed with the voice {voice!r}: {complaint[0]}")
+        raise NotReadyError(f"{engine.program} failed with the voice {voice!r}: {message}")

@@ -25,7 +25,7 @@ from paqa_builder.mix.render import render
 from paqa_builder.mix.scene import Design
 from paqa_builder.mix.spec import make_spec
 
-PLANNED = 600
+DESIGNED = 600
 RENDERED = 240
 
 
@@ -105,23 +105,23 @@ def margin(count: int) -> float:
 
 
 @pytest.mark.parametrize("asked", [speakers, kinds])
-def test_timing_without_overlap_tells_neither_speakers_nor_kinds(
+def test_timing_without_overlap_does_not_reveal_numbers(
     pools: tuple[str, str], asked: Callable[[Design], int]
 ) -> None:
-    _, designs = scenes(pools, PLANNED, turns={"overlapping": 0})
+    _, designs = scenes(pools, DESIGNED, turns={"overlapping": 0})
     assert len({asked(design) for design in designs}) > 1
     assert advantage([timing(design) for design in designs], [asked(design) for design in designs]) < margin(
-        PLANNED
+        DESIGNED
     )
 
 
-def test_timing_with_overlap_does_not_tell_two_speakers_from_more(pools: tuple[str, str]) -> None:
+def test_timing_with_overlap_does_not_reveal_the_number_of_speakers(pools: tuple[str, str]) -> None:
     speech = {**SPEC["speech"], "speakers": {2: 1, 3: 1, 4: 1}}  # type: ignore[dict-item]
-    _, designs = scenes(pools, PLANNED, speech=speech, turns={"overlapping": 1})
-    assert sum(design.overlapping for design in designs) == PLANNED
+    _, designs = scenes(pools, DESIGNED, speech=speech, turns={"overlapping": 1})
+    assert sum(design.overlapping for design in designs) == DESIGNED
     assert advantage(
         [timing(design) for design in designs], [speakers(design) for design in designs]
-    ) < margin(PLANNED)
+    ) < margin(DESIGNED)
 
 
 @pytest.fixture(scope="module")
@@ -131,21 +131,21 @@ def rendered(pools: tuple[str, str]) -> tuple[Job, list[Design], list[list[float
 
 
 @pytest.mark.parametrize("asked", [speakers, kinds])
-def test_an_energy_meter_tells_neither_speakers_nor_kinds(
+def test_energy_does_not_reveal_numbers(
     rendered: tuple[Job, list[Design], list[list[float]]], asked: Callable[[Design], int]
 ) -> None:
     _, designs, heard = rendered
     assert advantage(heard, [asked(design) for design in designs]) < margin(RENDERED)
 
 
-def test_blanks_hide_that_there_is_no_sound(pools: tuple[str, str]) -> None:
+def test_blanks_hide_the_absence_of_sounds(pools: tuple[str, str]) -> None:
     events = {**SPEC["events"], "kinds": {0: 1, 1: 1}, "blanks": True}  # type: ignore[dict-item]
     job, designs = scenes(pools, RENDERED, events=events, ambience=None, turns={"overlapping": 0})
     heard = [loudness(render(design, job.roots).mixture, design.rate) for design in designs]
     assert advantage(heard, [kinds(design) for design in designs]) < margin(RENDERED)
 
 
-def test_without_blanks_it_is_heard_that_there_is_no_sound(pools: tuple[str, str]) -> None:
+def test_without_blanks_the_absence_of_sounds_is_detected(pools: tuple[str, str]) -> None:
     """The control of the test above: the meter does hear sounds."""
     events = {**SPEC["events"], "kinds": {0: 1, 1: 1}}  # type: ignore[dict-item]
     job, designs = scenes(pools, RENDERED, events=events, ambience=None, turns={"overlapping": 0})
@@ -166,13 +166,13 @@ def _longer_gaps(design: Design) -> Design:
 
 
 @pytest.mark.parametrize("leak", [_louder_floor, _longer_gaps])
-def test_a_careless_mixer_is_found_out(pools: tuple[str, str], leak: Callable[[Design], Design]) -> None:
-    _, designs = scenes(pools, PLANNED, turns={"overlapping": 0})
+def test_a_leak_in_timing_is_detected(pools: tuple[str, str], leak: Callable[[Design], Design]) -> None:
+    _, designs = scenes(pools, DESIGNED, turns={"overlapping": 0})
     features = [timing(leak(design)) for design in designs]
-    assert advantage(features, [speakers(design) for design in designs]) > 2 * margin(PLANNED)
+    assert advantage(features, [speakers(design) for design in designs]) > 2 * margin(DESIGNED)
 
 
-def test_a_careless_mixer_is_heard(rendered: tuple[Job, list[Design], list[list[float]]]) -> None:
+def test_a_leak_in_level_is_detected(rendered: tuple[Job, list[Design], list[list[float]]]) -> None:
     job, designs, _ = rendered
     heard = [loudness(render(_louder_floor(design), job.roots).mixture, design.rate) for design in designs]
     assert advantage(heard, [speakers(design) for design in designs]) > margin(RENDERED)

@@ -54,7 +54,7 @@ def test_mix_and_render_again(arguments: list[object], tmp_path: Path) -> None:
     assert all(before[name] == data for name, data in again.items())
 
 
-def test_what_is_wrong_is_said_without_a_traceback(arguments: list[object], tmp_path: Path) -> None:
+def test_errors_have_no_traceback(arguments: list[object], tmp_path: Path) -> None:
     code, _, stderr = run(*arguments[:-4])
     assert code == ExitCode.USAGE
     assert "--out DIR" in stderr
@@ -81,7 +81,7 @@ def test_a_synthesiser_makes_a_pool(tmp_path: Path, engine: str, voices: list[st
         synthesise(engine, ["nonesuch"], texts[:1], tmp_path / "b")
 
 
-def test_an_engine_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="espeak-ng, flite, piper"):
         synthesise("festival", ["x"], ["hello"], tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Times: the turn-taking of the literature, and layouts that are possible."""
+"""Layout, activity, noise and impulse responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paqa_builder.mix.scene import Place, Room
 from paqa_builder.mix.spec import EventsSpec, TurnsSpec
 
 
-def test_gaps_are_those_of_conversation() -> None:
+def test_gaps_match_published_figures() -> None:
     drawn = np.array(gaps(TurnsSpec(), 20_000, "test"))
     assert np.mean(drawn < 0) == pytest.approx(0.40, abs=0.015)  # Heldner & Edlund 2010
     assert np.mean(np.abs(drawn) < 0.25) == pytest.approx(0.45, abs=0.02)  # de Ruiter et al. 2006
@@ -26,7 +26,7 @@ def test_gaps_are_those_of_conversation() -> None:
 
 
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 99))
-def test_everybody_gets_a_run_and_nobody_two(count: int, people: int, seed: int) -> None:
+def test_every_role_gets_a_run_and_none_two_in_a_row(count: int, people: int, seed: int) -> None:
     if count < people:
         with pytest.raises(ValueError, match="cannot be shared"):
             roles(count, people, seed)
@@ -37,7 +37,7 @@ def test_everybody_gets_a_run_and_nobody_two(count: int, people: int, seed: int)
 
 
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 99))
-def test_there_are_runs_enough(pieces: int, most: int, seed: int) -> None:
+def test_there_are_enough_runs(pieces: int, most: int, seed: int) -> None:
     pattern = runs(pieces, most, TurnsSpec(change=0.2), seed)
     assert pattern[-1] + 1 >= min(pieces, most)
     assert all(0 <= b - a <= 1 for a, b in itertools.pairwise(pattern))
@@ -95,7 +95,7 @@ def test_noise_is_white_and_of_unit_variance() -> None:
 
 
 @pytest.mark.parametrize("rt60", [0.2, 0.5])
-def test_the_room_decays_as_told(rt60: float) -> None:
+def test_the_impulse_response_has_its_rt60_and_drr(rt60: float) -> None:
     room = Room("noise", rt60, (5, 4, 3), (2, 2, 1.5))
     response = impulse_response(room, Place((1, 1, 1), 6.0, 5), 16_000)
     assert response[0] == 1.0

@@ -1,4 +1,4 @@
-"""Pools: what is read, and that splits share nothing."""
+"""Reading of pools, and disjoint splits."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_every_split_gets_some_and_each_label_is_divided() -> None:
         ),
     ],
 )
-def test_splits_that_share_something_are_refused(one: Recording, other: Recording, what: str) -> None:
-    with pytest.raises(SourceError, match="not apart") as caught:
+def test_overlapping_splits_are_rejected(one: Recording, other: Recording, what: str) -> None:
+    with pytest.raises(SourceError, match="splits overlap") as caught:
         check_splits([one, other], "speech")
     assert what in str(caught.value)
 
@@ -117,7 +117,7 @@ def test_a_bad_row_is_named(tmp_path: Path, spec: Spec, row: dict, names: str) -
     assert names in str(caught.value)
 
 
-def test_a_manifest_whose_splits_clash_is_refused_at_load(tmp_path: Path, spec: Spec) -> None:
+def test_a_manifest_with_overlapping_splits_is_rejected(tmp_path: Path, spec: Spec) -> None:
     lines = ["path,speaker,text,split"]
     for n, split in enumerate(("train", "test")):
         write(tmp_path / f"{n}.flac", voice(str(n), 1.0))
@@ -127,7 +127,7 @@ def test_a_manifest_whose_splits_clash_is_refused_at_load(tmp_path: Path, spec: 
         read_recordings("speech", [str(tmp_path / "m.csv")], spec)
 
 
-def test_a_split_without_anything_is_named(tmp_path: Path) -> None:
+def test_an_empty_split_is_named(tmp_path: Path) -> None:
     write(tmp_path / "a/1.flac", voice("a", 1.0))
     with pytest.raises(SourceError, match="nothing for the split"):
         read_recordings("speech", [str(tmp_path)], make_spec({"splits": {"train": 0.5, "test": 0.5}}))

@@ -1,4 +1,4 @@
-"""Scenes: same specification and seed, same bytes; and everything that is said of them is so."""
+"""Mixed scenes: reproducible bytes, and ground truth that matches the audio."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_same_seed_same_bytes_for_any_number_of_workers(tmp_path: Path, pools: t
     assert other[0]["pcm_sha256"] != first["pcm_sha256"]
 
 
-def test_a_stopped_run_goes_on_and_a_scene_does_not_know_how_many_there_are(
+def test_a_stopped_run_resumes_and_scenes_do_not_depend_on_their_number(
     tmp_path: Path, pools: tuple[str, str]
 ) -> None:
     few = make(tmp_path / "a", pools, scenes=4)
@@ -154,7 +154,7 @@ def test_splits_share_no_speaker_text_or_recording(made: tuple[Path, list[dict]]
         assert not one & other
 
 
-def test_nobody_overlaps_himself_and_nothing_is_heard_twice(made: tuple[Path, list[dict]]) -> None:
+def test_speakers_do_not_overlap_themselves_and_nothing_repeats(made: tuple[Path, list[dict]]) -> None:
     _, rows = made
     assert {row["num_speakers"] for row in rows} == {1, 2, 3, 4}
     assert any(row["has_overlap"] for row in rows)
@@ -206,9 +206,7 @@ def test_the_source_gives_the_truth(made: tuple[Path, list[dict]]) -> None:
         assert from_json(Clip, to_json(clip)) == clip
 
 
-def test_labels_of_older_scenes_are_put_into_audiosets_words(
-    made: tuple[Path, list[dict]], tmp_path: Path
-) -> None:
+def test_labels_of_older_scenes_are_mapped_to_audioset(made: tuple[Path, list[dict]], tmp_path: Path) -> None:
     row = next(row for row in made[1] if row["events"])
     events = [
         {**row["events"][0], "audioset": None, "label": label}
@@ -237,7 +235,7 @@ def test_a_bad_line_of_a_manifest_is_named(
         list(Mix(tmp_path).clips())
     assert names in str(caught.value)
     (tmp_path / "manifest.jsonl").unlink()
-    with pytest.raises(SourceError, match="mixing it did not finish"):
+    with pytest.raises(SourceError, match="mixing did not finish"):
         list(Mix(tmp_path).clips())
 
 
@@ -264,7 +262,7 @@ def test_speech_without_text_leaves_utterances_unknown(tmp_path: Path, pools: tu
             assert written
 
 
-def test_what_no_pool_can_fill_is_said(tmp_path: Path, pools: tuple[str, str]) -> None:
+def test_missing_material_is_named(tmp_path: Path, pools: tuple[str, str]) -> None:
     with pytest.raises(ConfigError, match="6 speakers, but scenes may have 9"):
         make(tmp_path, pools, speech={"speakers": {9: 1}})
     with pytest.raises(ConfigError, match=r"lower duration or speech\.fill"):

@@ -1,4 +1,4 @@
-"""The specification: what is refused, and that each refusal names its key."""
+"""The specification: invalid values, and errors that name their key."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from paqa_builder.mix.spec import load_spec, make_spec, ready_made
         ({"rate": 4000}, "rate: "),
     ],
 )
-def test_what_is_wrong_is_named(data: dict, names: str) -> None:
+def test_errors_name_their_key(data: dict, names: str) -> None:
     with pytest.raises(ConfigError, match=r"(?s).*") as caught:
         make_spec(data)
     assert names in str(caught.value)
 
 
-def test_ready_made_ones_are_right_and_flags_win(tmp_path: Path) -> None:
+def test_specifications_of_the_package_are_valid_and_flags_override(tmp_path: Path) -> None:
     assert {"conversation", "crowd"} <= set(ready_made())
     for name in ready_made():
         assert load_spec(name).name == name
