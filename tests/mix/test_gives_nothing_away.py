@@ -166,7 +166,7 @@ def _longer_gaps(design: Design) -> Design:
 
 
 @pytest.mark.parametrize("leak", [_louder_floor, _longer_gaps])
-def test_a_leak_in_timing_is_detected(pools: tuple[str, str], leak: Callable[[Design], Design]) -> None:
+def test_a_leak_in_design_is_detected(pools: tuple[str, str], leak: Callable[[Design], Design]) -> None:
     _, designs = scenes(pools, DESIGNED, turns={"overlapping": 0})
     features = [timing(leak(design)) for design in designs]
     assert advantage(features, [speakers(design) for design in designs]) > 2 * margin(DESIGNED)
