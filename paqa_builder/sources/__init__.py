@@ -1,4 +1,4 @@
-"""Sources: adapters that list a corpus's clips and their ground truth, one corpus per file.
+"""Sources: adapters that list the clips of a corpus and their ground truth, one corpus per file.
 
 To add a corpus, subclass :class:`Source` in a file and point ``--plugin`` at it; see
 ``examples/new_corpus.py``.
@@ -6,6 +6,7 @@ To add a corpus, subclass :class:`Source` in a file and point ``--plugin`` at it
 
 from __future__ import annotations
 
+import csv
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ SPLITS = ("train", "validation", "test")
 
 
 class SourceOptions(BaseModel):
-    """A source's settings. Unknown names are refused."""
+    """Base class of a source's options. Unknown names are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,7 +44,7 @@ class Source(ABC):
     def __init__(self, root: Path | None, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()
         if root is None:
-            raise SourceError(f"source {self.name!r} needs to know where its audio is", fix="add --root DIR")
+            raise SourceError(f"source {self.name!r} needs the folder of the corpus", fix="add --root DIR")
         if not root.is_dir():
             raise SourceError(f"{root}: no such folder", fix="check --root")
         self.root = root
@@ -55,17 +56,17 @@ class Source(ABC):
 
     @property
     def vocabulary(self) -> frozenset[str] | None:
-        """The labels that the corpus's annotators could give, or None for no fixed list.
+        """The labels available to the corpus's annotators; None without a fixed list.
 
-        ``Truth.tags_complete`` holds within it: a label outside was never looked for.
+        ``Truth.tags_complete`` refers to these labels only.
         """
         return None
 
     def presence(self, label: str) -> Tag:
-        """A clip-level label: the sound is somewhere in the clip, nobody says when.
+        """A clip-level label: a sound at an unknown time in the clip.
 
-        A source does not decode audio, so it does not know the clip's length; the tag ends at 0
-        until :func:`settle_truth` lets it span the clip.
+        A source does not decode audio, so the clip's length is unknown. The tag ends at 0 until
+        :func:`settle_truth` extends it to the whole clip.
         """
         return Tag(0.0, 0.0, label, 1.0, "clip", localized=False, origin=self.origin)
 
@@ -77,7 +78,7 @@ class Source(ABC):
         translation: str | None = None,
         translation_language: str | None = None,
     ) -> Utterance:
-        """What is said in the clip, nobody says when: it ends at 0 until it is let span the clip."""
+        """An utterance at an unknown time in the clip; :func:`settle_truth` extends it to the whole clip."""
         return Utterance(
             0.0, 0.0, speaker, text, (), language, 1.0, self.origin, translation, translation_language
         )
@@ -86,22 +87,54 @@ class Source(ABC):
     def clips(self) -> Iterator[Clip]:
         """Yields every clip once, in an order that depends on the corpus alone.
 
-        A clip whose audio is unreadable is still yielded: reading it makes the error row.
+        Clips with unreadable audio are yielded, too: the build records their failure.
 
         Raises:
-            SourceError: The corpus as a whole cannot be listed (no folder, no CSV, no column).
+            SourceError: The corpus cannot be listed (missing folder, table or column).
         """
+
+
+def read_table(
+    path: Path, columns: Sequence[str], *, fix: str | None = None, **options: Any
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Reads a table of a corpus (CSV in UTF-8 with a header).
+
+    Args:
+        columns: Columns that the table must have; it may have more.
+        fix: Advice for the error if the table cannot be read or lacks a column.
+        options: Format options of :class:`csv.DictReader`, such as ``delimiter``.
+
+    Yields:
+        The position of a row for error messages, and its cells by column, without surrounding spaces.
+
+    Raises:
+        SourceError: The table cannot be read, lacks a column, or has a row with another number of fields.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file, strict=True, **options)
+            names = list(table.fieldnames or ())
+            if missing := [column for column in columns if column not in names]:
+                raise SourceError(
+                    f"{path}: no column {missing[0]!r}; it has {', '.join(names) or 'nothing'}", fix=fix
+                )
+            for row in table:
+                where = f"{path}, row {table.line_num}"
+                if None in row or None in row.values():
+                    raise SourceError(f"{where}: has not as many fields as the first line ({len(names)})")
+                yield where, {column: text.strip() for column, text in row.items()}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path}: cannot be read as CSV in UTF-8 ({error})", fix=fix) from error
 
 
 _Timed = TypeVar("_Timed", Turn, Tag, Utterance, Word)
 
 
 def settle_truth(truth: Truth, duration: float) -> Truth:
-    """Fits a corpus's annotation to the clip's length in seconds, known once it is decoded.
+    """Fits a corpus's annotation to a clip of ``duration`` seconds.
 
-    Clip-level tags, and utterances that nobody timed, span the clip. Everything else is cut at the
-    clip's borders, dropped where nothing is left of it, and sorted by time. Layers that are None stay
-    None.
+    Clip-level tags and utterances without times span the clip. All other records are cut at the clip's
+    borders, dropped if nothing remains, and sorted by time. Layers that are None stay None.
     """
 
     def inside(records: Sequence[_Timed]) -> tuple[_Timed, ...]:
@@ -112,13 +145,12 @@ def settle_truth(truth: Truth, duration: float) -> Truth:
         spread = [u if u.end > 0.0 else replace(u, end=duration) for u in utterances]
         return tuple(replace(u, words=inside(u.words)) for u in inside(spread))
 
-    def heard(tags: Sequence[Tag]) -> tuple[Tag, ...]:
-        spread = (t if t.localized else replace(t, start=0.0, end=duration) for t in tags)
-        return inside(list(spread))
+    def sounding(tags: Sequence[Tag]) -> tuple[Tag, ...]:
+        return inside([t if t.localized else replace(t, start=0.0, end=duration) for t in tags])
 
     return replace(
         truth,
         turns=None if truth.turns is None else inside(truth.turns),
-        tags=None if truth.tags is None else heard(truth.tags),
+        tags=None if truth.tags is None else sounding(truth.tags),
         utterances=None if truth.utterances is None else spoken(truth.utterances),
     )

@@ -1,12 +1,12 @@
 """``folder``: any tree of audio files, with an optional ``metadata.csv`` at its root.
 
-What becomes a clip: every file whose name ends in one of :data:`paqa_builder.audio.SUFFIXES`, in
-any case; hidden files and folders are skipped, links are followed. A broken link or an unreadable
-file is a clip too, which then fails by name rather than vanish.
+Every file with one of :data:`paqa_builder.audio.SUFFIXES`, in any case, is a clip. Hidden files and folders
+are skipped; links are followed. A broken link or an unreadable file is also a clip, and its failure is
+reported by the build.
 
 A clip's id is its path below the root, with ``/``, without the suffix, in Unicode's composed form
 (NFC), so that the same tree has the same ids on every machine. Files that would share an id keep
-their suffix. Clips come in the order of their ids.
+their suffix. Clips are sorted by id.
 
 ``metadata.csv`` has a column ``file_name`` (path below the root) and any of ``license``,
 ``attribution``, ``source_url`` and ``split``; an empty cell, or a file without a row, takes the
@@ -15,7 +15,6 @@ source's options.
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 import stat
@@ -31,7 +30,7 @@ from paqa_builder.audio import SUFFIXES
 from paqa_builder.errors import SourceError, suggest
 from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip
-from paqa_builder.sources import SPLITS, Source, SourceOptions
+from paqa_builder.sources import SPLITS, Source, SourceOptions, read_table
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +39,11 @@ COLUMNS = ("file_name", "license", "attribution", "source_url", "split")
 
 
 class FolderOptions(SourceOptions):
-    """What holds for every file that ``metadata.csv`` says nothing else about."""
+    """Values for files without a value in ``metadata.csv``."""
 
     split: Literal["train", "validation", "test"] = "train"
     license: str = Field(UNKNOWN, description="SPDX identifier or URL, e.g. CC-BY-4.0.")
-    attribution: str = Field("", description="Whom to credit.")
+    attribution: str = Field("", description="Credit line of the files.")
 
 
 class Folder(Source):
@@ -57,7 +56,7 @@ class Folder(Source):
         paths = list(_walk(self.root, ()))
         if not paths:
             raise SourceError(
-                f"{self.root}: no audio files in there", fix=f"the folder needs one of {', '.join(SUFFIXES)}"
+                f"{self.root}: no audio files", fix=f"the folder needs files with {', '.join(SUFFIXES)}"
             )
         files = {_below(self.root, path): path for path in paths}
         rows = self._metadata({_composed(name) for name in files})
@@ -74,33 +73,15 @@ class Folder(Source):
             )
 
     def _metadata(self, known: set[str]) -> dict[str, dict[str, str]]:
-        """Reads ``metadata.csv``: rows by composed file name; none where there is no such file."""
+        """Rows of ``metadata.csv`` by composed file name; empty without that file."""
         path = self.root / METADATA
         if not path.exists():
             return {}
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                return self._rows(csv.DictReader(file, strict=True), path, known)
-        except (csv.Error, UnicodeDecodeError, OSError) as error:
-            raise SourceError(f"{path}: cannot be read as CSV in UTF-8 ({error})") from error
-
-    @staticmethod
-    def _rows(table: csv.DictReader, path: Path, known: set[str]) -> dict[str, dict[str, str]]:
-        columns = list(table.fieldnames or [])
-        if "file_name" not in columns:
-            raise SourceError(
-                f"{path}: no column 'file_name'; it has {', '.join(columns) or 'nothing'}",
-                fix=f"make its first line: {','.join(COLUMNS)}",
-            )
-        for column in columns:
-            if column not in COLUMNS:
-                log.warning("%s: column %r is not used.%s", path, column, suggest(column, COLUMNS))
         rows: dict[str, dict[str, str]] = {}
-        for row in table:
-            where = f"{path}, row {table.line_num}"
-            if None in row or None in row.values():
-                raise SourceError(f"{where}: has not as many fields as the first line ({len(columns)})")
-            row = {column: text.strip() for column, text in row.items() if column in COLUMNS}
+        for where, row in read_table(path, COLUMNS[:1], fix=f"make its first line: {','.join(COLUMNS)}"):
+            if not rows:
+                for column in [name for name in row if name not in COLUMNS]:
+                    log.warning("%s: column %r is not used.%s", path, column, suggest(column, COLUMNS))
             name = _composed(row["file_name"].removeprefix("./"))
             if name not in known:
                 raise SourceError(f"{where}, column 'file_name': no audio file {name!r} below {path.parent}")
@@ -113,7 +94,7 @@ class Folder(Source):
 
 
 def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
-    """Yields the audio files below ``folder``; a link back to a folder ``above`` is not followed."""
+    """Yields the audio files below ``folder``, without following links to a folder in ``above``."""
     try:
         status = folder.stat()
         identity = (status.st_dev, status.st_ino)
@@ -128,7 +109,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
             continue
         try:
             mode = entry.stat().st_mode
-        except OSError:  # a broken or circular link: if it claims to be audio, reading it says so
+        except OSError:  # a broken or circular link: with an audio suffix, it is a clip that fails
             mode = stat.S_IFREG
         if stat.S_ISDIR(mode):
             yield from _walk(Path(entry.path), (*above, identity))
@@ -137,7 +118,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
 
 
 def _below(root: Path, path: Path) -> str:
-    # A name that is not UTF-8 reaches Python as lone surrogates, which no Parquet file can hold.
+    # Python decodes a name that is not UTF-8 to lone surrogates, which Parquet cannot store.
     return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -146,9 +127,9 @@ def _composed(name: str) -> str:
 
 
 def _ids(names: dict[str, Path]) -> dict[str, str]:
-    """Gives each file the shortest id that no other has: file names by id."""
-    # From the shortest form to the one that is unique for sure: two names can differ in Unicode
-    # form alone. Lengthening one id can make it clash with another, hence the loop.
+    """File names by id, which is the shortest form of the name that no other file has."""
+    # The last form is the shortest; the first is always unique (two names can differ only in Unicode
+    # form). A longer id can clash with another one, hence the loop.
     forms = {name: [name, _composed(name), os.path.splitext(_composed(name))[0]] for name in names}
     while True:
         count = Counter(form[-1] for form in forms.values())

@@ -1,12 +1,12 @@
-"""``fsd50k``: 51,197 Freesound clips labelled with 200 classes of AudioSet.
+"""``fsd50k``: FSD50K, 51,197 Freesound clips labelled with 200 classes of AudioSet.
 
-Reads the official tree below the root: ``FSD50K.ground_truth/{dev,eval}.csv``,
-``FSD50K.{dev,eval}_audio/``, and, where they are there, ``FSD50K.ground_truth/vocabulary.csv`` and
-``FSD50K.metadata/{dev,eval}_clips_info_FSD50K.json`` for title, uploader and licence of each clip.
+Reads the official tree below the root: ``FSD50K.ground_truth/{dev,eval}.csv`` and
+``FSD50K.{dev,eval}_audio/``. Two files are optional: ``FSD50K.ground_truth/vocabulary.csv``, and
+``FSD50K.metadata/{dev,eval}_clips_info_FSD50K.json`` with title, uploader and licence of each clip.
 
-Labels are clip-level and run from the leaf to the root of the ontology (not through a class with
-several parents, since a bell need not be a musical instrument). Those of *eval* are complete within
-the vocabulary; those of *dev* are right, but some may be missing.
+Labels are clip-level and include the ancestors in the ontology, except through a class with several
+parents (a bell need not be a musical instrument). The labels of *eval* are complete within the vocabulary;
+those of *dev* are correct, but may be incomplete.
 
 Source: Fonseca, Favory, Pons, Font, Serra, "FSD50K: An Open Dataset of Human-Labeled Sound Events",
 IEEE/ACM TASLP 30, 2022.
@@ -39,7 +39,7 @@ SPLIT_OF = {"train": "train", "val": "validation", "eval": "test"}
 
 
 class Fsd50kOptions(SourceOptions):
-    """Which halves of the corpus to list."""
+    """Options of ``fsd50k``."""
 
     subsets: tuple[Literal["dev", "eval"], ...] = Field(
         ("dev", "eval"), min_length=1, description="dev (40,966 clips) or eval (10,231 clips) or both."
@@ -60,7 +60,7 @@ class Fsd50k(Source):
 
     @cached_property
     def vocabulary(self) -> frozenset[str] | None:
-        """The 200 classes by AudioSet name; None where ``vocabulary.csv`` is not there."""
+        """AudioSet names of the 200 classes; None without ``vocabulary.csv``."""
         path = self.root / "FSD50K.ground_truth" / "vocabulary.csv"
         if not path.is_file():
             return None
@@ -76,7 +76,7 @@ class Fsd50k(Source):
         folder = self.root / f"FSD50K.{subset}_audio"
         for needed in (path, folder):
             if not needed.exists():
-                raise SourceError(f"{needed}: not there", fix=self._mend(subset))
+                raise SourceError(f"{needed}: not there", fix=self._fix(subset))
         table = self._table(path, ["fname", "labels", "mids", *(["split"] if subset == "dev" else [])])
         infos = self._infos(subset)
         self._count_unlisted(folder, set(table["fname"]))
@@ -134,26 +134,26 @@ class Fsd50k(Source):
         return table
 
     def _infos(self, subset: str) -> dict[str, dict[str, Any]]:
-        """Title, uploader and licence of each clip, or nothing where the corpus came without."""
+        """Title, uploader and licence of each clip; empty without the metadata file."""
         path = self.root / "FSD50K.metadata" / f"{subset}_clips_info_FSD50K.json"
         if not path.exists():
-            log.warning("%s: not there, so the licence of each clip is unknown", path)
+            log.warning("%s: not there: the licences of the clips are unknown", path)
             return {}
         try:
             infos = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise SourceError(f"{path}: cannot be read as JSON ({error})") from error
         if not isinstance(infos, dict) or not all(isinstance(info, dict) for info in infos.values()):
-            raise SourceError(f"{path}: is not an object of objects, one a clip")
+            raise SourceError(f"{path}: is not an object with an object for each clip")
         return infos
 
     @staticmethod
     def _count_unlisted(folder: Path, listed: set[str]) -> None:
-        found = {name[:-4] for name in os.listdir(folder) if name.endswith(".wav")}
-        if unlisted := len(found - listed):
+        files = {name[:-4] for name in os.listdir(folder) if name.endswith(".wav")}
+        if unlisted := len(files - listed):
             log.warning("%s: %d files have no row in the ground truth and are left out", folder, unlisted)
 
-    def _mend(self, subset: str) -> str:
+    def _fix(self, subset: str) -> str:
         for inner in ("FSD50K", "fsd50k"):
             if (self.root / inner / "FSD50K.ground_truth").is_dir():
                 return f"--root {self.root / inner}"
@@ -165,8 +165,8 @@ def _read_csv(path: Path, **options: Any) -> pandas.DataFrame:
     import pandas
 
     try:
-        # Everything is text: an id is no number, and an empty cell is empty. Blank lines count as
-        # rows, so that row numbers are those of the file.
+        # All cells are text, also ids and empty cells. Blank lines count as rows, so that row numbers
+        # are those of the file.
         table = pandas.read_csv(
             path, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig", **options
         )

@@ -1,9 +1,9 @@
-"""``meld``: utterances of the series *Friends*, one a clip, with transcript and speaker.
+"""``meld``: MELD, utterances of the series *Friends* with transcript and speaker, one in each clip.
 
 Reads the official tree: ``{train,dev,test}_sent_emo.csv`` at the root, and the media of each split in
-``train_splits/``, ``dev_splits_complete/`` and ``output_repeated_splits_test/`` as
-``dia<dialogue>_utt<utterance>.mp4``; a folder named after the split serves as well. What is said when
-within the clip is not known, and others may be heard too, so there are no turns.
+``train_splits/``, ``dev_splits_complete/`` and ``output_repeated_splits_test/`` (or in a folder named after
+the split) as ``dia<dialogue>_utt<utterance>.mp4``. The time of an utterance in its clip is not annotated,
+and other people may speak, too, so there are no turns.
 
 Source: Poria, Hazarika, Majumder, Naik, Cambria, Mihalcea, "MELD: A Multimodal Multi-Party Dataset for
 Emotion Recognition in Conversations", ACL 2019.
@@ -11,14 +11,12 @@ Emotion Recognition in Conversations", ACL 2019.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Truth
-from paqa_builder.sources import Source
+from paqa_builder.sources import Source, read_table
 
 _SPLITS = {
     "train": ("train", "train_splits"),
@@ -26,7 +24,7 @@ _SPLITS = {
     "test": ("test", "output_repeated_splits_test"),
 }
 _COLUMNS = ("Utterance", "Speaker", "Dialogue_ID", "Utterance_ID")
-# Windows-1252 read as Latin-1: some copies of the tables hold these.
+# Some copies of the tables contain Windows-1252 decoded as Latin-1.
 _MARKS = str.maketrans({"\x91": "‘", "\x92": "’", "\x93": "“", "\x94": "”", "\x85": "…", "\x97": "—"})
 
 
@@ -37,20 +35,23 @@ class Meld(Source):
     revision: ClassVar[str] = "1.0"
 
     def clips(self) -> Iterator[Clip]:
-        found = False
-        for name, (split, folder) in _SPLITS.items():
-            path = self.root / f"{name}_sent_emo.csv"
-            if not path.is_file():
-                continue
-            found = True
+        tables = {name: self.root / f"{name}_sent_emo.csv" for name in _SPLITS}
+        tables = {name: path for name, path in tables.items() if path.is_file()}
+        if not tables:
+            raise SourceError(
+                f"{self.root}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv",
+                fix="--root is the folder MELD.Raw",
+            )
+        for name, path in tables.items():
+            split, folder = _SPLITS[name]
             media = next(
                 (self.root / f for f in (folder, name) if (self.root / f).is_dir()), self.root / folder
             )
             seen: set[str] = set()
-            for row in _rows(path):
+            for where, row in read_table(path, _COLUMNS):
                 clip = f"dia{row['Dialogue_ID']}_utt{row['Utterance_ID']}"
                 if clip in seen:
-                    raise SourceError(f"{path}: {clip} has a row already")
+                    raise SourceError(f"{where}: {clip} has a row already")
                 seen.add(clip)
                 said = self.spoken(row["Utterance"].translate(_MARKS), language="en", speaker=row["Speaker"])
                 yield Clip(
@@ -63,27 +64,3 @@ class Meld(Source):
                     source_url="https://affective-meld.github.io/",
                     truth=Truth(utterances=(said,)),
                 )
-        if not found:
-            raise SourceError(
-                f"{self.root}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv",
-                fix="--root is the folder MELD.Raw",
-            )
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            for column in _COLUMNS:
-                if column not in (table.fieldnames or ()):
-                    raise SourceError(
-                        f"{path}: no column {column!r}; it has {', '.join(table.fieldnames or ())}"
-                    )
-            for row in table:
-                if None in row.values():
-                    raise SourceError(
-                        f"{path}, row {table.line_num}: has not as many fields as the first line"
-                    )
-                yield {column: row[column].strip() for column in _COLUMNS}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read as CSV in UTF-8 ({error})") from error

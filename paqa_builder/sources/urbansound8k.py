@@ -1,22 +1,21 @@
-"""``urbansound8k``: 8,732 excerpts of city sounds, each of one of ten classes.
+"""``urbansound8k``: UrbanSound8K, 8,732 excerpts of city sounds of ten classes.
 
-Reads the official tree: ``metadata/UrbanSound8K.csv`` and ``audio/fold<n>/<name>.wav``. Other sounds may
-be heard in an excerpt, so a label that is absent proves nothing. Folds 1 to 8 are train, 9 validation
-and 10 test; excerpts of one recording are all in one fold.
+Reads the official tree: ``metadata/UrbanSound8K.csv`` and ``audio/fold<n>/<name>.wav``. An excerpt has one
+label and may contain other sounds, so the labels are not complete. Folds 1 to 8 are train, 9 validation
+and 10 test; excerpts of one recording are in one fold.
 
 Source: Salamon, Jacoby, Bello, "A Dataset and Taxonomy for Urban Sound Research", ACM Multimedia 2014.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator
 from typing import ClassVar
 
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Truth
-from paqa_builder.sources import Source
+from paqa_builder.sources import Source, read_table
 
 # The corpus's classes by their AudioSet names.
 LABELS = {
@@ -35,31 +34,21 @@ _COLUMNS = ("slice_file_name", "fsID", "fold", "class")
 
 
 class UrbanSound8k(Source):
-    """UrbanSound8K. A clip's id is its file name without the ending."""
+    """UrbanSound8K. A clip's id is its file name without the suffix."""
 
     name: ClassVar[str] = "urbansound8k"
     revision: ClassVar[str] = "1.0"
 
     def clips(self) -> Iterator[Clip]:
         path = self.root / "metadata" / "UrbanSound8K.csv"
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                table = csv.DictReader(file, strict=True)
-                for column in _COLUMNS:
-                    if column not in (table.fieldnames or ()):
-                        raise SourceError(f"{path}: no column {column!r}")
-                for row in table:
-                    yield self._clip(row, f"{path}, row {table.line_num}")
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise SourceError(
-                f"{path}: cannot be read as CSV in UTF-8 ({error})", fix="--root is the folder UrbanSound8K"
-            ) from error
+        for where, row in read_table(path, _COLUMNS, fix="--root is the folder UrbanSound8K"):
+            yield self._clip(row, where)
 
     def _clip(self, row: dict[str, str], where: str) -> Clip:
         if row["class"] not in LABELS:
             raise SourceError(f"{where}, column 'class': {row['class']!r} is none of {', '.join(LABELS)}")
         if row["fold"] not in map(str, range(1, 11)):
-            raise SourceError(f"{where}, column 'fold': {row['fold']!r} is no number from 1 to 10")
+            raise SourceError(f"{where}, column 'fold': {row['fold']!r} is not a number from 1 to 10")
         name = row["slice_file_name"]
         return Clip(
             id=name.removesuffix(".wav"),
