@@ -57,3 +57,8 @@ def time_covered(spans: Iterable[Span], least: int) -> float:
 def total(spans: Spans) -> float:
     """Summed length in seconds; the set must be disjoint."""
     return sum(b - a for a, b in spans)
+
+
+def longest(spans: Iterable[Span]) -> Span:
+    """The longest interval; the first of several."""
+    return max(spans, key=lambda span: span[1] - span[0])

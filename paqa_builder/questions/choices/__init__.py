@@ -1,1 +1,1 @@
-"""Choices of a question: wrong ones drawn, lengths matched, order shuffled."""
+"""Choices of a question: wrong ones drawn and proved, lengths balanced, order shuffled."""

@@ -1,4 +1,4 @@
-"""Choices: the right one, and wrong ones that are proved false and look no different."""
+"""Choices of a question: the right one and wrong ones that are proved false and look alike."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from paqa_builder.questions.reading.speech import NEAR, near
 from paqa_builder.questions.wording import choice_of_label, label_of_choice, tokens
 from paqa_builder.seeded import shuffled
 
-# How many of the corpus's candidates to judge before giving up on a question.
+# Most candidates of the corpus to judge for one question.
 _PATIENCE = 200
 _SENTENCES = (AnswerType.QUOTE, AnswerType.TRANSLATION)
 
 
 @dataclass(frozen=True)
 class Choices:
-    """The choices in the order of the question, each with the verdict on it."""
+    """The choices in the order of the question, with their verdicts."""
 
     texts: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
 
     @property
     def index(self) -> int:
-        """Where the right one is."""
+        """Index of the right choice."""
         return next(n for n, verdict in enumerate(self.verdicts) if verdict.true)
 
 
@@ -45,28 +45,35 @@ def choose(
     *key: object,
     none_of_these: bool | None = None,
 ) -> Choices | None:
-    """Finds the choices for the question ``text`` on ``fact``; None where too few can be proved.
+    """Draws the choices of a question.
 
-    Wrong choices come from the scene first (said by another, heard at another time), then from the
-    corpus. Sounds and quotes always get ``wanted`` choices; only where the wrong ones must all be
-    heard (``fact.answer`` is None) there may be three. Other forms have as many as there are.
+    Wrong choices come first from the scene (words of another speaker, sounds at another time), then from
+    the corpus.
 
     Args:
-        none_of_these: "None of these" is the right choice (True; the fact's own answer is then not
-            offered), a wrong one (False), or no choice at all.
+        text: The question.
+        wanted: Number of choices. Sounds, words and quotes get exactly this many, or no fewer than three if
+            the wrong ones must all be present in the clip (``fact.answer`` is None). Other answer types may
+            have fewer.
+        key: Seed of all draws.
+        none_of_these: "None of these" is the right choice (True; replaces the answer of the fact), a wrong
+            choice (False) or no choice (None).
+
+    Returns:
+        The choices; None if too few can be proved.
     """
-    found: dict[str, Verdict] = {}
+    chosen: dict[str, Verdict] = {}
 
     def offer(candidate: str, truth: bool, any_length: bool = False) -> bool:
         if in_question(kind.form, candidate, text):
             return False
-        if any(too_close(kind.form, candidate, other) for other in found):
+        if any(too_close(kind.form, candidate, other) for other in chosen):
             return False
-        if lengths is not None and not any_length and not lengths.fit(candidate, found):
+        if lengths is not None and not any_length and not lengths.fit(candidate, chosen):
             return False
         verdict = kind.judge(reading, fact.about, candidate)
         if verdict.true is truth:
-            found[candidate] = verdict
+            chosen[candidate] = verdict
         return verdict.true is truth
 
     if none_of_these is not None:
@@ -75,62 +82,63 @@ def choose(
     if fact.answer is not None and not none_of_these and not offer(fact.answer, True):
         return None
     rest = wanted - 1 if fact.answer is None else wanted
-    together = kind.wrong(reading, fact, corpus, *key)
-    for candidate in _own(kind, fact, corpus, *key) if together is None else together:
-        if len(found) >= rest:
+    dependent = kind.wrong(reading, fact, corpus, *key)
+    for candidate in _own(kind, fact, corpus, *key) if dependent is None else dependent:
+        if len(chosen) >= rest:
             break
         offer(candidate, False)
     drawn = islice(_pool(reading, kind, fact, corpus, *key), _PATIENCE)
-    pool = (candidate for candidate in drawn if not _kin(kind.form, candidate, found))
+    pool = (candidate for candidate in drawn if not _confusable(kind.form, candidate, chosen))
     if lengths is not None:
-        # A small corpus may not have sentences of the same length.
+        # A small corpus may have no sentences of the same length.
         for any_length in (False, True):
             more = True
-            while more and len(found) < wanted:
-                like = lengths.missing([*found] or [fact.answer or ""])
+            while more and len(chosen) < wanted:
+                like = lengths.missing([*chosen] or [fact.answer or ""])
                 drawn = islice(_sentences(reading, kind, fact, corpus, like, *key), _PATIENCE)
                 more = any(offer(candidate, False, any_length) for candidate in drawn)
-        if len(found) < wanted:
+        if len(chosen) < wanted:
             return None
     elif fact.answer is None:
-        if len(found) < 2 or not any(offer(candidate, True) for candidate in pool):
+        if len(chosen) < 2 or not any(offer(candidate, True) for candidate in pool):
             return None
     else:
         for candidate in pool:
-            if len(found) == wanted:
+            if len(chosen) == wanted:
                 break
             offer(candidate, False)
-        if (kind.form is AnswerType.SOUND or kind.form.spoken) and len(found) < wanted:
+        if (kind.form is AnswerType.SOUND or kind.form.spoken) and len(chosen) < wanted:
             return None
     if none_of_these is not None:
-        found[NOTHING] = of_others(found.values())
-    if len(found) < 2:
+        chosen[NOTHING] = of_others(chosen.values())
+    if len(chosen) < 2:
         return None
-    texts = shuffled(found, "shuffle", *key)
-    return Choices(tuple(texts), tuple(found[text] for text in texts))
+    texts = shuffled(chosen, "shuffle", *key)
+    return Choices(tuple(texts), tuple(chosen[text] for text in texts))
 
 
 def too_close(form: AnswerType, one: str, other: str) -> bool:
-    """True if two choices are the same to the eye, or one is a kind of the other."""
+    """Whether two choices have the same words, or one includes the other."""
     if tokens(one) == tokens(other) or (form is AnswerType.WORD and alike(one, other)):
         return True
     if form in _SENTENCES and NOTHING not in (one, other):
-        return max(_shared(one, other), _shared(other, one)) >= NEAR
+        a, b = tokens(one), tokens(other)
+        return max(near(a, b), near(b, a)) >= NEAR
     return form is AnswerType.SOUND and audioset.related(label_of_choice(one), label_of_choice(other))
 
 
-def _kin(form: AnswerType, candidate: str, found: Iterable[str]) -> bool:
-    """True if a sound could be taken for one that is already among the choices.
+def _confusable(form: AnswerType, candidate: str, chosen: Iterable[str]) -> bool:
+    """Whether a sound is confusable with one of the choices.
 
-    No wrong choice is ever kin to what is heard. If wrong choices could be kin to each other, the
-    one without kin would be the answer.
+    Wrong choices are never confusable with sounds of the clip. If they were with one another, the one that
+    is not would be the answer.
     """
     label = label_of_choice(candidate)
-    return form is AnswerType.SOUND and any(audioset.confusable(label, label_of_choice(o)) for o in found)
+    return form is AnswerType.SOUND and any(audioset.confusable(label, label_of_choice(o)) for o in chosen)
 
 
 def in_question(form: AnswerType, choice: str, question: str) -> bool:
-    """True if the question already says the choice; numbers and speakers may well occur in it."""
+    """Whether the question contains the choice; numbers and speakers do not count."""
     if form is not AnswerType.SOUND and not form.spoken:
         return False
     return choice != NOTHING and f" {' '.join(tokens(choice))} " in f" {' '.join(tokens(question))} "
@@ -157,7 +165,3 @@ def _sentences(
 ) -> Iterator[str]:
     draw = corpus.draw_phrases if kind.form is AnswerType.QUOTE else corpus.draw_translations
     return draw(f"{reading.scene.clip.split}{fact.pool}", length, "pool", *key)
-
-
-def _shared(one: str, other: str) -> float:
-    return near(tokens(one), tokens(other))

@@ -1,8 +1,8 @@
-"""How long the quotes of one question are, so that their lengths do not tell which one is right.
+"""Lengths of the quotes of one question, balanced so that they do not reveal the answer.
 
-Wrong quotes that are all about as long as the right one give it away: whichever is alone in its length
-is wrong. Yet those from the clip itself, which make a question worth asking, have the lengths that they
-have. So there are at most two lengths among the quotes, each in half of them.
+Quotes from the clip, which make good wrong choices, have lengths of their own. If the rest had the length
+of the answer, a quote with a unique length would certainly be wrong. So the quotes of a question have at
+most two lengths, each in half of the quotes.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from paqa_builder.questions.wording import tokens
 from paqa_builder.seeded import unit
 
-# Quotes of one question differ by at most this many words.
+# Largest difference of two quotes of a question, in words.
 _APART = 3
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """How many quotes may be as long as the first one, and how many of another length.
+    """Numbers of quotes with each of the two lengths of a question.
 
     Attributes:
-        same: At most so many, if there is another length.
-        other: Then so many have that one.
+        same: Most quotes with the length of the first, if there is a second length.
+        other: Number of quotes with the second length.
     """
 
     same: int
@@ -32,14 +32,14 @@ class Lengths:
 
     @classmethod
     def drawn(cls, wanted: int, *key: object) -> Lengths:
-        """Halves; of an odd number, the first one is in the larger part as often as any other."""
+        """Two halves; if ``wanted`` is odd, each quote is in the larger one with the same probability."""
         larger = (wanted + 1) // 2
         same = larger if unit("lengths", *key) < larger / wanted else wanted - larger
         return cls(same, wanted - same)
 
-    def fit(self, candidate: str, found: Iterable[str]) -> bool:
-        """True if a quote may stand beside those that are there, the first of which sets the length."""
-        lengths = [*map(_words, found)]
+    def fit(self, candidate: str, chosen: Iterable[str]) -> bool:
+        """Whether a quote may be added to the chosen ones, the first of which sets the first length."""
+        lengths = [*map(_words, chosen)]
         if not lengths:
             return True
         mine, first = _words(candidate), lengths[0]
@@ -50,9 +50,9 @@ class Lengths:
             return mine in counts and counts[mine] < self.other
         return abs(mine - first) <= _APART and len(lengths) <= self.same and self.other > 0
 
-    def missing(self, found: Sequence[str]) -> int:
-        """The number of words that the next quote should have."""
-        lengths = [*map(_words, found)]
+    def missing(self, chosen: Sequence[str]) -> int:
+        """Number of words that the next quote should have."""
+        lengths = [*map(_words, chosen)]
         others = [length for length in lengths if length != lengths[0]]
         return others[0] if others and len(others) < self.other else lengths[0]
 

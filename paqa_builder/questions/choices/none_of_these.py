@@ -1,7 +1,7 @@
-""" "None of these" as a choice: how a question says that none of its answers can be heard.
+""" "None of these" as a choice.
 
-It is right in the share of questions that the options name, and offered in so many more that, where
-it is offered, it is right as often as any other choice: its presence tells nothing.
+It is right in the share of questions that the options set. It is offered in more questions, so that it is
+right there as often as any other choice and its presence reveals nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.seeded import unit
 
 NOTHING = "None of these"
-# How the answer is told in a trace, where a template's own statement would not read.
+# Statements of this answer in a trace; those of the templates do not fit it.
 STATEMENTS = (
     "none of the things offered answers the question",
     "the answer is none of these",
@@ -24,7 +24,7 @@ STATEMENTS = (
 
 
 def drawn(kind: FactKind, fact: Fact, options: QaOptions, *key: object) -> bool | None:
-    """Whether "None of these" is to be the right choice (True), a wrong one, or no choice (None)."""
+    """Draws whether "None of these" is the right choice (True), a wrong one (False) or no choice (None)."""
     if not kind.open or fact.answer is None:
         return None
     place = unit("nothing", *key)
@@ -34,14 +34,14 @@ def drawn(kind: FactKind, fact: Fact, options: QaOptions, *key: object) -> bool 
 
 
 def without_answer(fact: Fact) -> Fact:
-    """The fact that a question is about, less its answer: what is left is "None of these"."""
+    """The fact with "None of these" as its answer and only the evidence for its presuppositions."""
     return replace(fact, answer=NOTHING, evidence=fact.grounds)
 
 
 def judge_all(
     reading: Interpretation, kind: FactKind, fact: Fact, choices: Sequence[str]
 ) -> tuple[Verdict, ...]:
-    """Judges the choices of one question; "None of these" by what is said of the others."""
+    """Judges the choices of one question; "None of these" follows from the others."""
     verdicts = {
         choice: kind.judge(reading, fact.about, choice)
         for choice in choices
@@ -52,8 +52,8 @@ def judge_all(
 
 
 def of_others(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict on "None of these", given those on the other choices."""
-    found = [verdict.true for verdict in verdicts]
-    if True in found:
+    """The verdict on "None of these" that follows from those on the other choices."""
+    results = [verdict.true for verdict in verdicts]
+    if True in results:
         return Verdict(False)
-    return Verdict(None if None in found else True)
+    return Verdict(None if None in results else True)

@@ -1,6 +1,6 @@
-"""Facts: statements about a scene that are proved by its records and can be asked about.
+"""Facts: statements about a scene that its records prove and that questions ask for.
 
-Code finds and judges facts; templates phrase them. To add a kind, subclass one of the bases in
+Code finds and judges facts; templates turn them into questions. To add a kind, subclass one of the bases in
 :mod:`paqa_builder.questions.facts.bases` and decorate it with :func:`register`.
 """
 

@@ -1,4 +1,4 @@
-"""Facts over both layers: what is heard before, during and after speech."""
+"""Facts about sounds before, during and after speech."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 from paqa_builder.intervals import total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, numbered
-from paqa_builder.questions.facts.environment import starts
-from paqa_builder.questions.facts.lasting import each, sound_called
-from paqa_builder.questions.facts.speakers import SpeakerLongest, speaks
+from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, decided, numbered
+from paqa_builder.questions.facts.speakers import SpeakerLongest
+from paqa_builder.questions.facts.subjects import each, sound_called, speaker_subject, speaks, starts
 from paqa_builder.questions.facts.together import SoundDuring
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
@@ -20,11 +19,12 @@ from paqa_builder.questions.reading.voices import Speaker
 
 @register
 class SoundAfterSpeech(SoundKind):
-    """A sound sets in only after the last word of the clip."""
+    """A sound starts after the last word of the clip."""
 
     name = "sound_after_speech"
     needs = ("tags", "turns")
     open = True
+    timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech = reading.voices.speech
@@ -34,46 +34,42 @@ class SoundAfterSpeech(SoundKind):
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         margin = reading.thresholds.order
-        if not sound.spans or not reading.voices.speech:
+        if not reading.voices.speech:
             return Verdict(None)
-        if sound.earliest - reading.maybe_spoken[-1][1] >= margin:
-            return Verdict(True, f"{starts(sound)}, after that.", sound.timing_evidence)
-        if reading.voices.speech[-1][1] - sound.onset >= margin:
-            return Verdict(False, f"{starts(sound)}, before that.", sound.timing_evidence)
-        return Verdict(None)
+        right = decided(
+            sound.earliest - reading.maybe_spoken[-1][1] >= margin,
+            reading.voices.speech[-1][1] - sound.onset >= margin,
+        )
+        because = f"{starts(sound)}, {'after' if right else 'before'} that."
+        return Verdict(right, because, sound.timing_evidence)
 
 
 @register
 class SoundBeforeSpeaker(SoundKind):
-    """A sound has already started when a certain person, not the first, begins to speak."""
+    """A sound starts before a given speaker, other than the first, begins to talk."""
 
     name = "sound_before_speaker"
     needs = ("tags", "turns")
     slots = ("speaker",)
     open = True
+    timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading):
             for s in reading.voices.speakers[1:]:
-                name = wording.choice_of_speaker(s.number)
-                step = f"{name} begins at {wording.at(s.onset)}."
-                slots = {"speaker": wording.speaker(s.number)}
-                yield Subject(str(s.number), slots, s.onset, (step,), s.evidence[:1])
+                step = f"{wording.choice_of_speaker(s.number)} begins at {wording.at(s.onset)}."
+                yield speaker_subject(s.number, step, about=s.onset, evidence=s.evidence[:1])
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         margin = reading.thresholds.order
-        if not sound.spans:
-            return Verdict(None)
-        if about - sound.onset >= margin:
-            return Verdict(True, f"{starts(sound)}, before that.", sound.timing_evidence)
-        if sound.earliest - about >= margin:
-            return Verdict(False, f"{starts(sound)}, later than that.", sound.timing_evidence)
-        return Verdict(None)
+        right = decided(about - sound.onset >= margin, sound.earliest - about >= margin)
+        because = f"{starts(sound)}, {'before' if right else 'later than'} that."
+        return Verdict(right, because, sound.timing_evidence)
 
 
 @register
 class SoundPrecedesSpeech(YesNoKind):
-    """Whether a sound starts before anybody has spoken."""
+    """Whether a sound starts before the first word of the clip."""
 
     name = "sound_precedes_speech"
     needs = ("tags", "turns")
@@ -87,14 +83,13 @@ class SoundPrecedesSpeech(YesNoKind):
         first = reading.voices.speech[0][0]
         because = f"{starts(sound)}, and the first voice at {wording.at(first)}."
         evidence = (*sound.timing_evidence, *reading.voices.speakers[0].evidence[:1])
-        if reading.maybe_spoken[0][0] - sound.onset >= margin:
-            return Verdict(True, because, evidence)
-        return Verdict(False, because, evidence) if sound.earliest - first >= margin else Verdict(None)
+        right = decided(reading.maybe_spoken[0][0] - sound.onset >= margin, sound.earliest - first >= margin)
+        return Verdict(right, because, evidence)
 
 
 @register
 class SoundDuringOverlap(SoundDuring):
-    """A sound is heard while two people talk at once."""
+    """A sound is heard while two speakers talk at once."""
 
     name = "sound_during_overlap"
 
@@ -102,7 +97,7 @@ class SoundDuringOverlap(SoundDuring):
         voices = reading.voices
         if voices.sure and total(voices.together) >= reading.thresholds.min_overlap:
             step = f"Two voices are heard at once {wording.stretches(voices.together)}."
-            yield Subject("", {}, None, (step,), voices.evidence)
+            yield Subject(steps=(step,), evidence=voices.evidence)
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         return super().holds(reading, reading.voices.together, sound)
@@ -110,7 +105,7 @@ class SoundDuringOverlap(SoundDuring):
 
 @register
 class SoundDuringLongest(SoundDuring):
-    """A sound is heard while whoever speaks longest is speaking: first find the voice, then the sound."""
+    """A sound is heard while the speaker with the most speech talks: first the speaker, then the sound."""
 
     name = "sound_during_longest"
 
@@ -118,7 +113,7 @@ class SoundDuringLongest(SoundDuring):
         longest = self._longest(reading)
         if longest is not None:
             verdict = SpeakerLongest().holds(reading, None, longest)
-            yield Subject("", {}, None, (verdict.because, speaks(longest)), reading.voices.evidence)
+            yield Subject(steps=(verdict.because, speaks(longest)), evidence=reading.voices.evidence)
 
     def _longest(self, reading: Interpretation) -> Speaker | None:
         speakers = reading.voices.speakers if numbered(reading) else ()

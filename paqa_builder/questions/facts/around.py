@@ -1,4 +1,4 @@
-"""Facts over both layers: who speaks during a sound and after it, and how long that takes."""
+"""Facts about the speakers during and after a sound, and the time from a sound to speech."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from paqa_builder.intervals import both
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject
-from paqa_builder.questions.facts.environment import heard
-from paqa_builder.questions.facts.lasting import each, sound_called
 from paqa_builder.questions.facts.levels import SoundLevel
 from paqa_builder.questions.facts.listed import Length, LengthKind
-from paqa_builder.questions.facts.speakers import speaks
-from paqa_builder.questions.facts.together import within
+from paqa_builder.questions.facts.subjects import (
+    each,
+    ends,
+    heard,
+    sound_called,
+    sound_subject,
+    speaks,
+    within,
+)
 from paqa_builder.questions.facts.words import spoken_between
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
@@ -22,7 +27,7 @@ from paqa_builder.questions.reading.voices import Speaker
 
 
 def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
-    """Who is first to speak after a sound has ended; None where a voice may be active just then."""
+    """The first speaker after the end of a sound; None if uncertain, or if there may be speech at its end."""
     limits, end = reading.thresholds, sound.latest
     if _spoken(reading, sound.offset - limits.min_gap, end + 0.1):
         return None
@@ -31,14 +36,14 @@ def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
         return None
     start, number = min(later)
     alone = sum(a - start < limits.order for a, _ in later) == 1
-    # Words before the turn would be somebody's, too.
+    # Words before the turn may belong to another speaker.
     if not alone or _spoken(reading, end, start - 0.3):
         return None
     return reading.voices.speakers[number - 1]
 
 
 def _spoken(reading: Interpretation, start: float, end: float) -> bool:
-    """True if a voice may be speaking within ``[start, end)``, going by all that is known."""
+    """Whether there may be speech within ``[start, end)``, by all known layers."""
     if reading.knows("utterances"):
         return spoken_between(reading, start, end)
     return bool(both(reading.maybe_spoken, ((start, end),)))
@@ -50,7 +55,7 @@ def _onset_after(speaker: Speaker, moment: float) -> float:
 
 @register
 class SecondsToSpeech(LengthKind):
-    """How long after a sound has ended somebody starts to speak."""
+    """Time from the end of a sound to the next speech."""
 
     name = "seconds_to_speech"
     needs = ("tags", "turns")
@@ -66,8 +71,8 @@ class SecondsToSpeech(LengthKind):
             return None
         start = _onset_after(speaker, sound.latest)
         because = (
-            f"{wording.capital(wording.sound_of(sound.label))} ends at {wording.at(sound.offset)}, and the "
-            f"next voice starts at {wording.at(start)}, {wording.long(start - sound.offset)} later."
+            f"{ends(sound)}, and the next voice starts at {wording.at(start)}, "
+            f"{wording.long(start - sound.offset)} later."
         )
         evidence = (*sound.timing_evidence, *speaker.evidence_in(start, start + 0.1))
         return Length(start - sound.latest, start - sound.offset, because, evidence)
@@ -75,18 +80,16 @@ class SecondsToSpeech(LengthKind):
 
 @register
 class SpeakerAfterSound(SpeakerKind):
-    """Who is the first to speak after a sound has ended."""
+    """The first speaker after the end of a sound."""
 
     name = "speaker_after_sound"
     needs = ("tags", "turns")
     slots = ("sound",)
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        for subject in each(reading):
-            sound = sound_called(reading, subject.about)
+        for sound in reading.sounds.timed:
             if next_voice(reading, sound):
-                step = f"{wording.capital(wording.sound_of(sound.label))} ends at {wording.at(sound.offset)}."
-                yield Subject(subject.key, subject.slots, subject.about, (step,), subject.evidence)
+                yield sound_subject(sound, f"{ends(sound)}.")
 
     def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         sound = sound_called(reading, about)
@@ -107,22 +110,20 @@ class SpeakerAfterSound(SpeakerKind):
 
 @register
 class SpeakerDuringSound(SpeakerKind):
-    """Who speaks while a sound is heard; the wrong ones only at other times."""
+    """The speaker who talks during a sound; the others talk only at other times."""
 
     name = "speaker_during_sound"
     needs = ("tags", "turns")
     slots = ("sound",)
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        for subject in each(reading):
-            step = heard(sound_called(reading, subject.about))
-            yield Subject(subject.key, subject.slots, subject.about, (step,), subject.evidence)
+        return (sound_subject(sound, heard(sound)) for sound in reading.sounds.timed)
 
     def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         sound = sound_called(reading, about)
         inside = within(reading, sound, speaker.spans)
         others = [within(reading, sound, s.spans) for s in reading.voices.speakers if s != speaker]
-        # "Who speaks" asks for one: where several do, or may, there is no answer.
+        # The question asks for one speaker, so it has no answer if others talk, or may talk.
         if inside is None or (inside and set(others) != {False}):
             return Verdict(None)
         return Verdict(inside, speaks(speaker), speaker.evidence)
@@ -130,7 +131,7 @@ class SpeakerDuringSound(SpeakerKind):
 
 @register
 class SpeakerDuringLoudest(SpeakerKind):
-    """Who speaks while the loudest of the sounds is heard: first find the sound, then the voice."""
+    """The speaker who talks during the loudest sound: first the sound, then the speaker."""
 
     name = "speaker_during_loudest"
     needs = ("tags", "turns", "measures")
@@ -139,7 +140,7 @@ class SpeakerDuringLoudest(SpeakerKind):
         sound = self._loudest(reading)
         if sound is not None:
             verdict = SoundLevel().holds(reading, "loudest", sound)
-            yield Subject("", {}, None, (verdict.because, heard(sound)), verdict.evidence)
+            yield Subject(steps=(verdict.because, heard(sound)), evidence=verdict.evidence)
 
     def _loudest(self, reading: Interpretation) -> Sound | None:
         sounds = reading.sounds.timed if reading.sounds.all_timed else ()
@@ -152,7 +153,7 @@ class SpeakerDuringLoudest(SpeakerKind):
 
 @register
 class SpeakersDuringSound(NumberKind):
-    """How many different people speak while a sound is heard."""
+    """The number of speakers who talk during a sound."""
 
     name = "speakers_during_sound"
     needs = ("tags", "turns")
@@ -164,12 +165,10 @@ class SpeakersDuringSound(NumberKind):
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         sound, voices = sound_called(reading, about), reading.voices
         inside = {s: within(reading, sound, s.spans) for s in voices.speakers}
-        there = [s for s, found in inside.items() if found]
-        if None in inside.values() or not there:
+        active = [s for s, talks in inside.items() if talks]
+        if None in inside.values() or not active:
             return None, Verdict(None)
-        names = wording.listed([wording.speaker(s.number) for s in there])
-        because = (
-            f"{heard(sound)} {wording.capital(names)} {'speak' if len(there) > 1 else 'speaks'} meanwhile."
-        )
+        names = wording.capital(wording.listed([wording.speaker(s.number) for s in active]))
+        because = f"{heard(sound)} {names} {'speak' if len(active) > 1 else 'speaks'} meanwhile."
         evidence = (*sound.timing_evidence, *voices.evidence, *reading.layer("turns"))
-        return len(there), Verdict(True, because, evidence)
+        return len(active), Verdict(True, because, evidence)

@@ -1,8 +1,8 @@
-"""Facts, kinds of facts and their registry.
+"""Facts, fact kinds and the registry of fact kinds.
 
-A kind of fact is a small class, registered by name. ``find`` lists the facts of a scene with their
-answers; ``judge`` decides for *any* choice whether it is true, false, or beyond proof. Generation only
-offers choices that are judged false, and the verifier judges all of them again.
+A fact kind is a small class, registered by name. ``find`` lists the facts of a scene with their answers.
+``judge`` decides for any choice whether it is true, false or undecidable. The generator offers only wrong
+choices that are judged false, and the verifier judges all choices again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MODULES = (
 
 
 class AnswerType(StrEnum):
-    """What the choices of a question look like."""
+    """Type of the answer to a question, and so of all its choices."""
 
     SOUND = "sound"
     SPEAKER = "speaker"
@@ -43,12 +43,12 @@ class AnswerType(StrEnum):
 
     @property
     def closed(self) -> bool:
-        """The same few answers for every clip: these must be balanced over a corpus."""
+        """True if every clip has the same few possible answers, which must be balanced over a corpus."""
         return self not in (AnswerType.SOUND, AnswerType.PAIR, AnswerType.SEQUENCE, *_SPOKEN)
 
     @property
     def spoken(self) -> bool:
-        """Words: their wrong choices come from what the rest of the corpus says."""
+        """True if the answer is text from speech; its wrong choices come from the rest of the corpus."""
         return self in _SPOKEN
 
 
@@ -57,13 +57,14 @@ _SPOKEN = (AnswerType.QUOTE, AnswerType.WORD, AnswerType.TRANSLATION)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a choice is true of the clip.
+    """Judgement of one choice.
 
     Attributes:
-        true: None where it cannot be proved either way; such a choice is never offered.
-        because: The sentence that says why, with times.
-        evidence: The records that it cites.
-        missing: For what is simply not there, its name: the trace gathers these in one sentence.
+        true: None if the choice can be neither proved nor disproved; such a choice is never offered.
+        because: The reason as a sentence, with times.
+        evidence: The records that prove it.
+        missing: Name of the sound or words that the clip does not contain; the trace lists all of these
+            in one sentence.
     """
 
     true: bool | None
@@ -74,19 +75,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Fact:
-    """One true thing.
+    """One statement that is true of a scene.
 
     Attributes:
-        key: Tells it from the other facts of its kind in the scene.
-        slots: What the templates may use.
-        answer: The right choice; None where it is drawn from the corpus (what is *not* heard).
-        own: Further choices that come from the scene itself; some may turn out to be true too.
-        about: What the question is about, for ``judge``.
+        key: Unique among the facts of its kind in the scene.
+        slots: Values for the templates.
+        answer: The right choice; None if it is drawn from the corpus (a sound that is absent).
+        own: Candidate choices from the scene itself; some may be true, too.
+        about: The subject of the question, as :meth:`FactKind.judge` takes it.
         steps: Sentences of reasoning that lead to the answer.
         evidence: The records that prove it.
-        group: Facts whose answers compete: a corpus is balanced within each group.
-        grounds: The part of the evidence that proves what the question takes for granted.
-        pool: Which of the corpus's samples its wrong choices come from, for forms that have several;
+        group: Answers are balanced over a corpus within each group.
+        grounds: The part of the evidence that proves the presuppositions of the question.
+        pool: The corpus sample that its wrong choices come from, for answer types with several samples;
             see :func:`paqa_builder.questions.reading.speech.pool_of`.
     """
 
@@ -103,40 +104,40 @@ class Fact:
 
     @property
     def confidence(self) -> float:
-        """That of its weakest record."""
+        """Lowest confidence of its evidence; 1 without evidence."""
         return min((item.confidence for item in self.evidence), default=1.0)
 
 
 class Distractors(Protocol):
-    """What a kind of fact needs of a corpus in order to draw wrong choices.
+    """Interface of a corpus for fact kinds that draw wrong choices from it.
 
-    :class:`paqa_builder.questions.corpus.corpus.Corpus` is the implementation.
+    :class:`paqa_builder.questions.corpus.corpus.Corpus` implements it.
     """
 
     enough: ClassVar[int]
 
     @property
     def answers(self) -> Mapping[str, Mapping[str, int]]:
-        """By kind of fact: how often each answer is right."""
+        """Counts of right answers, by fact kind and answer."""
 
     def draw_labels(self, kind: str, *key: object) -> Iterator[str]:
-        """Labels of sounds in a seeded order, weighted by how often they occur."""
+        """Sound labels in a seeded order, weighted by frequency."""
 
     def draw_answers(self, kind: str, group: str, among: Sequence[str], *key: object) -> Iterable[str]:
-        """Answers to other questions of a kind, in a seeded order."""
+        """Answers to other questions of a kind, in a seeded order; only those in ``among``."""
 
 
 class FactKind(ABC):
-    """One kind of fact.
+    """Base of all fact kinds.
 
     Class attributes:
         name: Its name in templates.
-        form: What its choices look like.
-        needs: Layers without which it abstains (``"tags"``, ``"turns"``, ``"utterances"``,
-            ``"measures"``).
-        slots: Names that its facts give to templates.
-        open: "None of these" may be a choice, and the right one: the question presupposes nothing
-            of its answer.
+        form: The type of its answers.
+        needs: The layers that it requires (``"tags"``, ``"turns"``, ``"utterances"``, ``"measures"``); it
+            finds no facts where one of them is unknown.
+        slots: Names of the values that its facts give to templates.
+        open: True if "None of these" may be a choice and the right one. The question must not presuppose
+            that an answer exists.
     """
 
     plugin_kind: ClassVar[str] = "fact"
@@ -147,7 +148,7 @@ class FactKind(ABC):
     open: ClassVar[bool] = False
 
     def facts(self, reading: Interpretation) -> list[Fact]:
-        """The facts of this kind; none where a layer is unknown."""
+        """All facts of this kind in a scene; none if a required layer is unknown."""
         if self.name not in reading.found:
             known = all(map(reading.knows, self.needs))
             reading.found[self.name] = tuple(self.find(reading)) if known else ()
@@ -155,16 +156,16 @@ class FactKind(ABC):
 
     @abstractmethod
     def find(self, reading: Interpretation) -> Iterator[Fact]:
-        """Yields what is true and clear enough, in an order that depends on the scene alone."""
+        """Yields the facts that are true by a clear margin, in an order that depends only on the scene."""
 
     @abstractmethod
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
-        """Judges a choice, wherever it came from; ``about`` is :attr:`Fact.about`."""
+        """Judges any choice; ``about`` is :attr:`Fact.about`."""
 
     def wrong(
         self, reading: Interpretation, fact: Fact, corpus: Distractors, *key: object
     ) -> Iterator[str] | None:
-        """Wrong choices, best first, where they must fit together; None: each is found by itself."""
+        """Wrong choices, best first, if they depend on one another; None if each can be drawn alone."""
         return None
 
 
@@ -172,7 +173,7 @@ K = TypeVar("K", bound=type[FactKind])
 
 
 def register(cls: K) -> K:
-    """Class decorator that registers a fact kind under its name. A plugin's kinds register without it, too.
+    """Class decorator that registers a fact kind by name. In a plugin it is optional.
 
     Raises:
         ConfigError: The name is taken.
@@ -185,16 +186,16 @@ def register(cls: K) -> K:
 
 
 def kinds() -> dict[str, FactKind]:
-    """All fact kinds by name, those of plugins included."""
+    """All fact kinds by name, including those of plugins."""
     _load()
     return {name: kind(name) for name in sorted(registry.names("fact"))}
 
 
 def kind(name: str) -> FactKind:
-    """The fact kind called ``name``.
+    """The fact kind of that name.
 
     Raises:
-        ConfigError: There is none; suggests the nearest.
+        ConfigError: The name is unknown; the message suggests the nearest one.
     """
     _load()
     return _instance(registry.get("fact", name))
@@ -209,7 +210,7 @@ def _instance(cls: type[FactKind]) -> FactKind:
 def _load() -> None:
     for module in _MODULES:
         importlib.import_module(f"{__package__}.{module}")
-    # A plugin that was loaded before the built-in kinds could not be checked against their names.
+    # Plugins loaded before the built-in kinds were not checked against their names.
     names = registry.names("fact")
     for name in names:
         if names.count(name) > 1:

@@ -1,4 +1,4 @@
-"""Bases for kinds of facts, one per form of choice. A kind fills in what is special to it."""
+"""Base classes of fact kinds, one per answer type. A kind overrides the methods that its base names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Candidate = TypeVar("Candidate")
 
 @dataclass(frozen=True)
 class Subject:
-    """What a question of one kind can be about in one scene (a sound, a speaker, a phrase)."""
+    """What one question of a kind is about in one scene: a sound, a speaker, a phrase or the whole clip."""
 
     key: str = ""
     slots: dict[str, Any] = field(default_factory=dict)
@@ -28,15 +28,15 @@ class Subject:
     steps: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     group: str = ""
-    out: tuple[int, ...] = ()  # speakers whom the question rules out by itself
+    out: tuple[int, ...] = ()  # numbers of the speakers that the question itself rules out
 
     def fact(self, verdict: Verdict, key: str, answer: str, own: Iterable[str], **more: Any) -> Fact:
-        """The fact that a true verdict makes of it.
+        """The fact that a true verdict proves.
 
         Args:
-            key: Tells the answers to one subject apart; empty where there is only one.
+            key: Unique among the answers to one subject; empty if there is only one.
             own: Other choices that the scene itself offers.
-            more: Further fields of the fact, ``group`` if it is not the subject's.
+            more: Further fields of the fact; ``group`` replaces that of the subject.
         """
         return Fact(
             key=f"{self.key}|{key}" if key else self.key,
@@ -50,31 +50,43 @@ class Subject:
         )
 
 
+def decided(true: bool, false: bool) -> bool | None:
+    """True or False if the condition for it is met, else None."""
+    return True if true else False if false else None
+
+
 def extreme(
     item: Candidate, others: Iterable[Candidate], beyond: Callable[[Candidate, Candidate], bool]
 ) -> bool | None:
-    """Whether an item is the longest, first, last, most, ... among others.
+    """Whether an item is the longest, first, last or most of all.
 
     Args:
-        beyond: Whether its first argument surely exceeds its second, by the margin that counts.
+        beyond: Whether its first argument exceeds its second by a clear margin.
 
     Returns:
-        True where it exceeds all others, False where one of them exceeds it, None where it is too close.
+        True if the item exceeds all others, False if one of them exceeds it, None if it is too close.
     """
     others = tuple(others)
-    if all(beyond(item, other) for other in others):
-        return True
-    return False if any(beyond(other, item) for other in others) else None
+    return decided(all(beyond(item, other) for other in others), any(beyond(other, item) for other in others))
 
 
-class SoundKind(FactKind):
-    """The answer is a sound. Fill in :meth:`subjects` and :meth:`holds`."""
+class SubjectKind(FactKind):
+    """Base of kinds that ask the same question about each of several subjects."""
+
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
+        """The subjects to ask about; by default the clip as a whole."""
+        return [Subject()]
+
+
+class SoundKind(SubjectKind):
+    """The answer is a sound. Override :meth:`subjects` and :meth:`holds`.
+
+    Class attributes:
+        timed: True if a sound without known times cannot be judged.
+    """
 
     form = AnswerType.SOUND
-
-    @abstractmethod
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        """What can be asked about."""
+    timed: ClassVar[bool] = False
 
     @abstractmethod
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
@@ -85,7 +97,7 @@ class SoundKind(FactKind):
         choices = [wording.choice_of_label(sound.label) for sound in sounds]
         for subject in self.subjects(reading):
             for sound, choice in zip(sounds, choices, strict=True):
-                verdict = self.holds(reading, subject.about, sound)
+                verdict = self._judge_sound(reading, subject.about, sound)
                 if verdict.true:
                     own = (other for other in choices if other != choice)
                     yield subject.fact(verdict, sound.label, choice, own, grounds=subject.evidence)
@@ -93,27 +105,30 @@ class SoundKind(FactKind):
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         label = wording.label_of_choice(choice)
         sound = reading.sounds.find(label)
-        if sound is not None:
-            return self.holds(reading, about, sound)
-        return absent(reading, label)
+        return absent(reading, label) if sound is None else self._judge_sound(reading, about, sound)
+
+    def _judge_sound(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
+        return Verdict(None) if self.timed and not sound.spans else self.holds(reading, about, sound)
 
 
 def absent(reading: Interpretation, label: str) -> Verdict:
-    """False if the sound is certainly nowhere in the clip, else beyond proof."""
+    """False if the sound is certainly absent from the clip, else undecidable."""
     if reading.sounds.absent(label):
         return Verdict(False, evidence=reading.layer("tags"), missing=wording.bare_sound(label))
     return Verdict(None)
 
 
-class SpeakerKind(FactKind):
-    """The answer is a speaker. Fill in :meth:`subjects` and :meth:`holds`."""
+class SpeakerKind(SubjectKind):
+    """The answer is a speaker. Override :meth:`subjects` and :meth:`holds`.
+
+    ``subjects`` is called only if the speakers can be told apart and numbered.
+
+    Class attributes:
+        at_least: Smallest number of speakers; with fewer, the question answers itself.
+    """
 
     form = AnswerType.SPEAKER
-    at_least: ClassVar[int] = 2  # speakers; with fewer the question answers itself
-
-    @abstractmethod
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        """What can be asked about; only called where speakers can be told apart and counted off."""
+    at_least: ClassVar[int] = 2
 
     @abstractmethod
     def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
@@ -128,12 +143,13 @@ class SpeakerKind(FactKind):
                 verdict = self.holds(reading, subject.about, speaker)
                 if verdict.true:
                     others = (s.number for s in speakers if s != speaker and s.number not in subject.out)
-                    answer, own = (
+                    yield subject.fact(
+                        verdict,
+                        str(speaker.number),
                         wording.choice_of_speaker(speaker.number),
                         map(wording.choice_of_speaker, others),
+                        group=_speaker_group(subject.group, len(speakers)),
                     )
-                    group = _among(subject.group, len(speakers))
-                    yield subject.fact(verdict, str(speaker.number), answer, own, group=group)
 
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         number = wording.speaker_of_choice(choice)
@@ -141,30 +157,52 @@ class SpeakerKind(FactKind):
         return Verdict(None) if speaker is None else self.holds(reading, about, speaker)
 
 
-def _among(group: str, speakers: int) -> str:
-    """``"time:3"`` becomes ``"time of 2:3"``: whoever the speakers are, their number counts first."""
+def _speaker_group(group: str, speakers: int) -> str:
+    """``"time of 2:3"`` for ``"time:3"``: answers also balance for each number of speakers."""
     wide, colon, fine = group.partition(":")
     return f"{wide} of {speakers}".strip() + colon + fine
 
 
 def numbered(reading: Interpretation, at_least: int = 2) -> bool:
-    """True if "the second speaker" exists and is unambiguous."""
+    """True if there are enough speakers and each has an unambiguous number ("the second speaker")."""
     voices = reading.voices
     return voices.sure and voices.ordered and len(voices.speakers) >= at_least
 
 
-class YesNoKind(FactKind):
-    """The answer is yes or no. Fill in :meth:`subjects` and :meth:`decide`."""
+class ExtremeSpeakerKind(SpeakerKind):
+    """The answer is the speaker with the largest or smallest value of one property.
+
+    Override :meth:`beyond` and :meth:`describe`.
+
+    Class attributes:
+        claim: End of the sentence about the right speaker: ``", longer than anybody else"``.
+    """
+
+    claim: ClassVar[str] = ""
+
+    @abstractmethod
+    def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
+        """Whether a speaker exceeds another by a clear margin."""
+
+    @abstractmethod
+    def describe(self, reading: Interpretation, speaker: Speaker) -> tuple[str, tuple[Evidence, ...]]:
+        """The value of a speaker as a sentence without its full stop, and the evidence for it."""
+
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
+        others = [other for other in reading.voices.speakers if other != speaker]
+        right = extreme(speaker, others, lambda a, b: self.beyond(reading, a, b))
+        because, evidence = self.describe(reading, speaker)
+        return Verdict(right, f"{because}{self.claim if right else ''}.", evidence)
+
+
+class YesNoKind(SubjectKind):
+    """The answer is yes or no. Override :meth:`subjects` and :meth:`decide`."""
 
     form = AnswerType.YES_NO
 
     @abstractmethod
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        """What can be asked about."""
-
-    @abstractmethod
     def decide(self, reading: Interpretation, about: Any) -> Verdict:
-        """Whether it is so; ``true=None`` where it is too close to call."""
+        """Whether the answer is yes; ``true=None`` if it is too close."""
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:
         for subject in self.subjects(reading):
@@ -178,28 +216,24 @@ class YesNoKind(FactKind):
         if verdict.true is None or choice not in (wording.YES, wording.NO):
             return Verdict(None)
         right = verdict.true == (choice == wording.YES)
-        # One sentence says both why it is so and why the opposite is not.
-        return Verdict(right, verdict.because if right else "", verdict.evidence if right else ())
+        # The sentence that proves the right answer also refutes the other one.
+        return Verdict(right, verdict.because, verdict.evidence) if right else Verdict(False)
 
 
-class NumberKind(FactKind):
-    """The answer is a number from one up. Fill in :meth:`subjects` and :meth:`number`."""
+class NumberKind(SubjectKind):
+    """The answer is a number from one up. Override :meth:`subjects` and :meth:`number`."""
 
     form = AnswerType.NUMBER
 
     @abstractmethod
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        """What can be counted."""
-
-    @abstractmethod
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
-        """The count and, as a true verdict, why; None where it is not certain."""
+        """The count, None if it is uncertain, and a true verdict that proves it."""
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:
         for subject in self.subjects(reading):
             number, verdict = self.number(reading, subject.about)
             if number is not None:
-                own = map(wording.choice_of_number, _around(number, self.name, reading))
+                own = map(wording.choice_of_number, _neighbours(number, self.name, *reading.clip_key))
                 yield subject.fact(verdict, "", wording.choice_of_number(number), own)
 
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
@@ -207,14 +241,14 @@ class NumberKind(FactKind):
         offered = wording.number_of_choice(choice)
         if number is None or offered is None:
             return Verdict(None)
-        if offered == number:
-            return Verdict(True, verdict.because, verdict.evidence)
-        return Verdict(False)
+        return Verdict(True, verdict.because, verdict.evidence) if offered == number else Verdict(False)
 
 
-def _around(number: int, *key: object) -> list[int]:
-    """The wrong numbers of four in a row. Up to four they are one to four, whatever the answer:
-    a row laid around the answer would give it away as one of the middle two."""
-    key = (*key[:-1], *key[-1].clip_key) if isinstance(key[-1], Interpretation) else key
+def _neighbours(number: int, *key: object) -> list[int]:
+    """The other three of four consecutive numbers.
+
+    Up to four these are one to four, whatever the answer is: a window around the answer would make it one
+    of the middle two.
+    """
     first = 1 if number <= 4 else number - below(4, "around", *key)
     return [n for n in range(first, first + 4) if n != number]

@@ -1,4 +1,4 @@
-"""Facts about sounds that are heard at the same time."""
+"""Facts about simultaneous sounds."""
 
 from __future__ import annotations
 
@@ -10,36 +10,48 @@ from paqa_builder.intervals import both, grow, total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Distractors, Fact, FactKind, Verdict, register
-from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, absent
-from paqa_builder.questions.facts.environment import heard
-from paqa_builder.questions.facts.lasting import each, sound_called
+from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, absent, decided
+from paqa_builder.questions.facts.subjects import (
+    COMPARED,
+    heard,
+    pair_subject,
+    sound_called,
+    sound_subject,
+    timing_of,
+)
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.seeded import shuffled
 
-_COMPARED = 6
-# Sounds of the corpus to look at for the second half of a wrong pair.
+# Sounds of the corpus to try as the second half of a wrong pair.
 _PATIENCE = 40
 
 
-def meet(reading: Interpretation, one: Sound, other: Sound) -> bool | None:
-    """Whether two sounds are heard at once: for long enough, or surely never; None in between."""
-    if not one.spans or not other.spans:
-        return None
-    if total(both(one.spans, other.spans)) >= reading.thresholds.min_overlap:
-        return True
-    return None if both(grow(one.maybe, reading.thresholds.min_gap), other.maybe) else False
-
-
 def _pairs(reading: Interpretation) -> Iterator[tuple[Sound, Sound]]:
-    """Pairs of timed sounds, each in the order of their names: time would tell too much."""
-    timed = sorted(reading.sounds.timed[:_COMPARED], key=lambda sound: wording.name_of(sound.label))
+    """Pairs of timed sounds in alphabetical order, which unlike the order in time gives nothing away."""
+    timed = sorted(reading.sounds.timed[:COMPARED], key=lambda sound: wording.name_of(sound.label))
     return itertools.combinations(timed, 2)
 
 
-def _at_once(one: Sound, other: Sound) -> str:
-    names = wording.listed([wording.sound_of(one.label), wording.sound_of(other.label)])
-    return f"{wording.capital(names)} are heard at once {wording.stretches(both(one.spans, other.spans))}."
+def _meet(reading: Interpretation, one: Sound, other: Sound) -> bool | None:
+    """Whether two sounds are heard at once: True if long enough, False if certainly never."""
+    if not one.spans or not other.spans:
+        return None
+    return decided(
+        total(both(one.spans, other.spans)) >= reading.thresholds.min_overlap,
+        not both(grow(one.maybe, reading.thresholds.min_gap), other.maybe),
+    )
+
+
+def _judge_pair(reading: Interpretation, one: Sound, other: Sound) -> Verdict:
+    """Whether two sounds are ever heard at the same time."""
+    at_once = _meet(reading, one, other)
+    because = f"{heard(one)} {heard(other)}"
+    if at_once:
+        names = wording.listed([wording.sound_of(one.label), wording.sound_of(other.label)])
+        stretches = wording.stretches(both(one.spans, other.spans))
+        because = f"{wording.capital(names)} are heard at once {stretches}."
+    return Verdict(at_once, because, timing_of((one, other)))
 
 
 @register
@@ -52,14 +64,12 @@ class SoundDuringSound(SoundKind):
     open = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        for subject in each(reading):
-            step = heard(sound_called(reading, subject.about))
-            yield Subject(subject.key, subject.slots, subject.about, (step,), subject.evidence)
+        return (sound_subject(sound, heard(sound)) for sound in reading.sounds.timed)
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         other = sound_called(reading, about)
-        at_once = None if sound == other else meet(reading, sound, other)
-        return Verdict(at_once, "" if at_once is None else heard(sound), sound.timing_evidence)
+        at_once = None if sound == other else _meet(reading, sound, other)
+        return Verdict(at_once, heard(sound), sound.timing_evidence)
 
 
 @register
@@ -71,26 +81,19 @@ class SoundsMeet(YesNoKind):
     slots = ("sound", "other")
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        for one, other in _pairs(reading):
-            slots = {"sound": wording.sound_of(one.label), "other": wording.sound_of(other.label)}
-            key = f"{one.label}|{other.label}"
-            yield Subject(key, slots, (one.label, other.label))
+        return itertools.starmap(pair_subject, _pairs(reading))
 
     def decide(self, reading: Interpretation, about: Any) -> Verdict:
         one, other = (sound_called(reading, label) for label in about)
-        evidence = (*one.timing_evidence, *other.timing_evidence)
-        at_once = meet(reading, one, other)
-        if at_once:
-            return Verdict(True, _at_once(one, other), evidence)
-        return Verdict(at_once, f"{heard(one)} {heard(other)}", evidence)
+        return _judge_pair(reading, one, other)
 
 
 @register
 class SoundsTogether(FactKind):
-    """Which two sounds are heard at the same time.
+    """Two sounds that are heard at the same time.
 
-    A wrong pair pairs one of the right one's sounds with another, or two others, such that over all
-    choices every sound occurs equally often: how often one is named tells nothing.
+    The wrong pairs use one sound of the right pair and one other, or two others. Over all choices every
+    sound occurs equally often, so that the counts do not reveal the answer.
     """
 
     name = "sounds_together"
@@ -99,13 +102,13 @@ class SoundsTogether(FactKind):
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:
         for one, other in _pairs(reading):
-            if meet(reading, one, other):
+            if _meet(reading, one, other):
                 yield Fact(
                     key=f"{one.label}|{other.label}",
                     slots={},
                     answer=_text(one.label, other.label),
                     about=(one.label, other.label),
-                    evidence=(*one.timing_evidence, *other.timing_evidence),
+                    evidence=timing_of((one, other)),
                 )
 
     def wrong(self, reading: Interpretation, fact: Fact, corpus: Distractors, *key: object) -> Iterator[str]:
@@ -116,7 +119,7 @@ class SoundsTogether(FactKind):
         third = self._next(reading, pool, one, other)
         fourth = third and self._next(reading, pool, third, other, one)
         if third and fourth:
-            # A ring of four: each sound stands beside two of the others.
+            # The four sounds form a ring: each occurs in two of the pairs.
             yield from (_text(one, third), _text(third, fourth), _text(fourth, other))
 
     def _next(self, reading: Interpretation, pool: Iterable[str], beside: str, *others: str) -> str | None:
@@ -135,29 +138,23 @@ class SoundsTogether(FactKind):
             return Verdict(None)
         one, other = (reading.sounds.find(label) for label in labels)
         if one is not None and other is not None:
-            if one == other:
-                return Verdict(None)
-            at_once, evidence = meet(reading, one, other), (*one.timing_evidence, *other.timing_evidence)
-            if at_once is None:
-                return Verdict(None)
-            because = _at_once(one, other) if at_once else f"{heard(one)} {heard(other)}"
-            return Verdict(at_once, because, evidence)
+            return Verdict(None) if one == other else _judge_pair(reading, one, other)
         gone = [absent(reading, label) for label, s in zip(labels, (one, other), strict=True) if s is None]
         return next((verdict for verdict in gone if verdict.true is False), Verdict(None))
 
 
 def _text(one: str, other: str) -> str:
-    """``"Church bell and dog"``: in the order of the names."""
+    """``"Church bell and dog"``, in alphabetical order."""
     return wording.capital(" and ".join(sorted((wording.name_of(one), wording.name_of(other)))))
 
 
 def _labels(choice: str) -> tuple[str, str] | None:
-    """Undoes :func:`_text`; None where it is not clear which two sounds are meant."""
+    """The two labels of a choice made by :func:`_text`; None if it can be read in several ways."""
     parts = choice.split(" and ")
-    found = []
+    pairs = []
     for n in range(1, len(parts)):
         names = " and ".join(parts[:n]), " and ".join(parts[n:])
-        labels = tuple(wording.label_of_choice(wording.capital(name)) for name in names)
-        if len(parts) == 2 or all(label in audioset.labels() for label in labels):
-            found.append((labels[0], labels[1]))
-    return found[0] if len(found) == 1 else None
+        one, other = (wording.label_of_choice(wording.capital(name)) for name in names)
+        if len(parts) == 2 or {one, other} <= audioset.labels().keys():
+            pairs.append((one, other))
+    return pairs[0] if len(pairs) == 1 else None

@@ -1,40 +1,37 @@
-"""Facts about sounds, and about sounds against the presence of speech."""
+"""Facts about sounds, and about sounds with and without speech."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 from paqa_builder.intervals import both, grow, outside, total
+from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
-from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, absent, extreme
+from paqa_builder.questions.facts.bases import (
+    NumberKind,
+    SoundKind,
+    Subject,
+    YesNoKind,
+    absent,
+    decided,
+    extreme,
+)
+from paqa_builder.questions.facts.subjects import heard, noun, sound_called, sound_subject, starts
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 
-def heard(sound: Sound) -> str:
-    """``"The sound of a dog is heard from 1.0 s to 3.0 s."``"""
-    when = f" {wording.stretches(sound.spans)}" if sound.spans else ""
-    return f"{wording.capital(wording.sound_of(sound.label))} is heard{when}."
-
-
-def starts(sound: Sound) -> str:
-    """``"The sound of a dog starts at 1.0 s"``, without a full stop."""
-    return f"{wording.capital(wording.sound_of(sound.label))} starts at {wording.at(sound.onset)}"
-
-
 @register
 class SoundPresent(SoundKind):
-    """A sound is heard somewhere in the clip."""
+    """A sound occurs in the clip."""
 
     name = "sound_present"
     needs = ("tags",)
     open = True
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()]
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         return Verdict(True, heard(sound), sound.presence_evidence)
@@ -42,23 +39,22 @@ class SoundPresent(SoundKind):
 
 @register
 class SoundAbsent(FactKind):
-    """A sound is heard nowhere in the clip; the wrong choices are all heard."""
+    """A sound does not occur in the clip; all wrong choices do."""
 
     name = "sound_absent"
     form = AnswerType.SOUND
     needs = ("tags",)
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:
-        sounds = reading.sounds
-        # What could never be missing is never the answer, and so no choice either.
-        there = [sound for sound in sounds.heard if sounds.deniable(sound.label)]
-        if len(there) >= 2 and sounds.looked:
+        # A sound that can never be ruled out is never the answer, so it may not be a wrong choice either.
+        present = [sound for sound in reading.sounds.heard if reading.sounds.deniable(sound.label)]
+        if len(present) >= 2 and reading.sounds.looked:
             yield Fact(
                 key="absent",
                 slots={},
                 answer=None,
-                own=tuple(wording.choice_of_label(sound.label) for sound in there),
-                evidence=tuple(e for sound in there for e in sound.presence_evidence),
+                own=tuple(wording.choice_of_label(sound.label) for sound in present),
+                evidence=tuple(e for sound in present for e in sound.presence_evidence),
             )
 
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
@@ -72,18 +68,14 @@ class SoundAbsent(FactKind):
         return Verdict(True, because, reading.layer("tags"))
 
 
-# What follows "it starts at ..." where the answer is wrong, and where it is right.
-_FIRST = (", later.", ", before any of the others.")
-_LAST = (" already.", ", after all of the others.")
-
-
 @register
 class SoundOrder(SoundKind):
-    """Which of several sounds starts first, and which last."""
+    """The first or the last of several sounds to start."""
 
     name = "sound_order"
     needs = ("tags",)
     slots = ("which",)
+    timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if len(reading.sounds.timed) >= 2:
@@ -91,60 +83,62 @@ class SoundOrder(SoundKind):
             yield Subject("last", {"which": "last"}, "last")
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
-        timed, margin = reading.sounds.timed, reading.thresholds.order
-        others = [other for other in timed if other != sound]
-        if not sound.spans or not others:
+        others = [other for other in reading.sounds.timed if other != sound]
+        if not others:
             return Verdict(None)
-        start = starts(sound)
-        evidence = sound.timing_evidence
+        before = partial(starts_before, reading)
         if about == "first":
-            right, ends = extreme(sound, others, lambda a, b: b.earliest - a.onset >= margin), _FIRST
+            right = extreme(sound, others, before)
+            ending = ", before any of the others." if right else ", later."
         else:
-            right, ends = extreme(sound, others, lambda a, b: a.earliest - b.onset >= margin), _LAST
-        return Verdict(None) if right is None else Verdict(right, start + ends[right], evidence)
+            right = extreme(sound, others, lambda a, b: before(b, a))
+            ending = ", after all of the others." if right else " already."
+        return Verdict(right, starts(sound) + ending, sound.timing_evidence)
+
+
+def starts_before(reading: Interpretation, one: Sound, other: Sound) -> bool:
+    """Whether a sound certainly starts before another, by a clear margin."""
+    return other.earliest - one.onset >= reading.thresholds.order
 
 
 @register
 class SoundLongest(SoundKind):
-    """Which of several sounds is heard for the longest time in all."""
+    """The sound with the longest total duration of several."""
 
     name = "sound_longest"
     needs = ("tags",)
+    timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         return [Subject()] if len(reading.sounds.timed) >= 2 else []
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         others = [other for other in reading.sounds.timed if other != sound]
-        if not sound.spans or not others:
-            return Verdict(None)
-        lasts = f"{wording.capital(wording.sound_of(sound.label))} lasts {wording.long(sound.seconds)} in all"
-        evidence = sound.timing_evidence
-        right = extreme(sound, others, partial(longer_sound, reading))
-        if right is None:
-            return Verdict(None)
-        return Verdict(right, f"{lasts}, {'the longest' if right else 'less'}.", evidence)
+        right = extreme(sound, others, partial(longer_sound, reading)) if others else None
+        because = f"{noun(sound)} lasts {wording.long(sound.seconds)} in all"
+        return Verdict(right, f"{because}, {'the longest' if right else 'less'}.", sound.timing_evidence)
 
 
 def longer_sound(reading: Interpretation, sound: Sound, other: Sound) -> bool:
-    """Whether a sound surely lasts longer than another in all."""
+    """Whether the total duration of a sound certainly exceeds that of another."""
     return reading.thresholds.longer(sound.seconds, total(other.maybe))
 
 
 @register
 class SoundCount(NumberKind):
-    """How many different sounds there are; only where the annotation is complete."""
+    """The number of different sounds; only if the annotation is complete."""
 
     name = "sound_count"
     needs = ("tags",)
 
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()]
-
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         sounds = reading.sounds
-        # A tagger misses what is quiet, and two annotated kinds of music are one sound or two.
-        if not (sounds.complete and sounds.heard) or self._blurred(sounds.heard):
+        # A tagger misses quiet sounds, and two labels of the same source count as one sound or as two.
+        ambiguous = any(
+            audioset.same_source(one.label, other.label)
+            for one, other in itertools.combinations(sounds.heard, 2)
+        )
+        if not (sounds.complete and sounds.heard) or ambiguous:
             return None, Verdict(None)
         names = wording.listed([wording.sound_of(sound.label) for sound in sounds.heard])
         kinds = wording.count(len(sounds.heard), "kind")
@@ -152,40 +146,31 @@ class SoundCount(NumberKind):
         evidence = tuple(e for sound in sounds.heard for e in sound.presence_evidence)
         return len(sounds.heard), Verdict(True, because, (*evidence, *reading.layer("tags")))
 
-    @staticmethod
-    def _blurred(sounds: tuple[Sound, ...]) -> bool:
-        from paqa_builder.labels.audioset import same_source
-
-        return any(same_source(a.label, b.label) for n, a in enumerate(sounds) for b in sounds[n + 1 :])
-
 
 @register
 class SoundWithoutSpeech(SoundKind):
-    """A sound is heard while nobody speaks; the wrong ones only under speech, or not at all."""
+    """A sound is heard in a pause of the speech; the wrong ones only during speech, or not at all."""
 
     name = "sound_without_speech"
     needs = ("tags", "turns")
     open = True
+    timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech = reading.voices.speech
         quiet = outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration)
-        # Where nobody speaks at all, this would be asking what is heard.
+        # Without any speech the question would be the same as for "sound_present".
         if total(speech) >= 1.0 and total(quiet) >= reading.thresholds.min_overlap:
             step = f"Nobody speaks {wording.stretches(outside(speech, 0.0, reading.duration))}."
             yield Subject(steps=(step,), evidence=(*reading.voices.evidence, *reading.layer("turns")))
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
-        speech = reading.voices.speech
-        if not sound.spans:
-            return Verdict(None)
         quiet = both(sound.spans, outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration))
-        evidence = sound.timing_evidence
         if total(quiet) >= reading.thresholds.min_overlap:
-            return Verdict(True, heard(sound), evidence)
-        if total(both(sound.maybe, outside(speech, 0.0, reading.duration))) < 0.1:
-            name = wording.capital(wording.sound_of(sound.label))
-            return Verdict(False, f"{name} is heard only while somebody speaks.", evidence)
+            return Verdict(True, heard(sound), sound.timing_evidence)
+        if total(both(sound.maybe, outside(reading.voices.speech, 0.0, reading.duration))) < 0.1:
+            because = f"{noun(sound)} is heard only while somebody speaks."
+            return Verdict(False, because, sound.timing_evidence)
         return Verdict(None)
 
 
@@ -196,29 +181,26 @@ class SoundBeforeSpeech(SoundKind):
     name = "sound_before_speech"
     needs = ("tags", "turns")
     open = True
+    timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        speech, spoken = reading.voices.speech, reading.maybe_spoken
-        if speech and spoken[0][0] >= reading.thresholds.min_overlap:
-            first = reading.voices.speakers[0]
+        speech = reading.voices.speech
+        if speech and reading.maybe_spoken[0][0] >= reading.thresholds.min_overlap:
             step = f"Speech begins at {wording.at(speech[0][0])}."
-            yield Subject(steps=(step,), evidence=first.evidence[:1])
+            yield Subject(steps=(step,), evidence=reading.voices.speakers[0].evidence[:1])
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
-        begins, earliest = reading.voices.speech[0][0], reading.maybe_spoken[0][0]
-        if not sound.spans:
-            return Verdict(None)
-        start = starts(sound)
-        if earliest - sound.onset >= reading.thresholds.min_overlap:
-            return Verdict(True, f"{start}, before that.", sound.timing_evidence)
-        if sound.earliest - begins >= reading.thresholds.min_gap:
-            return Verdict(False, f"{start}, after that.", sound.timing_evidence)
-        return Verdict(None)
+        right = decided(
+            reading.maybe_spoken[0][0] - sound.onset >= reading.thresholds.min_overlap,
+            sound.earliest - reading.voices.speech[0][0] >= reading.thresholds.min_gap,
+        )
+        because = f"{starts(sound)}, {'before' if right else 'after'} that."
+        return Verdict(right, because, sound.timing_evidence)
 
 
 @register
 class SpeechOverSound(YesNoKind):
-    """Whether anybody speaks while a sound is heard."""
+    """Whether there is speech during a sound."""
 
     name = "speech_over_sound"
     needs = ("tags", "turns")
@@ -227,23 +209,16 @@ class SpeechOverSound(YesNoKind):
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if reading.voices.speech:
             for sound in reading.sounds.timed:
-                yield Subject(
-                    sound.label, {"sound": wording.sound_of(sound.label)}, sound.label, (heard(sound),),
-                    sound.timing_evidence, f"sound:{sound.label}",
-                )  # fmt: skip
+                yield sound_subject(sound, heard(sound), group=f"sound:{sound.label}")
 
     def decide(self, reading: Interpretation, about: Any) -> Verdict:
-        sound, voices = reading.sounds.find(about), reading.voices
-        assert sound is not None
+        sound, voices = sound_called(reading, about), reading.voices
         shared = both(sound.spans, voices.speech)
         if total(shared) >= reading.thresholds.min_overlap:
             speakers = [s for s in voices.speakers if both(s.spans, sound.spans)]
             evidence = tuple(e for s in speakers for a, b in shared for e in s.evidence_in(a, b))
             return Verdict(True, f"Somebody speaks over it {wording.stretches(shared)}.", evidence)
         if not both(grow(sound.maybe, reading.thresholds.min_gap), reading.maybe_spoken):
-            spoken = wording.stretches(voices.speech)
-            return Verdict(
-                False, f"Speech is heard only {spoken}, never at the same time.",
-                (*voices.evidence, *reading.layer("turns")),
-            )  # fmt: skip
+            because = f"Speech is heard only {wording.stretches(voices.speech)}, never at the same time."
+            return Verdict(False, because, (*voices.evidence, *reading.layer("turns")))
         return Verdict(None)

@@ -1,4 +1,4 @@
-"""Facts about the family that a sound's source belongs to: an animal, a vehicle, a tool."""
+"""Facts about the family of a sound source: an animal, a vehicle, a tool."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from itertools import chain
 from typing import Any
 
 from paqa_builder.labels import audioset
-from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, numbered
-from paqa_builder.questions.facts.environment import SoundOrder, heard
+from paqa_builder.questions.facts.environment import SoundOrder
 from paqa_builder.questions.facts.listed import ListedKind
-from paqa_builder.questions.facts.speakers import speaks
-from paqa_builder.questions.facts.together import within
+from paqa_builder.questions.facts.subjects import heard, speaker_subject, speaks, timing_of, within
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import FAINT, Sound
 
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of source. ``members`` are the labels that certainly belong to it."""
+    """A family of sound sources. ``members`` are the labels that certainly belong to it."""
 
     choice: str
     members: frozenset[str]
@@ -52,35 +50,36 @@ def _under(classes: Iterable[str]) -> frozenset[str]:
 
 @cache
 def family_of(label: str) -> str | None:
-    """The family that a label belongs to; None where it is none or more than one."""
-    found = [choice for choice, family in families().items() if label in family.members]
-    return found[0] if len(found) == 1 else None
+    """The family of a label; None if there is none or more than one."""
+    choices = [choice for choice, family in families().items() if label in family.members]
+    return choices[0] if len(choices) == 1 else None
 
 
 @cache
 def touched(label: str, strictly: bool) -> frozenset[str]:
-    """The families to which the source of a sound so labelled may belong.
+    """The families to which the source of a label may belong.
 
     Args:
-        strictly: The label is an annotator's; a model's may stand for all that it is confused with.
+        strictly: True for an annotator's label. The label of a model also stands for all sounds that the
+            model confuses with it.
     """
-    found = set(_overlapping(label))
+    choices = set(_overlapping(label))
     groups = audioset.look_alikes()
     if strictly:
         for group in groups["same source"]:
             mine = [a for a in group if a == label or a in audioset.ancestors(label)]
-            found.update(choice for a in mine for b in group - {a} for choice in _overlapping(b))
-        return frozenset(found)
+            choices.update(choice for a in mine for b in group - {a} for choice in _overlapping(b))
+        return frozenset(choices)
     for group in chain.from_iterable(groups.values()):
         if group & {label, *audioset.ancestors(label)}:
-            found.update(choice for other in group for choice in _overlapping(other))
+            choices.update(choice for other in group for choice in _overlapping(other))
     alike = (other for other in audioset.siblings(label) if audioset.confusable(label, other))
-    return frozenset(found.union(*map(_overlapping, alike)))
+    return frozenset(choices.union(*map(_overlapping, alike)))
 
 
 @cache
 def _overlapping(label: str) -> frozenset[str]:
-    """Families with a member that is a kind of ``label``, or of which it is a kind."""
+    """Families with a member that is an ancestor or a descendant of ``label`` in the ontology."""
     return frozenset(
         choice
         for choice, family in families().items()
@@ -88,8 +87,8 @@ def _overlapping(label: str) -> frozenset[str]:
     )
 
 
-def judged(reading: Interpretation, choice: str, sounds: Iterable[Sound]) -> Verdict:
-    """Whether one of some sounds is of a family; only true, or unknown."""
+def any_of_family(reading: Interpretation, choice: str, sounds: Iterable[Sound]) -> Verdict:
+    """True if one of the sounds certainly belongs to a family, else undecidable."""
     for sound in sounds:
         known = family_of(sound.label) == choice and not _disputed(reading, sound, choice)
         if known and not _person_beside_speech(reading, choice):
@@ -99,21 +98,23 @@ def judged(reading: Interpretation, choice: str, sounds: Iterable[Sound]) -> Ver
 
 
 def _disputed(reading: Interpretation, sound: Sound, choice: str) -> bool:
-    """True if a tagger heard, nearly as well, what would make the source one of another family."""
+    """Whether the tagger also gave a confusable label of another family."""
     labels = {tag.label for tag in reading.scene.tags or () if tag.score >= FAINT}
     return not reading.sounds.truth and any(
         audioset.confusable(label, sound.label) and family_of(label) not in (choice, None) for label in labels
     )
 
 
-def nowhere(reading: Interpretation, choice: str) -> Verdict:
-    """False if nothing that may be heard can be of the family."""
+def ruled_out(reading: Interpretation, choice: str) -> Verdict:
+    """False if no possible sound of the clip can belong to the family, else undecidable."""
     sounds = reading.sounds
-    if not sounds.looked or _person_beside_speech(reading, choice):
-        return Verdict(None)
-    if any(choice in touched(label, sounds.complete) for label in sounds.possible):
-        return Verdict(None)
-    if any(choice in touched(label, False) for label in sounds.suspects):
+    possible = (
+        not sounds.looked
+        or _person_beside_speech(reading, choice)
+        or any(choice in touched(label, sounds.complete) for label in sounds.possible)
+        or any(choice in touched(label, False) for label in sounds.suspects)
+    )
+    if possible:
         return Verdict(None)
     return Verdict(False, evidence=reading.layer("tags"), missing=in_sentence(choice))
 
@@ -124,12 +125,12 @@ def in_sentence(choice: str) -> str:
 
 
 def _person_beside_speech(reading: Interpretation, choice: str) -> bool:
-    # Who speaks moves and breathes, too, and nobody writes it down.
+    # Speakers also move and breathe, which annotations omit.
     return reading.sounds.speech and any(map(audioset.is_voice, families()[choice].members))
 
 
 class FamilyKind(ListedKind):
-    """The answer is a family of sources."""
+    """The answer is a family of sound sources."""
 
     def answers(self) -> tuple[str, ...]:
         return tuple(families())
@@ -137,7 +138,7 @@ class FamilyKind(ListedKind):
 
 @register
 class SourceFamily(FamilyKind):
-    """What kind of source is heard somewhere in the clip."""
+    """The family of a sound source in the clip."""
 
     name = "source_family"
     needs = ("tags",)
@@ -146,13 +147,13 @@ class SourceFamily(FamilyKind):
         return [Subject()] if reading.sounds.heard else []
 
     def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
-        verdict = judged(reading, answer, reading.sounds.heard)
-        return verdict if verdict.true else nowhere(reading, answer)
+        verdict = any_of_family(reading, answer, reading.sounds.heard)
+        return verdict if verdict.true else ruled_out(reading, answer)
 
 
 @register
 class FirstSourceFamily(FamilyKind):
-    """What kind of source makes the first of the sounds, or the last to start."""
+    """The family of the source of the first sound, or of the last to start."""
 
     name = "first_source_family"
     needs = ("tags",)
@@ -171,7 +172,7 @@ class FirstSourceFamily(FamilyKind):
     def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         sound = self._sound(reading, about)
         assert sound is not None
-        verdict = judged(reading, answer, [sound])
+        verdict = any_of_family(reading, answer, [sound])
         if verdict.true:
             return Verdict(True, f"The {about} sound to start is this: {verdict.because}", verdict.evidence)
         mine = touched(sound.label, reading.sounds.complete)
@@ -179,12 +180,12 @@ class FirstSourceFamily(FamilyKind):
             if other != sound and family_of(other.label) == answer and answer not in mine:
                 because = f"{heard(other)} It is not the {about} to start."
                 return Verdict(False, because, other.timing_evidence)
-        return nowhere(reading, answer)
+        return ruled_out(reading, answer)
 
 
 @register
 class FamilyDuringSpeaker(FamilyKind):
-    """What kind of source is heard while a certain person speaks."""
+    """The family of a sound source that is heard while a given speaker talks."""
 
     name = "family_during_speaker"
     needs = ("tags", "turns")
@@ -193,22 +194,20 @@ class FamilyDuringSpeaker(FamilyKind):
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading):
             for s in reading.voices.speakers:
-                slots = {"speaker": wording.speaker(s.number)}
-                yield Subject(str(s.number), slots, s.number, (speaks(s),), s.evidence)
+                yield speaker_subject(s.number, speaks(s), evidence=s.evidence)
 
     def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         spans = next(s.spans for s in reading.voices.speakers if s.number == about)
         during = {sound: within(reading, sound, spans) for sound in reading.sounds.heard}
-        verdict = judged(reading, answer, [sound for sound, inside in during.items() if inside])
+        verdict = any_of_family(reading, answer, [sound for sound, inside in during.items() if inside])
         if verdict.true:
             return verdict
-        # Every sound that may be of this family must be surely heard at another time.
+        # Every sound that may belong to this family must certainly occur at another time.
         strictly = reading.sounds.complete
         kin = [s for s in during if answer in touched(s.label, strictly)]
         if any(during[s] is not False for s in kin):
             return Verdict(None)
         rest = reading.sounds.possible - {s.label for s in kin}
-        unsure = any(answer in touched(label, strictly) for label in rest)
-        if not kin or unsure:
-            return nowhere(reading, answer)
-        return Verdict(False, " ".join(map(heard, kin)), tuple(e for s in kin for e in s.timing_evidence))
+        if not kin or any(answer in touched(label, strictly) for label in rest):
+            return ruled_out(reading, answer)
+        return Verdict(False, " ".join(map(heard, kin)), timing_of(kin))

@@ -1,7 +1,7 @@
-"""Facts that follow from what is heard: where it sounds like, what goes on, what has happened.
+"""Facts that follow from several sounds: the place, the activity, the cause.
 
-Cues are in ``data/inference.yaml``. An answer is true where enough of its cues are surely heard, and
-false only where none of them may be heard at all.
+The cues of each answer are in ``data/inference.yaml``. An answer is true if enough of its cues are certainly
+present, and false only if all of its cues are certainly absent.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject
-from paqa_builder.questions.facts.environment import heard
 from paqa_builder.questions.facts.listed import ListedKind
+from paqa_builder.questions.facts.subjects import heard
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """An answer, and the cues that lead to it; each cue is a set of labels that stand for one thing."""
+    """An answer and its cues. Each cue is a set of equivalent labels; ``needed`` cues prove the answer."""
 
     choice: str
     cues: tuple[frozenset[str], ...]
     needed: int
 
-    def heard(self, sounds: Iterable[Sound]) -> tuple[Sound, ...]:
-        """The first sound for each cue that is there."""
-        found = []
+    def present(self, sounds: Iterable[Sound]) -> tuple[Sound, ...]:
+        """The first sound of each cue that is present."""
+        cues = []
         for cue in self.cues:
-            found += [s for s in sounds if {s.label, *audioset.ancestors(s.label)} & cue][:1]
-        return tuple(dict.fromkeys(found))
+            cues += [s for s in sounds if {s.label, *audioset.ancestors(s.label)} & cue][:1]
+        return tuple(dict.fromkeys(cues))
 
 
 @cache
 def conclusions(subject: str) -> dict[str, Conclusion]:
-    """All answers to one kind of question, by choice."""
+    """All answers in a section of the data file, by choice."""
     import yaml
 
     text = files("paqa_builder").joinpath("data/inference.yaml").read_text(encoding="utf-8")
     section = yaml.safe_load(text)[subject]
-    found = {}
+    answers = {}
     for choice, cues in section["answers"].items():
         sets = tuple(frozenset(cue if isinstance(cue, list) else [cue]) for cue in cues)
         unknown = frozenset().union(*sets) - set(audioset.labels())
         assert not unknown, unknown
-        found[choice] = Conclusion(choice, sets, section["cues"])
-    return found
+        answers[choice] = Conclusion(choice, sets, section["cues"])
+    return answers
 
 
 class InferenceKind(ListedKind):
-    """The answer follows from sounds; ``subject`` is a section of the data file."""
+    """The answer follows from sounds; ``subject`` names its section of the data file."""
 
     needs: ClassVar[tuple[str, ...]] = ("tags",)
     subject: ClassVar[str]
@@ -68,7 +68,7 @@ class InferenceKind(ListedKind):
 
     def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         conclusion = conclusions(self.subject)[answer]
-        cues = conclusion.heard(reading.sounds.heard)
+        cues = conclusion.present(reading.sounds.heard)
         if len(cues) >= conclusion.needed:
             evidence = tuple(e for sound in cues for e in sound.presence_evidence)
             return Verdict(True, " ".join(map(heard, cues)), evidence)
@@ -80,7 +80,7 @@ class InferenceKind(ListedKind):
 
 @register
 class Setting(InferenceKind):
-    """The place that two or more sounds together speak for."""
+    """The place, from two or more sounds together."""
 
     name = "setting"
     subject = "setting"
@@ -88,7 +88,7 @@ class Setting(InferenceKind):
 
 @register
 class Activity(InferenceKind):
-    """What somebody is doing, going by a sound that it makes."""
+    """The activity of a person, from a sound that it makes."""
 
     name = "activity"
     subject = "activity"
@@ -96,7 +96,7 @@ class Activity(InferenceKind):
 
 @register
 class Cause(InferenceKind):
-    """What has happened, or is the matter, going by a sound that comes of it."""
+    """The event or problem that causes a sound."""
 
     name = "cause"
     subject = "cause"

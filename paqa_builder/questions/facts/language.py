@@ -1,4 +1,4 @@
-"""Facts about the language that is spoken, and about what is meant in another one."""
+"""Facts about the spoken language and about translations."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Distractors, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.listed import ListedKind
-from paqa_builder.questions.question import Evidence, cite, confidence_of
+from paqa_builder.questions.question import cite, confidence_of
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
 from paqa_builder.questions.wording import meant, quote, tokens
 from paqa_builder.records import Utterance
 
-# Fewer words than this do not tell a language.
+# Fewest words that identify a language.
 _WORDS = 4
-# Languages that models mistake for one another.
+# Groups of languages that models confuse.
 _SIMILAR = (
     {"da", "no", "nn", "sv"}, {"es", "pt", "gl", "ca", "it", "oc"}, {"cs", "sk", "pl"},
     {"hr", "sr", "bs", "sl", "mk", "bg"}, {"ru", "uk", "be"}, {"hi", "ur", "pa"}, {"id", "ms", "jw"},
     {"zh", "yue"}, {"de", "nl", "lb", "yi"}, {"ar", "fa", "he"},
 )  # fmt: skip
-# Of other languages than these, corpora that hold them know; choices for small ones are these.
+# Wrong choices in a small corpus, which has too few languages of its own.
 _COMMON = ("en", "de", "fr", "es", "it", "pt", "ru", "zh", "ja", "ar", "tr", "pl", "nl", "hi")
 
 
 @cache
 def languages() -> dict[str, str]:
-    """ISO 639-1 code to English name, of the languages that can be an answer."""
+    """English names of the languages that can be an answer, by ISO 639-1 code."""
     text = files("paqa_builder").joinpath("data/languages.csv").read_text(encoding="utf-8")
     return {row["code"]: row["name"] for row in csv.DictReader(text.splitlines())}
 
@@ -44,7 +44,7 @@ def _codes() -> dict[str, str]:
 
 @register
 class SpokenLanguage(ListedKind):
-    """Which language is spoken."""
+    """The spoken language."""
 
     name = "spoken_language"
     needs = ("utterances",)
@@ -69,7 +69,6 @@ class SpokenLanguage(ListedKind):
                     yield Fact("", {}, name, own, evidence=verdict.evidence)
 
     def wrong(self, reading: Interpretation, fact: Fact, corpus: Distractors, *key: object) -> Iterator[str]:
-        # A large corpus lends its own languages, a small one those that people have heard of.
         common = tuple(languages()[code] for code in _COMMON)
         small = sum(corpus.answers.get(self.name, {}).values()) < corpus.enough
         return iter(corpus.draw_answers(self.name, "", common if small else fact.own, *key))
@@ -97,7 +96,7 @@ def _beginning(utterance: Utterance) -> str:
 
 @register
 class Translation(FactKind):
-    """What the words mean in another language; only where the corpus itself says so."""
+    """The meaning of an utterance in another language; only from a corpus with translations."""
 
     name = "translation"
     form = AnswerType.TRANSLATION
@@ -116,12 +115,17 @@ class Translation(FactKind):
         (language,) = into
         for utterance in utterances:
             if language in languages() and utterance.translation:
+                when = wording.from_to(utterance.start, utterance.end)
                 evidence = (cite(utterance),)
                 yield Fact(
-                    f"{utterance.start:.3f}", {"language": languages()[language]},
-                    meant(utterance.translation),
-                    steps=(_said(utterance),), evidence=evidence, grounds=evidence, pool=f":{language}",
-                )  # fmt: skip
+                    key=f"{utterance.start:.3f}",
+                    slots={"language": languages()[language]},
+                    answer=meant(utterance.translation),
+                    steps=(f"{quote(utterance.text)} is said {when}.",),
+                    evidence=evidence,
+                    grounds=evidence,
+                    pool=f":{language}",
+                )
 
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         for utterance in reading.speech.utterances:
@@ -129,9 +133,4 @@ class Translation(FactKind):
                 return Verdict(True, f"That means {quote(choice)}.", (cite(utterance),))
         if any(near(tokens(choice), tokens(u.translation or "")) >= NEAR for u in reading.speech.utterances):
             return Verdict(None)
-        evidence: tuple[Evidence, ...] = reading.layer("utterances")
-        return Verdict(False, evidence=evidence, missing=quote(choice))
-
-
-def _said(utterance: Utterance) -> str:
-    return f"{quote(utterance.text)} is said {wording.from_to(utterance.start, utterance.end)}."
+        return Verdict(False, evidence=reading.layer("utterances"), missing=quote(choice))

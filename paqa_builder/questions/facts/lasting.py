@@ -1,66 +1,26 @@
-"""Facts about how long, how often and in which part of a clip a sound is heard."""
+"""Facts about the duration, repetitions and position of a sound in the clip."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from paqa_builder.intervals import both, total
+from paqa_builder.intervals import both, outside, total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, extreme
-from paqa_builder.questions.facts.environment import heard, longer_sound
+from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, decided, extreme
+from paqa_builder.questions.facts.environment import longer_sound
 from paqa_builder.questions.facts.listed import Length, LengthKind
+from paqa_builder.questions.facts.subjects import compared, each, heard, noun, sound_called, timing_of
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
-
-# Of a clip with more sounds than this, only the first so many are compared pair by pair.
-_COMPARED = 6
-
-
-def each(reading: Interpretation) -> Iterator[Subject]:
-    """One subject for each sound of which the times are known; ``about`` is its label."""
-    for sound in reading.sounds.timed:
-        slots = {"sound": wording.sound_of(sound.label)}
-        # How long, or how often, hangs on what it is: answers must balance for each sound by itself.
-        group = f"sound:{sound.label}"
-        yield Subject(sound.label, slots, sound.label, (), sound.timing_evidence, group)
-
-
-def compared(reading: Interpretation) -> Iterator[Subject]:
-    """One subject for each ordered pair of timed sounds; ``about`` is their labels.
-
-    Both orders of a pair are asked about, so that "yes" and "no" balance for every pair.
-    """
-    for one, other in itertools.permutations(reading.sounds.timed[:_COMPARED], 2):
-        slots = {"sound": wording.sound_of(one.label), "other": wording.sound_of(other.label)}
-        evidence = (*one.timing_evidence, *other.timing_evidence)
-        key = f"{one.label}|{other.label}"
-        yield Subject(key, slots, (one.label, other.label), (), evidence)
-
-
-def sound_called(reading: Interpretation, label: str) -> Sound:
-    """The sound that a subject of this reading is about."""
-    sound = reading.sounds.find(label)
-    assert sound is not None, label
-    return sound
-
-
-def episodes(reading: Interpretation, sound: Sound) -> int | None:
-    """How many times a sound is heard, with clear pauses in between; None where that is unsure."""
-    gaps = [b - a for (_, a), (b, _) in itertools.pairwise(sound.maybe)]
-    if len(sound.maybe) != len(sound.spans) or any(gap < reading.thresholds.min_pause for gap in gaps):
-        return None
-    # A model's stretches may each be one of the possible ones, or two of them in one.
-    inside = all(len(both(sound.spans, (span,))) == 1 for span in sound.maybe)
-    return len(sound.spans) if inside else None
 
 
 @register
 class SoundSeconds(LengthKind):
-    """For how long a sound is heard in all."""
+    """Total duration of a sound."""
 
     name = "sound_seconds"
     needs = ("tags",)
@@ -77,7 +37,7 @@ class SoundSeconds(LengthKind):
 
 @register
 class SoundLonger(YesNoKind):
-    """Whether one sound is heard for longer than another."""
+    """Whether the total duration of a sound exceeds that of another."""
 
     name = "sound_longer"
     needs = ("tags",)
@@ -87,36 +47,28 @@ class SoundLonger(YesNoKind):
         return compared(reading)
 
     def decide(self, reading: Interpretation, about: Any) -> Verdict:
-        one, other = (sound_called(reading, label) for label in about)
-        because = " ".join(
-            f"{wording.capital(wording.sound_of(s.label))} lasts {wording.long(s.seconds)} in all."
-            for s in (one, other)
-        )
-        evidence = (*one.timing_evidence, *other.timing_evidence)
-        right = extreme(one, [other], partial(longer_sound, reading))
-        return Verdict(None) if right is None else Verdict(right, because, evidence)
+        sounds = [sound_called(reading, label) for label in about]
+        because = " ".join(f"{noun(s)} lasts {wording.long(s.seconds)} in all." for s in sounds)
+        right = extreme(sounds[0], sounds[1:], partial(longer_sound, reading))
+        return Verdict(right, because, timing_of(sounds))
 
 
 @register
 class SoundReturns(SoundKind):
-    """A sound stops and comes back after a pause; the wrong ones are heard once, or not at all."""
+    """A sound stops and starts again after a pause; the wrong ones occur once, or not at all."""
 
     name = "sound_returns"
     needs = ("tags",)
     open = True
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()]
+    timed = True
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         return returns(reading, sound)
 
 
 def returns(reading: Interpretation, sound: Sound) -> Verdict:
-    """Whether a sound is heard again after a clear pause."""
-    if not sound.spans:
-        return Verdict(None)
-    name = wording.capital(wording.sound_of(sound.label))
+    """Whether a sound starts again after a clear pause."""
+    name = noun(sound)
     for (_, stop), (start, _) in itertools.pairwise(sound.maybe):
         before = [b for _, b in sound.spans if b <= stop]
         after = [a for a, _ in sound.spans if a >= start]
@@ -131,7 +83,7 @@ def returns(reading: Interpretation, sound: Sound) -> Verdict:
 
 @register
 class SoundRepeats(YesNoKind):
-    """Whether a sound is heard again after it has stopped."""
+    """Whether a sound starts again after it has stopped."""
 
     name = "sound_repeats"
     needs = ("tags",)
@@ -146,7 +98,7 @@ class SoundRepeats(YesNoKind):
 
 @register
 class SoundTimes(NumberKind):
-    """How many separate times a sound is heard."""
+    """Number of separate occurrences of a sound."""
 
     name = "sound_times"
     needs = ("tags",)
@@ -157,20 +109,26 @@ class SoundTimes(NumberKind):
 
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         sound = sound_called(reading, about)
-        count = episodes(reading, sound)
-        if count is None:
+        limit = reading.thresholds.min_pause
+        gaps = [start - end for (_, end), (start, _) in itertools.pairwise(sound.maybe)]
+        # Each possible interval must hold exactly one certain one, and the pauses must be clear.
+        single = all(len(both(sound.spans, (span,))) == 1 for span in sound.maybe)
+        clear = len(sound.maybe) == len(sound.spans) and min(gaps, default=limit) >= limit
+        if not (clear and single):
             return None, Verdict(None)
+        count = len(sound.spans)
         return count, Verdict(True, f"{heard(sound)} That is {wording.times(count)}.", sound.timing_evidence)
 
 
 @register
 class SoundInHalf(SoundKind):
-    """A sound is heard in one half of the clip and not in the other."""
+    """A sound occurs in one half of the clip and not in the other."""
 
     name = "sound_in_half"
     needs = ("tags",)
     slots = ("half",)
     open = True
+    timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         middle = reading.duration / 2
@@ -182,21 +140,12 @@ class SoundInHalf(SoundKind):
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         limits = reading.thresholds
         start, end = about
-        if not sound.spans:
-            return Verdict(None)
-        here, there = total(both(sound.spans, (about,))), total(both(sound.spans, _rest(reading, about)))
-        evidence = sound.timing_evidence
-        # Of what goes on at the very middle nobody can say in which half it is.
+        here = total(both(sound.spans, (about,)))
+        there = total(both(sound.spans, outside((about,), 0.0, reading.duration)))
+        # A sound close to the middle may belong to either half.
         only = all(a >= start and (a - start >= limits.min_gap or not start) for a, _ in sound.maybe) and all(
             b <= end and (end - b >= limits.min_gap or end == reading.duration)
             for b in (min(b, reading.duration) for _, b in sound.maybe)
         )
-        if only and here >= limits.min_overlap:
-            return Verdict(True, heard(sound), evidence)
-        if there >= limits.min_overlap:
-            return Verdict(False, heard(sound), evidence)
-        return Verdict(None)
-
-
-def _rest(reading: Interpretation, half: tuple[float, float]) -> tuple[tuple[float, float], ...]:
-    return ((half[1], reading.duration),) if half[0] == 0.0 else ((0.0, half[0]),)
+        right = decided(only and here >= limits.min_overlap, there >= limits.min_overlap)
+        return Verdict(right, heard(sound), sound.timing_evidence)

@@ -1,34 +1,30 @@
-"""Bases for kinds whose answer is one of a fixed list: families, settings, degrees, lengths of time."""
+"""Bases of kinds with a fixed list of answers: families, settings, degrees, durations."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from paqa_builder.questions import wording
-from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
-from paqa_builder.questions.facts.bases import Subject
+from paqa_builder.questions.facts.base import AnswerType, Fact, Verdict
+from paqa_builder.questions.facts.bases import SubjectKind
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.interpretation import Interpretation
 
 
-class ListedKind(FactKind):
-    """The answer is one of :meth:`answers`. Fill in that, :meth:`subjects` and :meth:`holds`."""
+class ListedKind(SubjectKind):
+    """The answer is one of a fixed list. Override :meth:`answers`, :meth:`subjects` and :meth:`holds`."""
 
     form = AnswerType.LISTED
 
     @abstractmethod
     def answers(self) -> tuple[str, ...]:
-        """All choices that there can ever be, as they are printed."""
+        """All possible answers, as they are printed."""
 
     def offered(self, reading: Interpretation) -> tuple[str, ...]:
-        """Those that are worth a thought in this clip."""
+        """The answers that are plausible for a clip."""
         return self.answers()
-
-    @abstractmethod
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        """What can be asked about."""
 
     @abstractmethod
     def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
@@ -48,7 +44,7 @@ class ListedKind(FactKind):
 
 
 class Length(NamedTuple):
-    """A length of time, known between two bounds in seconds, and what proves it."""
+    """A duration between two bounds in seconds, with the sentence and the evidence that prove it."""
 
     least: float
     most: float
@@ -56,35 +52,34 @@ class Length(NamedTuple):
     evidence: tuple[Evidence, ...]
 
 
-# Each is twice the one before: ears tell these apart without a watch.
+# Each is twice the one before, so that listeners can tell them apart without a clock.
 LENGTHS = {
     "About half a second": 0.5,
     **{f"About {wording.count(n, 'second')}": float(n) for n in (1, 2, 4, 8, 16, 32)},
 }
-# A length is "about" a step within the first pair of factors, and surely not beyond the second.
+# A duration is "about" a step within the first pair of factors, and certainly not outside the second.
 _NEAR, _FAR = (0.8, 1.25), (0.7, 1.4)
 
 
 class LengthKind(ListedKind):
-    """The answer is a length of time, from half a second up in doubling steps. Fill in :meth:`length`."""
+    """The answer is a duration, from half a second up in doubling steps. Override :meth:`length`."""
 
     def answers(self) -> tuple[str, ...]:
         return tuple(LENGTHS)
 
     def offered(self, reading: Interpretation) -> tuple[str, ...]:
-        # Nothing in a clip lasts longer than the clip.
         return tuple(answer for answer, step in LENGTHS.items() if step <= reading.duration)
 
     @abstractmethod
     def length(self, reading: Interpretation, about: Any) -> Length | None:
-        """How long it takes; None where that is not known."""
+        """The duration; None if it is unknown."""
 
     def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
-        found, step = self.length(reading, about), LENGTHS[answer]
-        if found is None:
+        length, step = self.length(reading, about), LENGTHS[answer]
+        if length is None:
             return Verdict(None)
-        if _NEAR[0] * step <= found.least and found.most <= _NEAR[1] * step:
-            return Verdict(True, found.because, found.evidence)
-        if found.most < _FAR[0] * step or found.least > _FAR[1] * step:
-            return Verdict(False, "", found.evidence)
+        if _NEAR[0] * step <= length.least and length.most <= _NEAR[1] * step:
+            return Verdict(True, length.because, length.evidence)
+        if length.most < _FAR[0] * step or length.least > _FAR[1] * step:
+            return Verdict(False, "", length.evidence)
         return Verdict(None)

@@ -1,4 +1,4 @@
-"""Facts about single words: whether, how often and by whom they are said."""
+"""Facts about single words: presence, number of occurrences and speaker."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote, tokens
 from paqa_builder.seeded import shuffled
 
-# Of a long talk, so many words are enough to ask about.
-_ENOUGH = 8
+# Most words to ask about in one clip.
+_WORDS = 8
 
 
 def clear_words(reading: Interpretation) -> dict[str, tuple[Phrase, ...]]:
-    """Telling words, each with the phrases that hold it; a sample by hash."""
-    found: dict[str, tuple[Phrase, ...]] = {}
+    """A sample of keywords drawn by hash, each with the phrases that contain it."""
+    phrases: dict[str, tuple[Phrase, ...]] = {}
     for phrase in reading.speech.phrases:
         for word in keywords(phrase.text):
-            found[word] = (*found.get(word, ()), phrase)
-    return {word: found[word] for word in shuffled(found, "words", *reading.clip_key)[:_ENOUGH]}
+            phrases[word] = (*phrases.get(word, ()), phrase)
+    return {word: phrases[word] for word in shuffled(phrases, "words", *reading.clip_key)[:_WORDS]}
 
 
-def certainly_said(reading: Interpretation, word: str, number: int | None = None) -> int | None:
-    """How often a word is said; None where something like it is said, or not clearly."""
+def occurrences(reading: Interpretation, word: str) -> int | None:
+    """Number of occurrences of a word; None if one is unclear, or if a similar word is said."""
     speech = reading.speech
-    said = speech.words[word]
+    count = speech.words[word]
     clear = sum(tokens(phrase.text).count(word) for phrase in speech.phrases)
-    if clear != said or any(other != word and alike(word, other) for other in speech.words):
-        return None
-    return said
+    similar = any(other != word and alike(word, other) for other in speech.words)
+    return None if clear != count or similar else count
 
 
 def where(phrase: Phrase, word: str) -> str:
-    """The sentence that says where a word is said."""
+    """``"“keys” is said in “have you seen my keys”, from 1.0 s to 2.5 s."``"""
     return f"{quote(word)} is said in {quote(phrase.text)}, {when(phrase)}."
 
 
@@ -52,7 +51,7 @@ class _WordKind(FactKind):
 
     @staticmethod
     def said(reading: Interpretation, word: str) -> Verdict:
-        """True or false as the word is said or not."""
+        """Whether a word is said in the clip."""
         if any(alike(word, other) for other in reading.speech.words if other != word):
             return Verdict(None)
         if not reading.speech.words[word]:
@@ -63,7 +62,7 @@ class _WordKind(FactKind):
 
 @register
 class WordSaid(_WordKind):
-    """Which of some words is said."""
+    """A word that is said."""
 
     name = "word_said"
     open = True
@@ -72,10 +71,8 @@ class WordSaid(_WordKind):
         for word, phrases in clear_words(reading).items():
             verdict = self.said(reading, word)
             if verdict.true:
-                yield Fact(
-                    word, {}, word, evidence=verdict.evidence, grounds=reading.layer("utterances"),
-                    pool=pool_of(phrases[0]),
-                )  # fmt: skip
+                grounds, pool = reading.layer("utterances"), pool_of(phrases[0])
+                yield Fact(word, {}, word, evidence=verdict.evidence, grounds=grounds, pool=pool)
 
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         return self.said(reading, choice)
@@ -83,16 +80,16 @@ class WordSaid(_WordKind):
 
 @register
 class WordNotSaid(_WordKind):
-    """Which of some words is not said; all others are."""
+    """A word that is not said; all wrong choices are."""
 
     name = "word_not_said"
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:
-        own = [word for word in clear_words(reading) if self.said(reading, word).true]
+        words = clear_words(reading)
+        own = tuple(word for word in words if self.said(reading, word).true)
         if len(own) >= 3:
-            phrase = next(iter(clear_words(reading).values()))[0]
-            evidence = reading.layer("utterances")
-            yield Fact("", {}, None, tuple(own), evidence=evidence, pool=pool_of(phrase))
+            pool = pool_of(next(iter(words.values()))[0])
+            yield Fact("", {}, None, own, evidence=reading.layer("utterances"), pool=pool)
 
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
         said = self.said(reading, choice)
@@ -104,7 +101,7 @@ class WordNotSaid(_WordKind):
 
 @register
 class WordMentions(NumberKind):
-    """How often a word is said."""
+    """The number of times a word is said."""
 
     name = "word_mentions"
     needs = ("turns", "utterances")
@@ -113,26 +110,26 @@ class WordMentions(NumberKind):
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         words = reading.speech.words
         spoken = [w for phrase in reading.speech.phrases for w in keywords(phrase.text)]
-        often = [word for word in dict.fromkeys(spoken) if words[word] > 1]
-        seldom = [word for word in clear_words(reading) if words[word] == 1]
-        # Most words are said once: one of them is enough.
-        for word in (*often[:_ENOUGH], *seldom[:1]):
+        repeated = [word for word in dict.fromkeys(spoken) if words[word] > 1]
+        single = [word for word in clear_words(reading) if words[word] == 1]
+        # Most words are said once, so one of them is enough.
+        for word in (*repeated[:_WORDS], *single[:1]):
             yield Subject(word, {"word": quote(word)}, word)
 
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
-        said = certainly_said(reading, about)
+        count = occurrences(reading, about)
         phrases = [p for p in reading.speech.phrases if about in tokens(p.text)]
-        if not said:
+        if not count:
             return None, Verdict(None)
         places = wording.listed([f"in {quote(p.text)} {when(p)}" for p in phrases])
-        because = f"{quote(about)} is said {wording.times(said)}: {places}."
+        because = f"{quote(about)} is said {wording.times(count)}: {places}."
         evidence = tuple(e for p in phrases for e in p.evidence)
-        return said, Verdict(True, because, (*evidence, *reading.layer("utterances")))
+        return count, Verdict(True, because, (*evidence, *reading.layer("utterances")))
 
 
 @register
 class WhoMentions(SpeakerKind):
-    """Who says a certain word."""
+    """The speaker who says a given word."""
 
     name = "who_mentions"
     needs = ("turns", "utterances")
@@ -140,7 +137,7 @@ class WhoMentions(SpeakerKind):
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for word, phrases in clear_words(reading).items():
-            if certainly_said(reading, word):
+            if occurrences(reading, word):
                 yield Subject(word, {"word": quote(word)}, word, (where(phrases[0], word),))
 
     def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:

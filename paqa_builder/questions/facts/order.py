@@ -1,26 +1,22 @@
-"""Facts about the order of sounds: before, after, and which of three comes when."""
+"""Facts about the order of sounds: before, after, and the order of three."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
-from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind
-from paqa_builder.questions.facts.environment import starts
-from paqa_builder.questions.facts.lasting import compared, sound_called
+from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, decided, extreme
+from paqa_builder.questions.facts.environment import starts_before
+from paqa_builder.questions.facts.subjects import compared, ends, noun, sound_called, starts, timing_of
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
-# Of a clip with more sounds than this, only the first so many are put in order.
+# Of a clip with more sounds than this, only the first ones are put in order.
 _ORDERED = 5
-
-
-def starts_before(reading: Interpretation, one: Sound, other: Sound) -> bool:
-    """True if ``one`` surely starts before ``other`` does, by a margin that ears can tell."""
-    return other.earliest - one.onset >= reading.thresholds.order
 
 
 @register
@@ -35,49 +31,43 @@ class SoundStartsFirst(YesNoKind):
         return compared(reading)
 
     def decide(self, reading: Interpretation, about: Any) -> Verdict:
-        one, other = (sound_called(reading, label) for label in about)
-        because = f"{starts(one)}. {starts(other)}."
-        evidence = (*one.timing_evidence, *other.timing_evidence)
-        if starts_before(reading, one, other):
-            return Verdict(True, because, evidence)
-        return Verdict(False, because, evidence) if starts_before(reading, other, one) else Verdict(None)
+        sounds = [sound_called(reading, label) for label in about]
+        right = extreme(sounds[0], sounds[1:], partial(starts_before, reading))
+        return Verdict(right, " ".join(f"{starts(sound)}." for sound in sounds), timing_of(sounds))
 
 
 @register
 class SoundRelative(SoundKind):
-    """A sound starts only after another has ended (``which`` is "after"), or is over before it starts."""
+    """A sound starts after the end of another (``which`` is "after"), or ends before its start ("before")."""
 
     name = "sound_relative"
     needs = ("tags",)
     slots = ("sound", "which")
     open = True
+    timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for sound in reading.sounds.timed:
-            name, evidence = wording.sound_of(sound.label), sound.timing_evidence
-            ends = f"{wording.capital(name)} ends at {wording.at(sound.offset)}."
-            for which, step in (("after", ends), ("before", f"{starts(sound)}.")):
-                slots = {"sound": name, "which": which}
-                yield Subject(f"{which}|{sound.label}", slots, (sound.label, which), (step,), evidence)
+            for which, step in (("after", f"{ends(sound)}."), ("before", f"{starts(sound)}.")):
+                slots = {"sound": wording.sound_of(sound.label), "which": which}
+                key, about = f"{which}|{sound.label}", (sound.label, which)
+                yield Subject(key, slots, about, (step,), sound.timing_evidence)
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
         label, which = about
         other, margin = sound_called(reading, label), reading.thresholds.order
-        if not sound.spans or sound == other:
+        if sound == other:
             return Verdict(None)
-        evidence = sound.timing_evidence
-        name = wording.capital(wording.sound_of(sound.label))
         if which == "after":
-            if sound.earliest - other.latest >= margin:
-                return Verdict(True, f"{starts(sound)}, after that.", evidence)
-            if other.earliest - sound.onset >= margin or other.offset - sound.onset >= margin:
-                return Verdict(False, f"{starts(sound)} already.", evidence)
+            before = other.earliest - sound.onset >= margin or other.offset - sound.onset >= margin
+            right = decided(sound.earliest - other.latest >= margin, before)
+            because = f"{starts(sound)}{', after that' if right else ' already'}."
         else:
-            if other.earliest - sound.latest >= margin:
-                return Verdict(True, f"{name} is over by {wording.at(sound.offset)}, before that.", evidence)
-            if sound.offset - other.onset >= margin:
-                return Verdict(False, f"{name} is still heard up to {wording.at(sound.offset)}.", evidence)
-        return Verdict(None)
+            right = decided(other.earliest - sound.latest >= margin, sound.offset - other.onset >= margin)
+            end = wording.at(sound.offset)
+            manner = f"is over by {end}, before that" if right else f"is still heard up to {end}"
+            because = f"{noun(sound)} {manner}."
+        return Verdict(right, because, sound.timing_evidence)
 
 
 _THEN = ", then "
@@ -95,14 +85,14 @@ class SoundsInOrder(FactKind):
         for three in itertools.combinations(reading.sounds.timed[:_ORDERED], 3):
             if all(starts_before(reading, a, b) for a, b in itertools.pairwise(three)):
                 labels = tuple(sound.label for sound in three)
-                orders = [_text(order) for order in itertools.permutations(labels)]
+                answer, *others = map(_text, itertools.permutations(labels))
                 yield Fact(
                     key="|".join(labels),
                     slots={},
-                    answer=_text(labels),
-                    own=tuple(order for order in orders if order != _text(labels)),
+                    answer=answer,
+                    own=tuple(others),
                     about=frozenset(labels),
-                    evidence=tuple(e for sound in three for e in sound.timing_evidence),
+                    evidence=timing_of(three),
                 )
 
     def judge(self, reading: Interpretation, about: Any, choice: str) -> Verdict:
@@ -111,12 +101,12 @@ class SoundsInOrder(FactKind):
         three = [sound for sound in sounds if sound is not None and sound.spans]
         if len(three) != 3 or {sound.label for sound in three} != about:
             return Verdict(None)
-        evidence = tuple(e for sound in three for e in sound.timing_evidence)
         if all(starts_before(reading, a, b) for a, b in itertools.pairwise(three)):
             times = [f"{wording.sound_of(s.label)} at {wording.at(s.onset)}" for s in three]
-            return Verdict(True, f"{wording.capital(wording.listed(times))} set in one by one.", evidence)
-        wrong = next(((a, b) for a, b in itertools.pairwise(three) if starts_before(reading, b, a)), None)
-        return Verdict(None) if wrong is None else Verdict(False, "", evidence)
+            because = f"{wording.capital(wording.listed(times))} set in one by one."
+            return Verdict(True, because, timing_of(three))
+        wrong = any(starts_before(reading, b, a) for a, b in itertools.pairwise(three))
+        return Verdict(False, "", timing_of(three)) if wrong else Verdict(None)
 
 
 def _text(labels: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Facts about people who talk at the same time."""
+"""Facts about overlapping speech."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from paqa_builder.intervals import both, grow
+from paqa_builder.intervals import both, longest
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, Subject, YesNoKind, numbered
-from paqa_builder.questions.facts.speakers import speaks
+from paqa_builder.questions.facts.speakers import may_overlap
+from paqa_builder.questions.facts.subjects import speaker_pair, speaks
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 
-# So little common speech is nothing; more, but less than the threshold, is a matter of opinion.
-_NOTHING = 0.05
+# Shorter overlap, in seconds, is ignored; between this and the threshold it is uncertain.
+_NEGLIGIBLE = 0.05
 
 
 def pair_name(one: Speaker, other: Speaker) -> str:
@@ -24,21 +25,21 @@ def pair_name(one: Speaker, other: Speaker) -> str:
 
 
 def overlapping(reading: Interpretation, one: Speaker, other: Speaker) -> Verdict:
-    """Whether two people ever talk at the same time."""
+    """Whether two speakers ever talk at the same time."""
     limits, names = reading.thresholds, wording.capital(pair_name(one, other))
     stretches = [span for span in both(one.spans, other.spans) if span[1] - span[0] >= limits.overlap]
     if stretches:
-        start, end = max(stretches, key=lambda span: span[1] - span[0])
+        start, end = longest(stretches)
         evidence = (*one.evidence_in(start, end), *other.evidence_in(start, end))
         return Verdict(True, f"{names} talk at once {wording.from_to(start, end)}.", evidence)
-    if both(grow(one.spans, limits.min_gap / 2), grow(other.spans, limits.min_gap / 2)):
+    if may_overlap(one, other, limits):
         return Verdict(None)
     return Verdict(False, f"{names} never talk at once.", (*one.evidence, *other.evidence))
 
 
 @register
 class OverlapCount(NumberKind):
-    """How many times voices overlap."""
+    """The number of overlaps of two or more voices."""
 
     name = "overlap_count"
     needs = ("turns",)
@@ -49,7 +50,7 @@ class OverlapCount(NumberKind):
 
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         limits, spans = reading.thresholds, reading.voices.together
-        stretches = [(a, b) for a, b in spans if b - a >= _NOTHING]
+        stretches = [(a, b) for a, b in spans if b - a >= _NEGLIGIBLE]
         short = any(b - a < limits.overlap for a, b in stretches)
         close = any(c - b < limits.min_overlap for (_, b), (c, _) in itertools.pairwise(stretches))
         if not stretches or short or close:
@@ -64,7 +65,7 @@ class OverlapCount(NumberKind):
 
 @register
 class OverlapPair(FactKind):
-    """Which two of three or more speakers talk at the same time."""
+    """The two of three or more speakers who talk at the same time."""
 
     name = "overlap_pair"
     form = AnswerType.LISTED
@@ -87,14 +88,14 @@ class OverlapPair(FactKind):
 
 
 def _pairs(reading: Interpretation) -> dict[str, tuple[Speaker, Speaker]]:
-    # Listeners cannot number more speakers than this.
+    # Listeners cannot keep track of more speakers.
     speakers = reading.voices.speakers[:6]
     return {wording.capital(pair_name(a, b)): (a, b) for a, b in itertools.combinations(speakers, 2)}
 
 
 @register
 class PairOverlaps(YesNoKind):
-    """Whether two certain people ever talk at the same time."""
+    """Whether two given speakers ever talk at the same time."""
 
     name = "pair_overlaps"
     needs = ("turns",)
@@ -104,10 +105,9 @@ class PairOverlaps(YesNoKind):
         if not numbered(reading, at_least=3):
             return
         for one, other in _pairs(reading).values():
-            numbers = (one.number, other.number)
-            slots = {"one": wording.speaker(one.number), "other": wording.speaker(other.number)}
-            steps = (speaks(one), speaks(other))
-            yield Subject(f"{numbers}", slots, numbers, steps, group="{} {}".format(*numbers))
+            numbers, steps = (one.number, other.number), (speaks(one), speaks(other))
+            group = f"{one.number} {other.number}"
+            yield Subject(f"{numbers}", speaker_pair(*numbers), numbers, steps, group=group)
 
     def decide(self, reading: Interpretation, about: Any) -> Verdict:
         speakers = reading.voices.speakers

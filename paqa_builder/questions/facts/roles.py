@@ -1,4 +1,4 @@
-"""Facts that take two steps: who it is, by how they sound or behave, and what they say."""
+"""Facts in two steps: first find a speaker by voice or behaviour, then their words."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, kind, register
-from paqa_builder.questions.facts.bases import SpeakerKind, Subject
+from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.voice import SCALES
 from paqa_builder.questions.facts.words import QuoteKind, SaidBy
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import Phrase
 
-# Who is meant, by the kind of fact that says so and its subject.
+# Role to the fact kind that finds its speaker, the subject key of that kind, and the name in sentences.
 _ROLES = {
     **{which: ("voice_extreme", which, f"the person with {s.most}") for which, s in SCALES.items()},
     "longest": ("speaker_longest", "", "the person who talks longest in all"),
@@ -23,7 +23,7 @@ _ROLES = {
 
 @register
 class RoleWords(QuoteKind):
-    """What somebody says who must first be found by how they sound or behave."""
+    """Words of a speaker who is identified by voice or behaviour."""
 
     name = "role_words"
     needs = ("turns", "utterances")
@@ -32,27 +32,20 @@ class RoleWords(QuoteKind):
 
     def subjects(self, reading: Interpretation) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
         for role, (name, key, who) in _ROLES.items():
-            of = kind(name)
-            assert isinstance(of, SpeakerKind)
-            found = [fact for fact in of.facts(reading) if fact.key.startswith(f"{key}|")]
-            if len(found) != 1:
+            finder = kind(name)
+            facts = [fact for fact in finder.facts(reading) if fact.key.startswith(f"{key}|")]
+            if len(facts) != 1:
                 continue
-            fact = found[0]
+            (fact,) = facts
             number = wording.speaker_of_choice(fact.answer or "")
             assert number is not None
-            verdicts = [of.judge(reading, fact.about, choice) for choice in (fact.answer or "", *fact.own)]
-            steps = (
-                *fact.steps,
-                *(verdict.because for verdict in verdicts),
-                f"So {who} is {wording.speaker(number)}.",
-            )
+            choices = (fact.answer or "", *fact.own)
+            verdicts = [finder.judge(reading, fact.about, choice) for choice in choices]
+            reasons = (verdict.because for verdict in verdicts)
+            steps = (*fact.steps, *reasons, f"So {who} is {wording.speaker(number)}.")
             evidence = tuple(dict.fromkeys((*fact.evidence, *(e for v in verdicts for e in v.evidence))))
-            yield (
-                Subject(role, {"role": role, "who": who}, number, steps, evidence),
-                tuple(p for p in reading.speech.phrases if p.speaker == number),
-            )
+            phrases = tuple(p for p in reading.speech.phrases if p.speaker == number)
+            yield Subject(role, {"role": role, "who": who}, number, steps, evidence), phrases
 
     def holds(self, reading: Interpretation, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
-        said_by = kind("said_by")
-        assert isinstance(said_by, SaidBy)
-        return said_by.holds(reading, about, choice, phrases)
+        return SaidBy().holds(reading, about, choice, phrases)

@@ -1,20 +1,21 @@
-"""Facts about how much of a clip is speech, and whether there is nothing at all in some of it."""
+"""Facts about silence and about the share of speech in a clip."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from paqa_builder.intervals import both, outside, total, union
+from paqa_builder.intervals import both, longest, outside, total, union
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, YesNoKind
 from paqa_builder.questions.facts.listed import ListedKind
+from paqa_builder.questions.facts.subjects import timing_of
 from paqa_builder.questions.reading.interpretation import Interpretation
 
-# Seconds that a stretch without anything lasts at least, and those that are too short for one.
+# A silent stretch lasts at least the first number of seconds; a gap up to the second is certainly none.
 _STRETCH, _TOO_SHORT = 1.0, 0.5
-# Bounds of the share of the clip; between them it is anybody's guess.
+# Answers with the shares of the clip that they allow; other shares have no answer.
 SHARES = {
     "Less than a quarter of it": (0.0, 0.2),
     "About half of it": (0.4, 0.6),
@@ -24,7 +25,7 @@ SHARES = {
 
 @register
 class QuietStretch(YesNoKind):
-    """Whether there is a stretch of a second or more with neither speech nor any other sound."""
+    """Whether there is a second or more with neither speech nor any other sound."""
 
     name = "quiet_stretch"
     needs = ("tags", "turns")
@@ -38,31 +39,29 @@ class QuietStretch(YesNoKind):
         evidence = (*reading.layer("turns"), *reading.layer("tags"))
         gaps = outside(sure, 0.0, reading.duration)
         if all(b - a <= _TOO_SHORT for a, b in gaps):
-            cited = (*voices.evidence, *(e for sound in sounds.timed for e in sound.timing_evidence))
-            return Verdict(False, self._filled(reading), (*cited, *evidence))
-        # A tagger may miss what is quiet, so only whoever wrote down every sound can say that there is none.
+            cited = (*voices.evidence, *timing_of(sounds.timed), *evidence)
+            return Verdict(False, self._filled(reading), cited)
+        # A tagger may miss quiet sounds, so only a complete annotation proves silence.
         known = sounds.complete and voices.truth and not sounds.suspects
-        if not known or len(sounds.timed) < len(sounds.heard):
+        start, end = longest(gaps)
+        if not known or len(sounds.timed) < len(sounds.heard) or end - start < _STRETCH:
             return Verdict(None)
-        longest = max(gaps, key=lambda span: span[1] - span[0])
-        if longest[1] - longest[0] < _STRETCH:
-            return Verdict(None)
-        return Verdict(True, f"Nothing at all happens {wording.from_to(*longest)}.", evidence)
+        return Verdict(True, f"Nothing at all happens {wording.from_to(start, end)}.", evidence)
 
     @staticmethod
     def _filled(reading: Interpretation) -> str:
-        pauses = outside(reading.voices.speech, 0.0, reading.duration)
-        pauses = tuple(span for span in pauses if span[1] - span[0] > _TOO_SHORT)
-        sounds = [s for s in reading.sounds.timed if both(s.spans, pauses)]
+        gaps = outside(reading.voices.speech, 0.0, reading.duration)
+        pauses = tuple((start, end) for start, end in gaps if end - start > _TOO_SHORT)
         if not pauses:
             return "Somebody speaks nearly all the time."
+        sounds = [sound for sound in reading.sounds.timed if both(sound.spans, pauses)]
         names = wording.listed([wording.sound_of(sound.label) for sound in sounds])
         return f"Nobody speaks {wording.stretches(pauses)}, but there one hears {names}."
 
 
 @register
 class SpeechShare(ListedKind):
-    """How much of the clip is filled with speech."""
+    """Share of the clip that is speech."""
 
     name = "speech_share"
     needs = ("turns",)

@@ -1,32 +1,34 @@
-"""Facts about who speaks, and for how long."""
+"""Facts about the number of speakers, who talks longest or last, and whether voices overlap."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
-from paqa_builder.intervals import both, grow
+from paqa_builder.intervals import both, grow, longest
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject, YesNoKind, extreme, numbered
+from paqa_builder.questions.facts.bases import ExtremeSpeakerKind, NumberKind, Subject, YesNoKind, numbered
+from paqa_builder.questions.facts.subjects import speaks
+from paqa_builder.questions.options import Thresholds
+from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 
 
-def speaks(speaker: Speaker) -> str:
-    """``"The first speaker talks from 0.5 s to 3.0 s."``"""
-    return f"{wording.choice_of_speaker(speaker.number)} talks {wording.stretches(speaker.spans)}."
+def may_overlap(one: Speaker, other: Speaker, limits: Thresholds) -> bool:
+    """Whether two speakers may talk at the same time, given the tolerance of turn edges."""
+    margin = limits.min_gap / 2
+    return bool(both(grow(one.spans, margin), grow(other.spans, margin)))
 
 
 @register
 class SpeakerCount(NumberKind):
-    """How many different people speak."""
+    """The number of speakers."""
 
     name = "speaker_count"
     needs = ("turns",)
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()]
 
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         voices = reading.voices
@@ -41,50 +43,51 @@ class SpeakerCount(NumberKind):
 
 
 @register
-class SpeakerLongest(SpeakerKind):
-    """Who speaks for the longest time in all."""
+class SpeakerLongest(ExtremeSpeakerKind):
+    """The speaker with the longest total speaking time."""
 
     name = "speaker_longest"
     needs = ("turns",)
+    claim = ", longer than anybody else"
 
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()]
+    def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
+        return reading.thresholds.longer(speaker.seconds, other.seconds)
 
-    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
-        others = [s for s in reading.voices.speakers if s != speaker]
-        spends = (
-            f"{wording.choice_of_speaker(speaker.number)} talks for {wording.long(speaker.seconds)} in all"
-        )
-        right = extreme(speaker.seconds, (s.seconds for s in others), reading.thresholds.longer)
-        if right is None:
-            return Verdict(None)
-        return Verdict(right, f"{spends}{', longer than anybody else' if right else ''}.", speaker.evidence)
+    def describe(self, reading: Interpretation, speaker: Speaker) -> tuple[str, tuple[Evidence, ...]]:
+        name = wording.choice_of_speaker(speaker.number)
+        return f"{name} talks for {wording.long(speaker.seconds)} in all", speaker.evidence
 
 
 @register
-class SpeakerLast(SpeakerKind):
-    """Whose voice is the last to be heard."""
+class SpeakerShortest(SpeakerLongest):
+    """The speaker with the shortest total speaking time."""
+
+    name = "speaker_shortest"
+    claim = ", less than anybody else"
+
+    def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
+        return super().beyond(reading, other, speaker)
+
+
+@register
+class SpeakerLast(ExtremeSpeakerKind):
+    """The last speaker to be heard."""
 
     name = "speaker_last"
     needs = ("turns",)
+    claim = ", after everybody else"
 
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()]
+    def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
+        return speaker.offset - other.offset >= reading.thresholds.order
 
-    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
-        margin = reading.thresholds.order
-        others = [s for s in reading.voices.speakers if s != speaker]
-        stops = f"{wording.choice_of_speaker(speaker.number)} is last heard at {wording.at(speaker.offset)}"
-        evidence = speaker.evidence[-1:]
-        right = extreme(speaker, others, lambda a, b: a.offset - b.offset >= margin)
-        if right is None:
-            return Verdict(None)
-        return Verdict(right, f"{stops}{', after everybody else' if right else ''}.", evidence)
+    def describe(self, reading: Interpretation, speaker: Speaker) -> tuple[str, tuple[Evidence, ...]]:
+        name = wording.choice_of_speaker(speaker.number)
+        return f"{name} is last heard at {wording.at(speaker.offset)}", speaker.evidence[-1:]
 
 
 @register
 class VoicesOverlap(YesNoKind):
-    """Whether two people ever speak at the same time."""
+    """Whether two speakers ever talk at the same time."""
 
     name = "voices_overlap"
     needs = ("turns",)
@@ -96,16 +99,12 @@ class VoicesOverlap(YesNoKind):
         voices, limits = reading.voices, reading.thresholds
         stretches = [span for span in voices.together if span[1] - span[0] >= limits.overlap]
         if stretches:
-            start, end = max(stretches, key=lambda span: span[1] - span[0])
-            there = voices.at(start, end)
-            names = wording.capital(wording.listed([wording.speaker(s.number) for s in there]))
-            evidence = tuple(e for s in there for e in s.evidence_in(start, end))
+            start, end = longest(stretches)
+            active = voices.at(start, end)
+            names = wording.capital(wording.listed([wording.speaker(s.number) for s in active]))
+            evidence = tuple(e for s in active for e in s.evidence_in(start, end))
             return Verdict(True, f"{names} talk at once {wording.from_to(start, end)}.", evidence)
-        if any(
-            both(grow(one.spans, limits.min_gap / 2), grow(other.spans, limits.min_gap / 2))
-            for n, one in enumerate(voices.speakers)
-            for other in voices.speakers[n + 1 :]
-        ):
+        if any(may_overlap(*pair, limits) for pair in itertools.combinations(voices.speakers, 2)):
             return Verdict(None)
         because = " ".join(map(speaks, voices.speakers)) + " Their turns never meet."
         return Verdict(False, because, (*voices.evidence, *reading.layer("turns")))
@@ -113,7 +112,7 @@ class VoicesOverlap(YesNoKind):
 
 @register
 class SpeakerChanges(NumberKind):
-    """How many times the conversation passes from one person to another."""
+    """The number of changes from one speaker to another."""
 
     name = "speaker_changes"
     needs = ("turns",)
@@ -123,13 +122,11 @@ class SpeakerChanges(NumberKind):
 
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
         voices, runs = reading.voices, reading.voices.runs
-        # A short answer, or one within another's turn, is a change to some and none to others.
+        # Listeners disagree whether a short turn, or one within another turn, is a change.
         short = any(end - start < 1.0 for _, start, end in runs)
         if voices.together or short:
             return None, Verdict(None)
-        steps = [
-            f"{wording.speaker(who)} at {wording.at(start)}" for who, start, _ in runs[1:]
-        ]  # fmt: skip
+        steps = [f"{wording.speaker(who)} at {wording.at(start)}" for who, start, _ in runs[1:]]
         because = (
             f"{wording.capital(wording.speaker(runs[0][0]))} begins, then the word passes to "
             f"{wording.listed(steps)}: {wording.count(len(steps), 'change')}."

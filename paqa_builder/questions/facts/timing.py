@@ -1,73 +1,60 @@
-"""Facts about how long people speak, and who speaks at a certain time."""
+"""Facts about speaking times, pauses between speakers, and the speaker at a given time."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from typing import Any
 
-from paqa_builder.intervals import both, outside, total
+from paqa_builder.intervals import Span, both, longest, outside, total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import SpeakerKind, Subject, extreme, numbered
+from paqa_builder.questions.facts.bases import ExtremeSpeakerKind, SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.listed import Length, LengthKind
-from paqa_builder.questions.facts.speakers import speaks
+from paqa_builder.questions.facts.subjects import (
+    evidence_of_runs,
+    handover,
+    handovers,
+    speaker_pair,
+    speaker_subject,
+    speaks,
+)
+from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import pick
 
-# Listeners do not count further than this.
-_COUNTED = 30
+# Latest second that a question names.
+_LATEST = 30
 
 
 @register
-class SpeakerShortest(SpeakerKind):
-    """Who speaks for the shortest time in all."""
-
-    name = "speaker_shortest"
-    needs = ("turns",)
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()]
-
-    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
-        others = [s for s in reading.voices.speakers if s != speaker]
-        talks = (
-            f"{wording.choice_of_speaker(speaker.number)} talks for {wording.long(speaker.seconds)} in all"
-        )
-        longer = reading.thresholds.longer
-        right = extreme(speaker, others, lambda a, b: longer(b.seconds, a.seconds))
-        if right is None:
-            return Verdict(None)
-        return Verdict(right, f"{talks}{', less than anybody else' if right else ''}.", speaker.evidence)
-
-
-@register
-class LongestStretch(SpeakerKind):
-    """Who talks for the longest time without a break."""
+class LongestStretch(ExtremeSpeakerKind):
+    """The speaker with the longest uninterrupted stretch of speech."""
 
     name = "longest_stretch"
     needs = ("turns",)
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        # With one stretch each it is the same as who talks longest.
+        # With one stretch each, the answer is the same as for "speaker_longest".
         several = any(len(speaker.spans) > 1 for speaker in reading.voices.speakers)
         return [Subject()] if several else []
 
-    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
-        longest = {s: max(s.spans, key=lambda span: span[1] - span[0]) for s in reading.voices.speakers}
-        lengths = {s: b - a for s, (a, b) in longest.items()}
-        mine = lengths.pop(speaker)
-        name = wording.choice_of_speaker(speaker.number)
-        because = f"{name} talks for {wording.long(mine)} at a stretch, {wording.from_to(*longest[speaker])}."
-        evidence = speaker.evidence_in(*longest[speaker])
-        right = extreme(mine, lengths.values(), reading.thresholds.longer)
-        return Verdict(None) if right is None else Verdict(right, because, evidence)
+    def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
+        return reading.thresholds.longer(_length(longest(speaker.spans)), _length(longest(other.spans)))
+
+    def describe(self, reading: Interpretation, speaker: Speaker) -> tuple[str, tuple[Evidence, ...]]:
+        span = longest(speaker.spans)
+        name, length = wording.choice_of_speaker(speaker.number), wording.long(_length(span))
+        return f"{name} talks for {length} at a stretch, {wording.from_to(*span)}", speaker.evidence_in(*span)
+
+
+def _length(span: Span) -> float:
+    return span[1] - span[0]
 
 
 @register
 class SpeakerAtTime(SpeakerKind):
-    """Who is speaking a whole number of seconds into the clip, or half-way through."""
+    """The speaker who is talking at a whole number of seconds, or at half of the clip."""
 
     name = "speaker_at_time"
     needs = ("turns",)
@@ -77,7 +64,7 @@ class SpeakerAtTime(SpeakerKind):
         half = reading.duration / 2
         moments = [("half", half)] if self._alone(reading, half) else []
         by_speaker: dict[int, list[int]] = {}
-        for second in range(1, min(int(reading.duration), _COUNTED) + 1):
+        for second in range(1, min(int(reading.duration), _LATEST) + 1):
             if alone := self._alone(reading, float(second)):
                 by_speaker.setdefault(alone.number, []).append(second)
         for number, seconds in sorted(by_speaker.items()):
@@ -85,7 +72,7 @@ class SpeakerAtTime(SpeakerKind):
         for which, moment in moments:
             slots = {"which": which, "seconds": wording.count(round(moment), "second")}
             step = f"Half of the clip is over at {wording.at(moment)}."
-            # Early on it is often the first speaker: answers balance for each time, or for times about it.
+            # Early in a clip the answer is often the first speaker, so answers balance for similar times.
             second = round(moment)
             group = which if which == "half" else f"{which}:{second.bit_length()}:{second}"
             yield Subject(
@@ -105,17 +92,16 @@ class SpeakerAtTime(SpeakerKind):
 
     @staticmethod
     def _alone(reading: Interpretation, moment: float) -> Speaker | None:
-        """The only speaker active throughout the moment and its margins, if there is one."""
+        """The only speaker in a window around a moment, if active throughout; None otherwise."""
         start, end = moment - reading.thresholds.order, moment + reading.thresholds.order
-        there = reading.voices.at(start, end)
-        if len(there) == 1 and any(a <= start and end <= b for a, b in there[0].spans):
-            return there[0]
-        return None
+        active = reading.voices.at(start, end)
+        alone = len(active) == 1 and any(a <= start and end <= b for a, b in active[0].spans)
+        return active[0] if alone else None
 
 
 @register
 class SpeakingSeconds(LengthKind):
-    """For how long somebody speaks in all."""
+    """Total speaking time of a given speaker."""
 
     name = "speaking_seconds"
     needs = ("turns",)
@@ -124,13 +110,11 @@ class SpeakingSeconds(LengthKind):
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading):
             for speaker in reading.voices.speakers:
-                yield Subject(
-                    str(speaker.number), {"speaker": wording.speaker(speaker.number)}, speaker.number
-                )  # fmt: skip
+                yield speaker_subject(speaker.number)
 
     def length(self, reading: Interpretation, about: Any) -> Length | None:
         speaker = reading.voices.speakers[about - 1]
-        # Pauses for breath may be counted or not.
+        # The upper bound includes short pauses for breath.
         least, most = speaker.seconds, total(speaker.spans)
         because = f"{speaks(speaker)} That makes {wording.long(most)}."
         return Length(least, most, because, speaker.evidence)
@@ -138,7 +122,7 @@ class SpeakingSeconds(LengthKind):
 
 @register
 class SpeechOnset(LengthKind):
-    """How far into the clip the first voice sets in."""
+    """Time from the start of the clip to the first speech."""
 
     name = "speech_onset"
     needs = ("turns",)
@@ -149,7 +133,7 @@ class SpeechOnset(LengthKind):
 
     def length(self, reading: Interpretation, about: Any) -> Length | None:
         onset = reading.voices.speakers[0].onset
-        # Others may hear words or speech before the first turn.
+        # The transcriber or the tagger may have found speech before the first turn.
         if not reading.voices.truth and reading.maybe_spoken[0][0] < onset - reading.thresholds.order:
             return None
         because = f"The first voice sets in at {wording.at(onset)}."
@@ -158,32 +142,21 @@ class SpeechOnset(LengthKind):
 
 @register
 class SpeakerGap(LengthKind):
-    """How long nobody speaks between two people's turns."""
+    """Duration of the pause between the turns of two speakers."""
 
     name = "speaker_gap"
     needs = ("turns",)
     slots = ("one", "other")
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        if not numbered(reading):
-            return
-        runs = reading.voices.runs
-        pairs = [(a, b) for (a, *_), (b, *_) in itertools.pairwise(runs)]
-        for n, (a, b) in enumerate(pairs):
-            # If the word passes between these two more than once, "between" is not one place.
-            if pairs.count((a, b)) + pairs.count((b, a)) == 1:
-                slots = {"one": wording.speaker(a), "other": wording.speaker(b)}
-                yield Subject(f"{a} {b}", slots, (runs[n], runs[n + 1]))
+        for first, second in handovers(reading):
+            one, other = first[0], second[0]
+            yield Subject(f"{one} {other}", speaker_pair(one, other), (first, second))
 
     def length(self, reading: Interpretation, about: Any) -> Length | None:
-        (a, a_start, end), (b, start, b_end) = about
-        gap = outside(reading.maybe_spoken, end, start) if end < start else ()
-        if total(gap) < start - end or start <= end:
+        (*_, end), (_, start, _) = about
+        pause = start - end
+        if pause <= 0 or total(outside(reading.maybe_spoken, end, start)) < pause:
             return None
-        one, other = reading.voices.speakers[a - 1], reading.voices.speakers[b - 1]
-        because = (
-            f"{wording.choice_of_speaker(a)} stops at {wording.at(end)} and {wording.speaker(b)} starts at "
-            f"{wording.at(start)}, {wording.long(start - end)} later."
-        )
-        evidence = (*one.evidence_in(a_start, end), *other.evidence_in(start, b_end))
-        return Length(start - end, start - end, because, evidence)
+        because = f"{handover(*about)}, {wording.long(pause)} later."
+        return Length(pause, pause, because, evidence_of_runs(reading, about))

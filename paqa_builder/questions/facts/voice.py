@@ -1,6 +1,6 @@
-"""Facts about how voices sound: high or low, fast or slow, loud or soft, and with what pauses.
+"""Facts about voices: pitch, speaking rate, level and pauses.
 
-They rest on measures (:class:`~paqa_builder.records.VoiceMeasure`) of each speaker's own speech.
+They use the measures of each speaker (:class:`~paqa_builder.records.VoiceMeasure`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import SpeakerKind, Subject, YesNoKind, extreme, numbered
+from paqa_builder.questions.facts.bases import SpeakerKind, Subject, YesNoKind, decided, extreme, numbered
+from paqa_builder.questions.facts.subjects import speaker_pair, speaker_subject
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.interpretation import Interpretation
@@ -21,19 +22,19 @@ from paqa_builder.questions.reading.measured import VoiceProperty
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.records import VoiceMeasure
 
-# Listeners do not compare more voices than this.
+# Only the first speakers are compared with one another.
 _COMPARED = 5
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One way to compare voices.
+    """One direction in which voices are compared.
 
     Attributes:
         what: The measure.
-        sign: 1 where more of it is meant, -1 where less.
-        most: Who is at the end of the scale: ``"the highest voice"``.
-        claim: What one does beside another: ``"has a higher voice than"``.
+        sign: 1 for the largest value, -1 for the smallest.
+        most: Name of the extreme: ``"the highest voice"``.
+        claim: The comparison of two voices: ``"has a higher voice than"``.
     """
 
     what: VoiceProperty
@@ -42,7 +43,7 @@ class Scale:
     claim: str
 
     def beyond(self, one: VoiceMeasure, other: VoiceMeasure, limits: Thresholds) -> float:
-        """By how many margins ``one`` is further along the scale; 1 and more is clearly so."""
+        """Signed distance of two voices in units of the audible margin; from 1 on it is clear."""
         a, b = getattr(one, self.what), getattr(other, self.what)
         if self.what == "pitch":
             return self.sign * 12 * math.log2(a / b) / limits.interval
@@ -62,8 +63,8 @@ SCALES = {
 
 
 def measured(reading: Interpretation, what: VoiceProperty) -> dict[int, VoiceMeasure] | None:
-    """Every speaker's measure by number; None where one of them could not be measured well."""
-    found = {}
+    """Measures of all speakers by number; None if a measure of one of them is missing or unreliable."""
+    voices = {}
     for speaker in reading.voices.speakers:
         voice = reading.measures.voice(speaker.name)
         if voice is None or voice.seconds < reading.thresholds.voice_seconds:
@@ -71,8 +72,8 @@ def measured(reading: Interpretation, what: VoiceProperty) -> dict[int, VoiceMea
         value = getattr(voice, what)
         if value is None or (what in ("pitch", "rate") and value <= 0):
             return None
-        found[speaker.number] = voice
-    return found
+        voices[speaker.number] = voice
+    return voices
 
 
 def _of(reading: Interpretation, number: int, what: VoiceProperty) -> tuple[Evidence, ...]:
@@ -93,7 +94,7 @@ def _says(voice: VoiceMeasure, what: VoiceProperty, number: int) -> str:
 
 @register
 class VoiceExtreme(SpeakerKind):
-    """Who has the highest, lowest, fastest, slowest, loudest or softest voice."""
+    """The speaker with the highest, lowest, fastest, slowest, loudest or softest voice."""
 
     name = "voice_extreme"
     needs = ("turns", "measures")
@@ -113,14 +114,14 @@ class VoiceExtreme(SpeakerKind):
         evidence = _of(reading, speaker.number, scale.what)
         because = f"{_says(mine, scale.what, speaker.number)}."
         right = extreme(mine, voices.values(), lambda a, b: scale.beyond(a, b, limits) >= 1)
-        return Verdict(None) if right is None else Verdict(right, because, evidence)
+        return Verdict(right, because, evidence)
 
 
 @register
 class VoiceCompared(YesNoKind):
-    """Whether one speaker's voice is higher, faster or louder than another's.
+    """Whether the voice of a speaker is higher, faster or louder than that of another.
 
-    Both orders of a pair are asked about, so that "yes" and "no" balance.
+    Both orders of a pair occur, so that "yes" and "no" balance.
     """
 
     name = "voice_compared"
@@ -134,12 +135,14 @@ class VoiceCompared(YesNoKind):
             if measured(reading, SCALES[which].what) is None:
                 continue
             for one, other in itertools.permutations(reading.voices.speakers[:_COMPARED], 2):
-                slots = {
-                    "which": which, "one": wording.speaker(one.number),
-                    "other": wording.speaker(other.number), "claim": SCALES[which].claim,
-                }  # fmt: skip
                 about = (which, one.number, other.number)
-                yield Subject("{} {} {}".format(*about), slots, about, group="{} {} {}".format(*about))
+                key = f"{which} {one.number} {other.number}"
+                slots = {
+                    "which": which,
+                    **speaker_pair(one.number, other.number),
+                    "claim": SCALES[which].claim,
+                }
+                yield Subject(key, slots, about, group=key)
 
     def decide(self, reading: Interpretation, about: Any) -> Verdict:
         which, one, other = about
@@ -148,16 +151,14 @@ class VoiceCompared(YesNoKind):
         if voices is None:
             return Verdict(None)
         beyond = scale.beyond(voices[one], voices[other], reading.thresholds)
-        if abs(beyond) < 1:
-            return Verdict(None)
         because = f"{_says(voices[one], scale.what, one)}. {_says(voices[other], scale.what, other)}."
         evidence = (*_of(reading, one, scale.what), *_of(reading, other, scale.what))
-        return Verdict(beyond > 0, because, evidence)
+        return Verdict(decided(beyond >= 1, beyond <= -1), because, evidence)
 
 
 @register
 class LongestPause(SpeakerKind):
-    """Who makes the longest pause within their own speech."""
+    """The speaker with the longest pause in their own speech."""
 
     name = "longest_pause"
     needs = ("turns", "measures")
@@ -170,17 +171,16 @@ class LongestPause(SpeakerKind):
         if voices is None:
             return Verdict(None)
         longest = {number: max(voice.pauses, default=0.0) for number, voice in voices.items()}
-        mine = longest.pop(speaker.number)
-        name, evidence = wording.choice_of_speaker(speaker.number), _of(reading, speaker.number, "pauses")
-        pauses = f"{name} pauses for up to {wording.long(mine)}." if mine else f"{name} does not pause."
-        least = reading.thresholds.pause
+        mine, least = longest.pop(speaker.number), reading.thresholds.pause
+        name = wording.choice_of_speaker(speaker.number)
+        because = f"{name} pauses for up to {wording.long(mine)}." if mine else f"{name} does not pause."
         right = extreme(mine, longest.values(), lambda a, b: a >= least and a - b >= least / 2)
-        return Verdict(None) if right is None else Verdict(right, pauses, evidence)
+        return Verdict(right, because, _of(reading, speaker.number, "pauses"))
 
 
 @register
 class SpeakerPauses(YesNoKind):
-    """Whether somebody pauses within their own speech."""
+    """Whether a given speaker pauses in their own speech."""
 
     name = "speaker_pauses"
     needs = ("turns", "measures")
@@ -189,8 +189,7 @@ class SpeakerPauses(YesNoKind):
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         if numbered(reading) and measured(reading, "pauses") is not None:
             for speaker in reading.voices.speakers:
-                number = speaker.number
-                yield Subject(str(number), {"speaker": wording.speaker(number)}, number, group=str(number))
+                yield speaker_subject(speaker.number, group=str(speaker.number))
 
     def decide(self, reading: Interpretation, about: Any) -> Verdict:
         voices = measured(reading, "pauses")

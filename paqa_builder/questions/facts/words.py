@@ -1,16 +1,18 @@
-"""Facts about what is said, and by whom."""
+"""Facts about the words of each speaker, and the bases of kinds with a quote as the answer."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from paqa_builder.intervals import both
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
-from paqa_builder.questions.facts.bases import SpeakerKind, Subject, numbered
+from paqa_builder.questions.facts.bases import ExtremeSpeakerKind, SpeakerKind, Subject, numbered
+from paqa_builder.questions.facts.subjects import speaker_subject, speaks
+from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, Phrase, near, pool_of
 from paqa_builder.questions.reading.voices import Speaker
@@ -19,14 +21,19 @@ from paqa_builder.records import Utterance
 
 
 def when(phrase: Phrase) -> str:
-    """``"from 1.0 s to 2.5 s"``, or within what utterance, where words have no times."""
+    """``"from 1.0 s to 2.5 s"``; ``"in the utterance from 1.0 s to 2.5 s"`` if words have no times."""
     span = wording.from_to(phrase.start, phrase.end)
     whole = phrase.timed or (phrase.opens and phrase.closes)
     return span if whole else f"in the utterance {span}"
 
 
+def said(phrase: Phrase) -> str:
+    """``"“have you seen my keys” is said from 1.0 s to 2.5 s."``"""
+    return f"{quote(phrase.text)} is said {when(phrase)}."
+
+
 def unsaid(reading: Interpretation, choice: str) -> Verdict:
-    """Judges a quote that is not from the scene."""
+    """False if a quote is certainly not said in the clip, else undecidable."""
     if reading.speech.may_say(choice):
         return Verdict(None)
     return Verdict(False, evidence=reading.layer("utterances"), missing=quote(choice))
@@ -34,7 +41,7 @@ def unsaid(reading: Interpretation, choice: str) -> Verdict:
 
 @register
 class WhoSays(SpeakerKind):
-    """Who says a certain phrase."""
+    """The speaker of a given phrase."""
 
     name = "who_says"
     needs = ("turns", "utterances")
@@ -43,8 +50,8 @@ class WhoSays(SpeakerKind):
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for phrase in reading.speech.phrases:
             if phrase.speaker is not None and len(reading.speech.phrase(phrase.text)) == 1:
-                said = quote(phrase.text)
-                yield Subject(phrase.text, {"quote": said}, phrase.text, evidence=phrase.evidence)
+                slots = {"quote": quote(phrase.text)}
+                yield Subject(phrase.text, slots, phrase.text, evidence=phrase.evidence)
 
     def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         (phrase,) = reading.speech.phrase(about)
@@ -64,47 +71,47 @@ class WhoSays(SpeakerKind):
 
 
 @register
-class MoreWords(SpeakerKind):
-    """Who says the most words."""
+class MoreWords(ExtremeSpeakerKind):
+    """The speaker who says the most words."""
 
     name = "more_words"
     needs = ("turns", "utterances")
+    claim = ", the most"
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech = reading.speech
-        said = sum(speech.words_of(s.number) for s in reading.voices.speakers)
-        if said and speech.words_of_nobody <= 0.1 * said:
+        words = sum(speech.words_of(s.number) for s in reading.voices.speakers)
+        if words and speech.words_of_nobody <= 0.1 * words:
             yield Subject(evidence=reading.layer("utterances"))
 
-    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
-        words = {s: reading.speech.words_of(s.number) for s in reading.voices.speakers}
-        mine = words.pop(speaker)
-        says = f"{wording.choice_of_speaker(speaker.number)} says about {wording.count(mine, 'word')}"
-        if all(self._more(reading, mine, other) for other in words.values()):
-            return Verdict(True, f"{says}, the most.", speaker.evidence)
-        if any(self._more(reading, other, mine) for other in words.values()):
-            return Verdict(False, f"{says}.", speaker.evidence)
-        return Verdict(None)
+    def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
+        speech = reading.speech
+        most = speech.words_of(other.number) + speech.words_of_nobody
+        margin = max(reading.thresholds.more_words, 0.4 * speech.words_of(other.number))
+        return speech.words_of(speaker.number) - most >= margin
 
-    @staticmethod
-    def _more(reading: Interpretation, one: int, other: int) -> bool:
-        nobodys = reading.speech.words_of_nobody
-        return one - other - nobodys >= max(reading.thresholds.more_words, 0.4 * other)
+    def describe(self, reading: Interpretation, speaker: Speaker) -> tuple[str, tuple[Evidence, ...]]:
+        words = wording.count(reading.speech.words_of(speaker.number), "word")
+        return f"{wording.choice_of_speaker(speaker.number)} says about {words}", speaker.evidence
 
 
 class QuoteKind(FactKind):
-    """The answer is a phrase. Fill in :meth:`subjects` and :meth:`holds`."""
+    """The answer is a phrase. Override :meth:`subjects` and :meth:`holds`.
+
+    Class attributes:
+        edges: True if wrong choices must begin or end an utterance as the answer does.
+    """
 
     form = AnswerType.QUOTE
-    edges: ClassVar[bool] = False  # wrong choices open or close an utterance as the answer does
+    edges: ClassVar[bool] = False
 
     @abstractmethod
     def subjects(self, reading: Interpretation) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
-        """What can be asked about, each with the phrases that answer it."""
+        """The subjects to ask about, each with the phrases that may answer the question."""
 
     @abstractmethod
     def holds(self, reading: Interpretation, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
-        """Judges a phrase that is said in the clip, once or more."""
+        """Judges a choice that is said in the clip, at ``phrases``."""
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:
         by_pool: dict[str, dict[str, None]] = {}
@@ -125,7 +132,7 @@ class QuoteKind(FactKind):
 
 @register
 class SaidBy(QuoteKind):
-    """What a certain speaker says."""
+    """Words of a given speaker."""
 
     name = "said_by"
     needs = ("turns", "utterances")
@@ -135,18 +142,13 @@ class SaidBy(QuoteKind):
     def subjects(self, reading: Interpretation) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
         if numbered(reading):
             for speaker in reading.voices.speakers:
-                number = speaker.number
-                step = f"{wording.choice_of_speaker(number)} talks {wording.stretches(speaker.spans)}."
-                yield (
-                    Subject(str(number), {"speaker": wording.speaker(number)}, number, (step,)),
-                    tuple(p for p in reading.speech.phrases if p.speaker == number),
-                )
+                phrases = tuple(p for p in reading.speech.phrases if p.speaker == speaker.number)
+                yield speaker_subject(speaker.number, speaks(speaker)), phrases
 
     def holds(self, reading: Interpretation, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
         mine = [p for p in phrases if p.speaker == about]
         if mine:
-            (speaker,) = (s for s in reading.voices.speakers if s.number == about)
-            turns = speaker.evidence_in(mine[0].start, mine[0].end)
+            turns = reading.voices.speakers[about - 1].evidence_in(mine[0].start, mine[0].end)
             because = f"{quote(choice)} is said {when(mine[0])}, by that voice."
             return Verdict(True, because, (*mine[0].evidence, *turns))
         whose = phrases[0].speaker
@@ -158,13 +160,13 @@ class SaidBy(QuoteKind):
 
 @dataclass(frozen=True)
 class Place:
-    """One utterance, and which end of it is asked for: its first words or its last."""
+    """The first words of an utterance, or its last words."""
 
     utterance: Utterance
     opening: bool = True
 
     def phrases(self, reading: Interpretation) -> tuple[Phrase, ...]:
-        """The phrase at that end, if it is clear enough to be quoted."""
+        """The phrase at that place; empty if it is not clear enough to be quoted."""
         return tuple(
             p
             for p in reading.speech.phrases
@@ -173,77 +175,33 @@ class Place:
 
 
 class PlaceKind(QuoteKind):
-    """What is said at a certain place; the wrong choices are said elsewhere, or not at all."""
+    """The words at a given place; wrong choices are said elsewhere or never. Override :meth:`places`."""
 
     needs: ClassVar[tuple[str, ...]] = ("turns", "utterances")
     edges: ClassVar[bool] = True
 
     @abstractmethod
     def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
-        """What can be asked about, each with where its answer is said; ``about`` is filled in."""
+        """The subjects to ask about, each with the place of its answer, which becomes its ``about``."""
 
     def subjects(self, reading: Interpretation) -> Iterable[tuple[Subject, tuple[Phrase, ...]]]:
         for subject, place in self.places(reading):
-            filled = Subject(subject.key, subject.slots, place, subject.steps, subject.evidence)
-            yield filled, place.phrases(reading)
+            yield replace(subject, about=place), place.phrases(reading)
 
     def holds(self, reading: Interpretation, about: Any, choice: str, phrases: tuple[Phrase, ...]) -> Verdict:
         (right,) = about.phrases(reading) or (None,)
         if right is not None and right in phrases:
-            # The same words said elsewhere too are no less true here.
+            # The choice is right even if the same words are also said elsewhere.
             return Verdict(True, f"{quote(choice)} is said {when(right)}.", right.evidence)
-        # Later words of the same utterance answer the question well enough to be no wrong choice.
+        # Other words of the same utterance may also pass as the answer.
         if near(tokens(choice), tokens(about.utterance.text)) >= NEAR:
             return Verdict(None)
         because = f"{quote(choice)} is said elsewhere, {when(phrases[0])}."
         return Verdict(False, because, phrases[0].evidence)
 
 
-@register
-class FirstWords(PlaceKind):
-    """The first words of the clip."""
-
-    name = "first_words"
-
-    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
-        utterances, speech = reading.speech.utterances, reading.voices.speech
-        if not utterances or not speech:
-            return
-        first = utterances[0]
-        alone = all(other.start >= first.end for other in utterances[1:])
-        # Speech well before the first transcribed word was not understood.
-        if alone and abs(first.start - speech[0][0]) <= reading.thresholds.order:
-            step = f"The first voice sets in at {wording.at(speech[0][0])}."
-            evidence = reading.voices.speakers[0].evidence[:1]
-            yield Subject("first", steps=(step,), evidence=evidence), Place(first)
-
-
-@register
-class SaidNext(PlaceKind):
-    """How the next speaker goes on after a certain phrase."""
-
-    name = "said_next"
-    slots = ("quote",)
-
-    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
-        speech, limits = reading.speech, reading.thresholds
-        speakers = dict(zip(speech.utterances, speech.speakers, strict=True))
-        for one, other in zip(speech.utterances, speech.utterances[1:], strict=False):
-            if not 0 <= other.start - one.end <= limits.soon:
-                continue
-            if speakers[one] is None or speakers[other] is None or speakers[one] == speakers[other]:
-                continue
-            for phrase in speech.phrases:
-                if phrase.utterance == one and len(speech.phrase(phrase.text)) == 1 and phrase.closes:
-                    step = f"{quote(phrase.text)} is said {when(phrase)}."
-                    yield (
-                        Subject(phrase.text, {"quote": quote(phrase.text)}, None, (step,), phrase.evidence),
-                        Place(other),
-                    )
-
-
 def spoken_between(reading: Interpretation, start: float, end: float) -> bool:
-    """True if a voice may be speaking within ``[start, end)``."""
+    """Whether there may be speech within ``[start, end)``."""
     return bool(both(reading.maybe_spoken, ((start, end),))) or any(
         u.start < end and start < u.end for u in reading.speech.utterances
     )
