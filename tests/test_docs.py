@@ -36,7 +36,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     """Command lines in code blocks and in backticks, as words, without comments and what follows a pipe."""
     blocks = [body for language, body in FENCE.findall(page.read_text(encoding="utf-8")) if not language]
     for line in [*"".join(blocks).splitlines(), *inline_code(page)]:
-        if re.match(r"(paqa|make|python -m) \S", line):
+        if re.match(r"(paqa|make|python) \S", line):
             yield shlex.split(re.split(r"[>;|]", line)[0], comments=True)
 
 
@@ -103,8 +103,10 @@ def test_commands_exist(page: Path) -> None:
         if tool == "make":
             assert {word for word in words if "=" not in word} <= {*targets}, words
         elif tool == "python":
-            module = words[1]
-            assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
+            script = words[1].replace(".", "/") + ".py" if words[0] == "-m" else words[0]
+            sources = [ROOT / script, *ROOT.glob("recipes/*.py")] if "recipes" in script else [ROOT / script]
+            text = "".join(source.read_text(encoding="utf-8") for source in sources)
+            assert all(f'"{word}"' in text for word in words if word.startswith("--")), words
         else:
             command = typer.main.get_command(app)
             while words and words[0] in getattr(command, "commands", {}):
