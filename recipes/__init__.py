@@ -1,10 +1,7 @@
-"""Training recipes that consume the shards: stage I on perception traces, stage II with GRPO and PAUSE.
+"""Training recipes: stage I on perception traces, stage II with GRPO and PAUSE.
 
-Of the package they use the grammar (``paqa_builder.questions.traces.grammar``), the shard reader
-(``paqa_builder.dataset.read``), its errors, and :func:`paqa_builder.runtime.compat.torchaudio`, for this
-reason:
-transformers imports torchaudio wherever it is installed, and beside a CPU build of torch that fails.
-The rewards read the names that ENV gives to sounds (:mod:`recipes.rewards.records` says why).
+Importing this package imports torchaudio through :func:`paqa_builder.runtime.compat.torchaudio`, because
+transformers imports it if it is installed, which fails beside a CPU build of torch.
 """
 
 from importlib.util import find_spec

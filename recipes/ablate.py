@@ -180,9 +180,9 @@ def _one(settings: config.Config, name: str, seed: int, home: Path, test: Sequen
         took[stage] = _train(mine, stage, home)
     last = folder / variant.stages[-1] if variant.stages else _full(home, seed) / "stage2"
     paused = variant.pauses_in_test and mine.stage2.pause and last.name == "stage2"
-    one = answering.examinee(mine, last, pauses=paused)
-    tower = trainable.prepare(one.model, one.family, mine)
-    figures, greedy, sampled = evaluate.ask(mine, one, test)
+    answerer = answering.load_answerer(mine, last, pauses=paused)
+    tower = trainable.prepare(answerer.model, answerer.family, mine)
+    figures, greedy, sampled = evaluate.ask(mine, answerer, test)
     if tower is not None:
         tower.save()
     hits = [measuring.right(test, answers.texts) for answers in sampled or [greedy]]

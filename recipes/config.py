@@ -1,6 +1,6 @@
-"""A run's settings: a YAML file, and ``--set a.b=c`` on top of it.
+"""Loads a run's configuration: a YAML file, with changes by ``--set a.b=c``.
 
-The same scripts run in every size. What can be set stands in :mod:`recipes.sections`.
+:mod:`recipes.sections` defines the settings.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ def load(file: Path | str | None, changes: Sequence[str] = ()) -> Config:
 
     Args:
         file: A YAML file, the name of one in ``recipes/configs``, or None for the defaults.
-        changes: ``"stage1.batch=4"`` and the like; the value is read as YAML.
+        changes: Changes such as ``"stage1.batch=4"``; the value is YAML.
 
     Raises:
         ConfigError: The file cannot be read, or a key or value is wrong; names it.
     """
-    return _made(_read(_find(file)) if file is not None else {}, changes, str(file or "defaults"))
+    return _build(_read(_find(file)) if file is not None else {}, changes, str(file or "defaults"))
 
 
 def change(settings: Config, changes: Sequence[str]) -> Config:
-    """A copy of a configuration with other settings, as ``--set`` takes them.
+    """Copies a configuration with changes in the syntax of ``--set``.
 
     Raises:
         ConfigError: A key or value is wrong; names it.
     """
-    return _made(settings.model_dump(mode="json"), changes, "changed")
+    return _build(settings.model_dump(mode="json"), changes, "changed")
 
 
-def _made(data: dict[str, Any], changes: Sequence[str], where: str) -> Config:
-    for one in changes:
-        _put(data, one)
+def _build(data: dict[str, Any], changes: Sequence[str], where: str) -> Config:
+    for change in changes:
+        _set(data, change)
     try:
         return Config(**data)
     except ValidationError as error:
@@ -64,8 +64,8 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        there = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-        raise ConfigError(f"{file}: cannot be read ({error.strerror}); by name there are: {there}") from error
+        names = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+        raise ConfigError(f"{file}: cannot be read ({error.strerror}); known names are: {names}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not valid YAML: {error}") from error
     if not isinstance(data or {}, Mapping):
@@ -73,23 +73,23 @@ def _read(file: Path) -> dict[str, Any]:
     return dict(data or {})
 
 
-def _put(data: dict[str, Any], change: str) -> None:
+def _set(data: dict[str, Any], change: str) -> None:
     key, equals, value = change.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {change}: must read key=value", fix="for example --set stage1.batch=4")
+        raise ConfigError(f"--set {change}: must be key=value", fix="for example --set stage1.batch=4")
     *path, last = key.split(".")
     for name in path:
         below = data.setdefault(name, {})
         if below is None:
             below = data[name] = {}
         if not isinstance(below, dict):
-            raise ConfigError(f"--set {change}: {name} is no section")
+            raise ConfigError(f"--set {change}: {name} is not a section")
         data = below
     try:
         data[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {change}: the value is not YAML") from error
-    # YAML reads 1e-4 as text; nobody who writes it means text.
+    # PyYAML reads 1e-4 as text.
     if isinstance(data[last], str):
         with contextlib.suppress(ValueError):
             data[last] = float(data[last])

@@ -1,10 +1,10 @@
-"""Evaluation: every stage on held-out clips, beside the untrained model, silence, other clips and blindness.
+"""Evaluation of every stage on held-out clips, against untrained, silent, shuffled and text-only baselines.
 
     python -m recipes.evaluate --config laptop
 
-writes ``runs/SIZE/results.json`` (one entry a system), the completions, a table and plots. With
-``--benchmark mmau --questions FILE --audio-root DIR`` it answers a benchmark instead; with
-``--predictions FILE`` it scores answers that are already there.
+Writes ``runs/SIZE/results.json`` (one entry a system), the completions, a table and plots. With
+``--benchmark mmau --questions FILE --audio-root DIR`` it answers a benchmark instead. With ``--benchmark``
+and ``--predictions FILE`` it scores a prediction file.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.errors import ConfigError
+from paqa_builder.files import read_rows, write_atomic, write_rows
 from recipes import config, mini, run
 from recipes.data import rows
 from recipes.data.rows import Row
 from recipes.pauses import rollout
 from recipes.pauses.pause import PauseConfig
 from recipes.scoring import answering, benchmarks, blind, matching, measuring, report
-from recipes.scoring.answering import Answerer, Answers, Hearing, latency
+from recipes.scoring.answering import Answerer, Answers, AudioCondition, latency
 from recipes.trainers import trainable
 
 RESULTS, COMPARISONS = "results.json", "comparisons.json"
 STAGES = ("before", "stage1", "stage2")
-SYSTEMS: dict[str, tuple[tuple[str, Hearing, bool], ...]] = {
+SYSTEMS: dict[str, tuple[tuple[str, AudioCondition, bool], ...]] = {
     "before": (("before", "real", False),),
     "stage1": (
         ("stage1", "real", False),
@@ -43,7 +44,7 @@ SYSTEMS: dict[str, tuple[tuple[str, Hearing, bool], ...]] = {
         ("stage2_silent", "silent", True),
     ),
 }
-"""Of each stage's model, the systems: name, what is heard, and whether it may pause."""
+"""The systems of each stage's model: name, audio condition, and whether it pauses."""
 PAIRS = (
     ("before", "stage1"),
     ("stage1", "stage2"),
@@ -55,21 +56,21 @@ PAIRS = (
     ("blind", "stage1"),
     ("blind", "stage1_silent"),
 )
-_SHORT = 8
-"""Questions that latency is measured on."""
+_LATENCY_ROWS = 8
+"""Number of questions that latency is measured on."""
 
 
 def evaluate(settings: config.Config, stages: Sequence[str] = ()) -> dict[str, Any]:
-    """Evaluates the stages' models and what they are compared with; leaves other entries as they are.
+    """Evaluates the models of stages and their baselines. Results of other stages are kept.
 
     Args:
-        stages: Of :data:`STAGES`; by default those whose model is there.
+        stages: Some of :data:`STAGES`; by default those that have a model.
 
     Returns:
-        What stands in ``results.json`` after it.
+        The content of ``results.json``.
 
     Raises:
-        ConfigError: A stage's model is not there.
+        ConfigError: A stage has no model.
     """
     folder = settings.run.folder
     test = rows.read(settings.data, settings.data.test_split)[: settings.evaluate.limit]
@@ -78,7 +79,7 @@ def evaluate(settings: config.Config, stages: Sequence[str] = ()) -> dict[str, A
         path = _model(settings, stage)
         if not path.exists() and stage != "before":
             raise ConfigError(f"{path}: no model there", fix=f"make {stage}, or python -m recipes.{stage}")
-        results |= _of_stage(settings, stage, path, test, folder)
+        results |= _evaluate_stage(settings, stage, path, test, folder)
         _write(folder / RESULTS, _ordered(results))
     if "blind" not in results or results["blind"]["n"] != len(test):
         results["blind"] = _blind(settings, test, folder)
@@ -90,47 +91,53 @@ def evaluate(settings: config.Config, stages: Sequence[str] = ()) -> dict[str, A
 
 def ask(
     settings: config.Config,
-    one: Answerer,
+    answerer: Answerer,
     test: Sequence[Row],
-    hearing: Hearing = "real",
+    condition: AudioCondition = "real",
     samples: int | None = None,
 ) -> tuple[dict[str, Any], Answers, list[Answers]]:
-    """One system on the test questions: its figures, its greedy and its sampled answers."""
-    wanted = settings.evaluate
-    count = wanted.samples if samples is None else samples
-    greedy, *sampled = one.ask(
+    """Answers the test questions with one system; returns its figures, greedy and sampled answers.
+
+    Args:
+        samples: Sampled answers a question; as configured by default.
+    """
+    options = settings.evaluate
+    count = options.samples if samples is None else samples
+    greedy, *sampled = answerer.ask(
         test,
-        hearing=hearing,
-        sampling=rollout.Sampling(temperature=wanted.temperature, seed=settings.run.seed),
+        condition=condition,
+        sampling=rollout.Sampling(temperature=options.temperature, seed=settings.run.seed),
         samples=1 + count,
         greedy_first=True,
-        batch=max(1, wanted.batch // (1 + count)),
+        batch=max(1, options.batch // (1 + count)),
     )
     return measuring.measure(test, greedy, sampled), greedy, sampled
 
 
-def _of_stage(
+def _evaluate_stage(
     settings: config.Config, stage: str, path: Path, test: Sequence[Row], folder: Path
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    one = answering.examinee(settings, path, pauses=False)
-    paused = replace(one, pause=PauseConfig.of(settings.pause))
-    tower = trainable.prepare(one.model, one.family, settings)
+    results: dict[str, Any] = {}
+    plain = answering.load_answerer(settings, path, pauses=False)
+    pausing = replace(plain, pause=PauseConfig.of(settings.pause))
+    tower = trainable.prepare(plain.model, plain.family, settings)
     try:
-        for name, hearing, pauses in SYSTEMS[stage]:
-            who = paused if pauses else one
-            control = hearing != "real" or stage == "before"
-            figures, greedy, sampled = ask(settings, who, test, hearing, samples=0 if control else None)
+        for name, condition, pauses in SYSTEMS[stage]:
+            answerer = pausing if pauses else plain
+            control = condition != "real" or stage == "before"
+            figures, greedy, sampled = ask(
+                settings, answerer, test, condition, samples=0 if control else None
+            )
             if not control:
-                figures["latency"] = latency(who, test[:_SHORT])
-            found[name] = figures
+                figures["latency"] = latency(answerer, test[:_LATENCY_ROWS])
+            results[name] = figures
             keep(folder, name, test, greedy.texts, [answers.texts for answers in sampled])
             print(report.line(name, figures))
     finally:
         if tower is not None:
             tower.save()
             tower.remove()
-    return found
+    return results
 
 
 def _blind(settings: config.Config, test: Sequence[Row], folder: Path) -> dict[str, Any]:
@@ -139,7 +146,7 @@ def _blind(settings: config.Config, test: Sequence[Row], folder: Path) -> dict[s
     answers = blind.answers(train, test, settings.run.seed)
     seconds = time.monotonic() - began
     keep(folder, "blind", test, answers, [])
-    figures = measuring.marks(test, answers) | {"seconds": round(seconds, 2)}
+    figures = measuring.accuracies(test, answers) | {"seconds": round(seconds, 2)}
     print(report.line("blind", figures))
     return figures
 
@@ -147,57 +154,58 @@ def _blind(settings: config.Config, test: Sequence[Row], folder: Path) -> dict[s
 def keep(
     folder: Path, name: str, test: Sequence[Row], greedy: Sequence[str], sampled: Sequence[Sequence[str]]
 ) -> None:
-    """Writes a system's completions: one line a question, with what is right."""
-    out = folder / "answers" / f"{name}.jsonl"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    columns = [greedy, *sampled]
-    hits = [measuring.right(test, texts) for texts in columns]
-    with out.open("w", encoding="utf-8") as file:
-        for place, row in enumerate(test):
-            one = {
-                "id": row.id,
-                "clip_id": row.clip_id,
-                "skill": row.skill,
-                "answer": row.answer,
-                "completion": greedy[place],
-                "right": hits[0][place],
-                "sampled": [texts[place] for texts in sampled],
-                "sampled_right": [found[place] for found in hits[1:]],
-            }
-            file.write(json.dumps(one, ensure_ascii=False) + "\n")
+    """Writes a system's completions: one line a question, with their correctness."""
+    right = measuring.right(test, greedy)
+    sampled_right = [measuring.right(test, texts) for texts in sampled]
+    lines = [
+        {
+            "id": row.id,
+            "clip_id": row.clip_id,
+            "skill": row.skill,
+            "answer": row.answer,
+            "completion": greedy[place],
+            "right": right[place],
+            "sampled": [texts[place] for texts in sampled],
+            "sampled_right": [hits[place] for hits in sampled_right],
+        }
+        for place, row in enumerate(test)
+    ]
+    write_rows(folder / "answers" / f"{name}.jsonl", lines)
 
 
 def compare(folder: Path, test: Sequence[Row], pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The difference of each pair of systems that both have answers, with interval and p by clip."""
-    found: dict[str, Any] = {}
+    """Paired differences of the systems that have answers, with interval and p-value by clip."""
+    differences: dict[str, Any] = {}
     for first, second in pairs:
-        one, other = shares(folder, first, test), shares(folder, second, test)
-        for kind in sorted(one.keys() & other.keys()):
-            gain = matching.difference(one[kind], other[kind], [row.clip_id for row in test])
-            found[f"{second} - {first}, {kind}"] = {k: round(v, 4) for k, v in asdict(gain).items()}
-    return found
+        base, other = shares(folder, first, test), shares(folder, second, test)
+        for kind in sorted(base.keys() & other.keys()):
+            gain = matching.difference(base[kind], other[kind], [row.clip_id for row in test])
+            differences[f"{second} - {first}, {kind}"] = {k: round(v, 4) for k, v in asdict(gain).items()}
+    return differences
 
 
 def shares(folder: Path, name: str, test: Sequence[Row]) -> dict[str, list[float]]:
-    """Of each question, whether the kept ``greedy`` answer is right, and the share of right ``sampled`` ones.
+    """Score of each question from a system's saved completions.
 
-    Kinds of which there are no answers are left out.
+    Returns:
+        ``greedy``: 1 if the greedy answer is right, else 0. ``sampled``: share of right sampled answers.
+        Empty without completions for every question.
     """
     file = folder / "answers" / f"{name}.jsonl"
     if not file.is_file():
         return {}
-    kept = {one["id"]: one for one in map(json.loads, file.read_text(encoding="utf-8").splitlines())}
+    kept = {line["id"]: line for line in read_rows(file)}
     if any(row.id not in kept for row in test):
         return {}
-    found = {"greedy": [float(kept[row.id]["right"]) for row in test]}
+    scores = {"greedy": [float(kept[row.id]["right"]) for row in test]}
     sampled = [kept[row.id]["sampled_right"] for row in test]
     if all(sampled):
-        found["sampled"] = [sum(hits) / len(hits) for hits in sampled]
-    return found
+        scores["sampled"] = [sum(hits) / len(hits) for hits in sampled]
+    return scores
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """What ``results.json`` holds; empty if there is none."""
+    """The content of ``results.json``; empty if there is no such file."""
     file = folder / RESULTS
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
@@ -212,19 +220,18 @@ def _ordered(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(path: Path, data: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--stage", action="append", choices=STAGES, help="may be repeated; all that exist")
+    parser.add_argument(
+        "--stage", action="append", choices=STAGES, help="repeatable; all stages with a model by default"
+    )
     parser.add_argument("--benchmark", choices=sorted(benchmarks.FORMATS), help="answer or score a benchmark")
-    parser.add_argument("--questions", type=Path, help="the benchmark's own file")
-    parser.add_argument("--audio-root", type=Path, help="the folder that its audio paths start from")
-    parser.add_argument("--predictions", type=Path, help="score this file; or write it, with --questions")
-    parser.add_argument("--model", help="model for the benchmark; the last stage's by default")
+    parser.add_argument("--questions", type=Path, help="question file of the benchmark")
+    parser.add_argument("--audio-root", type=Path, help="folder that its audio paths are relative to")
+    parser.add_argument("--predictions", type=Path, help="file to score, or to write with --questions")
+    parser.add_argument("--model", help="model for the benchmark; that of the last stage by default")
 
 
 def main(settings: config.Config, flags: argparse.Namespace) -> None:
@@ -239,7 +246,7 @@ def main(settings: config.Config, flags: argparse.Namespace) -> None:
 
 
 def _latest(settings: config.Config) -> Path | str | None:
-    """The model of the last stage that was run, or the untrained one."""
+    """The model of the last stage that has one, or the untrained model."""
     trained = (settings.run.folder / stage for stage in reversed(STAGES[1:]))
     return next((path for path in trained if path.exists()), settings.model.path)
 

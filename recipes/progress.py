@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on: progress, log, samples, and which checkpoints are whole."""
+"""Trainer callback for progress, log, sample completions, checkpoints and the time limit."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from paqa_builder.files import write_atomic
+
 MARK = "complete.json"
-"""The last file of a checkpoint: one without it was cut off while it was written."""
+"""The last file written to a checkpoint; a checkpoint without it is incomplete."""
 
 
 class Progress(TrainerCallback):
-    """Tells how far training is, keeps its log, marks checkpoints, stops it when its time is up.
+    """Reports progress, writes the log, marks complete checkpoints and enforces the time limit.
 
     Args:
-        path: A JSON Lines file that gets every log entry; one of a later step is dropped on resume.
-        max_minutes: Stop after so many; the count starts again on resuming.
-        sample: Called every ``sample_steps`` steps; gives completions to print and keep.
-        state: Called with each checkpoint's folder, to put more into it.
+        path: JSON lines file for the log. On resume, entries of later steps are removed.
+        max_minutes: Stop after this many minutes, counted from the last start or resume.
+        sample: Called every ``sample_steps`` steps; returns completions to print and save.
+        state: Called with the folder of each checkpoint, to save further state in it.
     """
 
     def __init__(
@@ -48,64 +50,59 @@ class Progress(TrainerCallback):
         if self.first and self.path.is_file():
             entries = [line for line in self.path.read_text(encoding="utf-8").splitlines() if line]
             kept = [line for line in entries if json.loads(line).get("step", 0) <= self.first]
-        write(self.path, "".join(f"{line}\n" for line in kept))
+        write_atomic(self.path, "".join(f"{line}\n" for line in kept).encode())
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if not state.is_world_process_zero or not logs:
             return
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+        self._append(self.path, {"step": state.global_step, **logs})
         if "loss" in logs or "reward" in logs:
-            self._tell(state, logs)
+            self._print(state, logs)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.max_minutes is not None and time.monotonic() - self.began > 60 * self.max_minutes:
             control.should_training_stop = True
-        wanted = self.sample and self.sample_steps and state.global_step % self.sample_steps == 0
-        if wanted and state.is_world_process_zero:
-            assert self.sample is not None
-            with self.path.with_suffix(".samples.jsonl").open("a", encoding="utf-8") as file:
-                for one in self.sample():
-                    file.write(json.dumps({"step": state.global_step, **one}, ensure_ascii=False) + "\n")
-                    print(f"  {one['id']}: {one['completion']}", file=sys.stderr)
+        if not (self.sample and self.sample_steps and state.is_world_process_zero):
+            return
+        if state.global_step % self.sample_steps == 0:
+            for completion in self.sample():
+                entry = {"step": state.global_step, **completion}
+                self._append(self.path.with_suffix(".samples.jsonl"), entry)
+                print(f"  {completion['id']}: {completion['completion']}", file=sys.stderr)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
             end = {"step": state.global_step, "minutes": round((time.monotonic() - self.began) / 60, 2)}
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(end | peak_memory()) + "\n")
+            self._append(self.path, end | peak_memory())
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self.state is not None:
             self.state(folder)
         if state.is_world_process_zero:
-            write(folder / MARK, json.dumps({"step": state.global_step}) + "\n")
+            write_atomic(folder / MARK, (json.dumps({"step": state.global_step}) + "\n").encode())
 
-    def _tell(self, state: Any, logs: dict[str, Any]) -> None:
+    def _append(self, path: Path, entry: dict[str, Any]) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def _print(self, state: Any, logs: dict[str, Any]) -> None:
         done, total = state.global_step - self.first, state.max_steps - self.first
         left = (time.monotonic() - self.began) / max(done, 1) * (total - done)
-        named = {"loss": "loss", "reward": "reward", "mean_token_accuracy": "tokens right", "lr": "lr"}
-        told = "  ".join(f"{text} {float(logs[name]):.3f}" for name, text in named.items() if name in logs)
-        print(f"step {state.global_step}/{state.max_steps}  {told}  {_span(left)} left", file=sys.stderr)
+        titles = {"loss": "loss", "reward": "reward", "mean_token_accuracy": "token accuracy", "lr": "lr"}
+        text = "  ".join(f"{title} {float(logs[name]):.3f}" for name, title in titles.items() if name in logs)
+        print(f"step {state.global_step}/{state.max_steps}  {text}  {_span(left)} left", file=sys.stderr)
 
 
 def peak_memory() -> dict[str, float]:
-    """Most memory that this process held, in GB: ``memory_gb``, and ``gpu_memory_gb`` where there is one."""
+    """Peak memory of this process in GB: ``memory_gb``, and with a GPU ``gpu_memory_gb``."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
-    found = {"memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)}
+    peak = {"memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)}
     if torch.cuda.is_available():
-        found["gpu_memory_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
-    return found
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a file that is either there as a whole or not at all."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+        peak["gpu_memory_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
+    return peak
 
 
 def _span(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What both stages need around their training: run folder, progress, checkpoints, errors."""
+"""Infrastructure of the stages: run folder, trainer arguments, checkpoints, and the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,7 @@ from transformers import set_seed
 
 from paqa_builder import registry
 from paqa_builder.errors import ConfigError, ExitCode, NotReadyError, PaqaError
+from paqa_builder.files import write_atomic
 from recipes import config, progress
 
 log = logging.getLogger(__name__)
@@ -31,49 +32,54 @@ _PACKAGES = ("paqa-builder", "torch", "transformers", "trl", "accelerate", "peft
 
 
 def start(settings: config.Config, stage: str) -> Path:
-    """Makes the run's folder, writes down what is about to run, and sets all seeds.
+    """Creates the run's folder, records the run, and sets all seeds.
 
     Returns:
-        The run's folder. ``STAGE.run.json`` in it holds configuration, versions, machine and git state.
+        The run's folder. ``STAGE.run.json`` in it has configuration, versions, machine and git state.
 
     Raises:
-        NotReadyError: The configuration asks for a GPU or a package that is not there.
+        NotReadyError: The configuration needs a GPU or a package that is missing.
     """
     check_device(settings.model)
     check_reporter(settings.run)
     folder = settings.run.folder
     folder.mkdir(parents=True, exist_ok=True)
+    settings_data = settings.model_dump(mode="json")
     about = {
         "stage": stage,
-        "config": settings.model_dump(mode="json"),
+        "config": settings_data,
         "versions": {name: _version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         "git": git_state(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "threads": torch.get_num_threads(),
     }
-    progress.write(folder / f"{stage}.run.json", json.dumps(about, indent=2) + "\n")
-    progress.write(folder / "config.yaml", yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+    write_atomic(folder / f"{stage}.run.json", (json.dumps(about, indent=2) + "\n").encode())
+    write_atomic(folder / "config.yaml", yaml.safe_dump(settings_data, sort_keys=False).encode())
     set_seed(settings.run.seed)
     return folder
 
 
 def check_device(model: config.Model) -> None:
-    """Raises NotReadyError where the configuration wants a GPU and there is none."""
+    """Raises NotReadyError if the configuration needs a GPU and there is none."""
     if model.device == "cuda" and not torch.cuda.is_available():
         raise NotReadyError(
-            "the configuration wants a GPU, and torch finds none",
+            "the configuration needs a GPU, and torch finds none",
             fix="install a CUDA build of torch on a machine with a GPU, or --set model.device=auto",
         )
 
 
 def device(model: config.Model) -> str:
-    """Where a model runs."""
+    """The device of a model: ``cuda`` or ``cpu``.
+
+    Raises:
+        NotReadyError: The configuration needs a GPU and there is none.
+    """
     check_device(model)
     return "cuda" if model.device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def check_reporter(settings: config.Run) -> None:
-    """Raises NotReadyError where the package that training reports to is not installed."""
+    """Raises NotReadyError if the package for ``run.report_to`` is not installed."""
     if settings.report_to != "none" and find_spec(settings.report_to) is None:
         raise NotReadyError(
             f"run.report_to is {settings.report_to}, which is not installed",
@@ -82,13 +88,11 @@ def check_reporter(settings: config.Run) -> None:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the code, and whether it was changed since; None outside of a repository."""
+    """Commit of the code, and whether it has uncommitted changes; None outside of a repository."""
 
     def git(*arguments: str) -> str:
-        here = Path(__file__).parent
-        return subprocess.run(
-            ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
-        ).stdout
+        command, here = ["git", *arguments], Path(__file__).parent
+        return subprocess.run(command, cwd=here, capture_output=True, text=True, check=True).stdout
 
     try:
         return {"commit": git("rev-parse", "HEAD").strip(), "changed": bool(git("status", "--porcelain"))}
@@ -97,10 +101,10 @@ def git_state() -> dict[str, Any] | None:
 
 
 def arguments(settings: config.Config, stage: config.Optimiser, folder: Path) -> dict[str, Any]:
-    """What the trainers of both stages are given alike: arguments of ``TrainingArguments``.
+    """Arguments of ``TrainingArguments`` that both stages share.
 
     Args:
-        folder: Where checkpoints go.
+        folder: Folder for checkpoints.
     """
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(settings.run.folder / "tensorboard" / folder.stem)
     on_cpu = device(settings.model) == "cpu"
@@ -130,39 +134,39 @@ def arguments(settings: config.Config, stage: config.Optimiser, folder: Path) ->
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies in bfloat16. One that does not emulates it, some thirty times slower."""
-    there = torch.cpu.get_capabilities()
-    return any(there.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+    """Whether this CPU multiplies in bfloat16. Others emulate it, about thirty times slower."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
 def autocasts(model: config.Model) -> bool:
-    """Whether float32 weights are worked with in bfloat16."""
+    """Whether a model with float32 weights computes in bfloat16."""
     return cpu_has_bfloat16() if model.autocast == "auto" else model.autocast
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint; those cut off while they were written are removed."""
+    """The newest complete checkpoint, or None. Incomplete checkpoints are deleted."""
     complete = []
     for path in folder.glob("checkpoint-*"):
         if (path / progress.MARK).is_file():
             complete.append(path)
         else:
-            log.warning("%s: was not finished, removed", path)
+            log.warning("%s: incomplete, deleted", path)
             shutil.rmtree(path)
     return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 class Reloading:
-    """A mixin for trainers: resumes from checkpoints that hold weights under other names than the model.
+    """Mixin for trainers that loads checkpoints through ``from_pretrained``.
 
-    transformers saves Qwen2-Audio and others under the names of an earlier layout. Its trainer looks for
-    today's, finds none, says so in a warning, and goes on with untrained weights.
+    transformers saves Qwen2-Audio and others under the parameter names of an earlier layout. Its trainer
+    matches none of them to the model and continues with untrained weights after a warning.
     """
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         trainer: Any = self
         core = trainer.accelerator.unwrap_model(model if model is not None else trainer.model)
-        if trainer.is_fsdp_enabled or hasattr(core, "peft_config"):  # these use names of their own
+        if trainer.is_fsdp_enabled or hasattr(core, "peft_config"):  # these have other parameter names
             super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
             return
         saved = type(core).from_pretrained(resume_from_checkpoint, dtype=core.dtype)
@@ -171,7 +175,7 @@ class Reloading:
 
 @contextlib.contextmanager
 def memory_advice(stage: str, settings: config.Optimiser) -> Iterator[None]:
-    """Turns "out of memory" into advice.
+    """Context manager that adds a fix to out-of-memory errors.
 
     Raises:
         NotReadyError: Memory ran out within the block.
@@ -188,17 +192,18 @@ def memory_advice(stage: str, settings: config.Optimiser) -> Iterator[None]:
 
 
 def check_end(stage: str, settings: config.Optimiser) -> None:
-    """Raises ConfigError where training on a stream has no number of steps."""
+    """Raises ConfigError if training on a stream has no number of steps."""
     if settings.max_steps <= 0:
-        raise ConfigError("data.streaming has no end", fix=f"--set {stage}.max_steps=N")
+        raise ConfigError("data.streaming needs a number of steps", fix=f"--set {stage}.max_steps=N")
 
 
 def stage_command(stage: str, train: Callable[..., Path], about: str | None) -> int:
-    """The command line of a stage: prints its estimate, or trains it.
+    """Runs the command line of a training stage; returns the exit code.
 
     Args:
         stage: ``stage1`` or ``stage2``.
-        train: Takes the configuration and ``resume``, and returns the model's folder.
+        train: Function of the configuration and ``resume`` that returns the model's folder.
+        about: Help text; its first line is used.
     """
 
     def main(settings: config.Config, flags: argparse.Namespace) -> None:
@@ -217,11 +222,12 @@ def command(
     about: str | None,
     more: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> int:
-    """The command line of a stage: reads the configuration, runs, and gives the exit code.
+    """Runs a command line with the options of all recipes; returns the exit code.
 
     Args:
-        run: The stage. Gets the configuration and the flags (``resume``, ``estimate``).
-        more: Adds flags in place of those two.
+        run: Function of the configuration and the parsed flags.
+        about: Help text; its first line is used.
+        more: Adds flags to the parser in place of ``--resume`` and ``--estimate``.
     """
     parser = argparse.ArgumentParser(description=(about or "").splitlines()[0])
     parser.add_argument("--config", default="laptop", help="a YAML file, or a name in recipes/configs")
@@ -235,8 +241,10 @@ def command(
     if more is not None:
         more(parser)
     else:
-        parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-        parser.add_argument("--estimate", action="store_true", help="say what it would take, and stop")
+        parser.add_argument("--resume", action="store_true", help="resume from the last checkpoint")
+        parser.add_argument(
+            "--estimate", action="store_true", help="print an estimate of memory and time only"
+        )
     flags = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     changes = [*flags.set, *([f"run.report_to={flags.report_to}"] if flags.report_to else [])]
@@ -254,22 +262,8 @@ def command(
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; --resume goes on from the last checkpoint", file=sys.stderr)
+        print("interrupted; --resume continues from the last checkpoint", file=sys.stderr)
         return ExitCode.INTERRUPTED
-
-
-def rows_with_traces(rows: Sequence[Any], where: str) -> list[Any]:
-    """The rows that stage I can learn from.
-
-    Raises:
-        ConfigError: None has a trace.
-    """
-    kept = [row for row in rows if row.trace]
-    if not kept:
-        raise ConfigError(f"{where}: no question has a trace, so there is nothing for stage I to learn")
-    if len(kept) < len(rows):
-        log.warning("left out %d questions without a trace", len(rows) - len(kept))
-    return kept
 
 
 def _version(name: str) -> str | None:

@@ -1,12 +1,13 @@
-"""Stage I: supervised fine-tuning on perception traces, with pauses in them.
+"""Stage I: supervised fine-tuning on perception traces with inserted pauses.
 
     python -m recipes.stage1 --config laptop --set data.path=shards
 
-leaves ``runs/SIZE/stage1``: model and processor, with the row of PAUSE.
+Writes ``runs/SIZE/stage1``: model and processor, with the embedding of the pause token.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -19,28 +20,29 @@ from trl import SFTConfig
 
 from paqa_builder.errors import ConfigError
 from recipes import config, run
-from recipes.data import audio, prompts, rows
-from recipes.data.collate import Collator
+from recipes.data import audio, collate, rows
 from recipes.families import Family, family
 from recipes.pauses.insertion import Inserter
 from recipes.pauses.pause import add_pause_token
 from recipes.trainers import trainable
 from recipes.trainers.sft import Trainer
 
+log = logging.getLogger(__name__)
+
 NAME = "stage1"
 
 
 def train(settings: config.Config, *, resume: bool = False) -> Path:
-    """Runs stage I.
+    """Trains stage I.
 
     Args:
-        resume: Go on from the last checkpoint; from the beginning where there is none.
+        resume: Resume from the last checkpoint, if there is one.
 
     Returns:
         The folder of the trained model.
 
     Raises:
-        PaqaError: Data, model or machine are not as they must be; says what to change.
+        PaqaError: The data, the model or the machine does not fit the configuration; names the fix.
     """
     stage = settings.stage1
     folder = run.start(settings, NAME)
@@ -59,7 +61,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     if checkpoint is not None and inserter is not None:
         inserter.likelihood.load(_likelihood_file(checkpoint))
     dropout = trainable.audio_dropout(kind.tower(model), stage.audio_dropout)
-    collator = Collator(
+    collator = collate.Collator(
         kind, processor, rows_read, style=settings.data.trace, max_seconds=settings.data.max_seconds
     )
     trainer = Trainer(
@@ -95,10 +97,18 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
 
 
 def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows.Row] | None]:
-    """The data set for the trainer, which knows numbers of rows, and the rows; None where they stream."""
+    """The data set for the trainer, and the rows that its indices refer to; None for a stream.
+
+    Raises:
+        ConfigError: No row has a trace.
+    """
     if not settings.data.streaming:
-        read = rows.read(settings.data, settings.data.train_split)
-        kept = run.rows_with_traces(read, str(settings.data.path))
+        all_rows = rows.read(settings.data, settings.data.train_split)
+        kept = [row for row in all_rows if row.trace]
+        if not kept:
+            raise ConfigError(f"{settings.data.path}: no question has a trace, and stage I trains on traces")
+        if len(kept) < len(all_rows):
+            log.warning("skipped %d questions without a trace", len(all_rows) - len(kept))
         return Dataset.from_dict({"index": range(len(kept))}), kept
     run.check_end(NAME, settings.stage1)
 
@@ -112,16 +122,14 @@ def _data(settings: config.Config) -> tuple[Dataset | IterableDataset, list[rows
 def complete(
     model: Any, kind: Family, processor: Any, examples: list[rows.Row], settings: config.Config, pause_id: int
 ) -> list[dict[str, str]]:
-    """Greedy answers without pauses, as samples of the training so far."""
-    rate = kind.rate(processor)
-    texts = [kind.text(processor, prompts.prompt(row)) for row in examples]
-    clips = [audio.samples(row, rate, settings.data.max_seconds) for row in examples]
+    """Greedy completions without pauses, to show the progress of training."""
+    clips = collate.samples(kind, processor, examples, settings.data.max_seconds)
     core = kind.core(model)
     training = core.training
     core.eval()
     try:
         with torch.no_grad():
-            batch = kind.process(processor, texts, clips).to(core.device)
+            batch = collate.generation_batch(kind, model, processor, examples, clips)
             out = core.generate(
                 **batch,
                 max_new_tokens=settings.evaluate.max_new_tokens,
@@ -132,10 +140,10 @@ def complete(
             )
     finally:
         core.train(training)
-    said = processor.tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+    texts = processor.tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
     return [
         {"id": row.id, "question": row.question, "answer": row.answer, "completion": text.strip()}
-        for row, text in zip(examples, said, strict=True)
+        for row, text in zip(examples, texts, strict=True)
     ]
 
 

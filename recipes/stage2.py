@@ -1,9 +1,9 @@
-"""Stage II: GRPO (Shao et al. 2024) with PAUSE, on what stage I left.
+"""Stage II: GRPO (Shao et al. 2024) with PAUSE, from the model of stage I.
 
     python -m recipes.stage2 --config laptop --set data.path=shards
 
-leaves ``runs/SIZE/stage2``: model and processor. The prompt holds the clip and the question, never the
-transcript or a label; what the policy claims to have heard is compared with the shard's records.
+Writes ``runs/SIZE/stage2``: model and processor. The prompt has the clip and the question only. The rewards
+compare the caption of a completion with the shard's records.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _SAMPLES = 2
 
 
 def train(settings: config.Config, *, resume: bool = False) -> Path:
-    """Runs stage II.
+    """Trains stage II.
 
     Args:
-        resume: Go on from the last checkpoint; from the beginning where there is none.
+        resume: Resume from the last checkpoint, if there is one.
 
     Returns:
         The folder of the trained model.
 
     Raises:
-        PaqaError: Data, model or machine are not as they must be; says what to change.
+        PaqaError: The data, the model or the machine does not fit the configuration; names the fix.
     """
     stage = settings.stage2
     pause = PauseConfig.of(settings.pause) if stage.pause else None
@@ -52,11 +52,11 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
     folder = run.start(settings, NAME)
     work = folder / f"{NAME}.work"
     kind = family(settings.model.family)
-    given = _rows(settings)  # before the model, which may take minutes
+    all_rows = _rows(settings)  # before the model, which may take minutes
     model, processor, pause_id = load(settings, kind, work)
     audio.cache_features(processor.feature_extractor, settings.data.mel_cache_mb << 20)
     tower = trainable.prepare(model, kind, settings)
-    practised = given if callable(given) else _chosen(settings, kind, model, processor, given)
+    chosen_rows = all_rows if callable(all_rows) else _chosen(settings, kind, model, processor, all_rows)
     checkpoint = run.last_checkpoint(work) if resume else None
     engine: dict[str, Any] = {}
     if stage.rollout == "vllm":
@@ -80,7 +80,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         ),
         pause=pause,
         max_seconds=settings.data.max_seconds,
-        train_dataset=dataset(practised, kind),
+        train_dataset=dataset(chosen_rows, kind),
         share_prompts=stage.share_prompts,
         **trainable.options(model, kind, processor, settings, stage, pause_id),
         **_roller(settings, kind),
@@ -98,10 +98,10 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
 
 
 def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, int]:
-    """The model to start from, its processor, and the id of the pause token.
+    """Loads the model to start from; returns it with its processor and the id of the pause token.
 
-    That is stage I's of the same run, or ``stage2.start``. One that never saw the pause token gets it,
-    and is saved with it, because TRL reads the reference model from disk.
+    The model is ``stage2.start``, or that of stage I of the same run. A model without the pause token gets
+    it, and with KL (``stage2.beta``) is saved with it, because TRL loads the reference model from disk.
 
     Raises:
         ConfigError: Stage I was not run.
@@ -110,7 +110,7 @@ def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, i
     start = stage.start or str(settings.run.folder / stage1.NAME)
     if stage.start is None and not Path(start).is_dir():
         raise ConfigError(
-            f"{start}: stage II starts from stage I, which was not run",
+            f"{start}: stage II starts from the model of stage I, which was not run",
             fix="python -m recipes.stage1 with the same configuration, or --set stage2.start=MODEL",
         )
     model, processor = kind.load(settings.model.model_copy(update={"path": start}))
@@ -124,7 +124,7 @@ def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, i
 
 
 def _rows(settings: config.Config) -> list[rows.Row] | Callable[[], Iterator[rows.Row]]:
-    """The questions, or a function that yields them epoch after epoch."""
+    """All rows, or for a stream a function that yields them epoch after epoch."""
     data, split = settings.data, settings.stage2.split or settings.data.train_split
     if not data.streaming:
         return rows.read(data, split)
@@ -133,12 +133,12 @@ def _rows(settings: config.Config) -> list[rows.Row] | Callable[[], Iterator[row
 
 
 def _chosen(
-    settings: config.Config, kind: Family, model: Any, processor: Any, given: list[rows.Row]
+    settings: config.Config, kind: Family, model: Any, processor: Any, all_rows: list[rows.Row]
 ) -> list[rows.Row]:
-    """The questions to practise on: all, or those with both right and wrong answers."""
+    """The rows to train on: all, or with ``stage2.tries`` those with both right and wrong answers."""
     stage, seed = settings.stage2, settings.run.seed
     if not stage.tries:
-        return given
+        return all_rows
     answerer = Answerer(
         kind,
         model.eval().to(run.device(settings.model)),
@@ -147,8 +147,8 @@ def _chosen(
         pause=PauseConfig.of(settings.pause) if stage.pause else None,
         max_seconds=settings.data.max_seconds,
     )
-    tried = practice.some(given, stage.tried, seed)
-    kept = practice.unsure(
+    tried = practice.sample(all_rows, stage.tried, seed)
+    kept = practice.undecided(
         answerer, tried, tries=stage.tries, temperature=stage.temperature, batch=stage.batch, seed=seed
     )
     model.train()
@@ -159,7 +159,7 @@ def _check(settings: config.Config) -> None:
     stage = settings.stage2
     if stage.tries and (settings.data.streaming or int(os.environ.get("WORLD_SIZE", "1")) > 1):
         raise ConfigError(
-            "stage2.tries reads all questions in one process: no stream, no other ranks",
+            "stage2.tries needs all questions in one process: no streaming, one rank",
             fix="--set stage2.tries=0",
         )
     if stage.share_prompts:
@@ -167,7 +167,7 @@ def _check(settings: config.Config) -> None:
     at_once = stage.batch * stage.accumulate
     if at_once % stage.generations:
         raise ConfigError(
-            f"stage2: batch x accumulate is {at_once}, no multiple of generations, {stage.generations}",
+            f"stage2: batch x accumulate is {at_once}, not a multiple of generations ({stage.generations})",
             fix=f"--set stage2.batch={-(-stage.batch // stage.generations) * stage.generations}",
         )
 

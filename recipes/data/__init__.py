@@ -1,1 +1,1 @@
-"""Rows, prompts and audio of training and evaluation, and their batches."""
+"""Data loading: rows, prompts, audio, and batches of them."""

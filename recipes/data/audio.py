@@ -1,4 +1,4 @@
-"""From a row's audio to samples, and from samples to mel features; each is made once a clip."""
+"""Audio loading and mel features, both with a cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cachetools import LRUCache, cached
 from paqa_builder.errors import AudioError
 from recipes.data.rows import AudioRef, Row
 
-# Clips of shards that were decoded last, bounded by bytes.
+# Most recently decoded clips of shards, bounded by bytes.
 _decoded: LRUCache[Any, Any] = LRUCache(768 << 20, getsizeof=lambda samples: samples.nbytes)
 
 
@@ -21,8 +21,8 @@ def samples(row: Row, rate: int, max_seconds: float = 30.0) -> np.ndarray:
     """A row's audio as float32 mono samples.
 
     Args:
-        rate: Samples a second that the model wants.
-        max_seconds: What is longer is cut.
+        rate: Target sampling rate in Hz.
+        max_seconds: Longer audio is cut.
 
     Raises:
         AudioError: The audio is missing, empty or cannot be decoded; names the clip.
@@ -44,9 +44,9 @@ def samples(row: Row, rate: int, max_seconds: float = 30.0) -> np.ndarray:
 
 @cached(_decoded)
 def _of_shard(audio: AudioRef, rate: int, max_seconds: float) -> np.ndarray:
-    found = decode(audio.read(), rate, max_seconds)
-    found.setflags(write=False)  # it will be given out again
-    return found
+    decoded = decode(audio.read(), rate, max_seconds)
+    decoded.setflags(write=False)  # the cache returns the same array again
+    return decoded
 
 
 def decode(data: bytes, rate: int, max_seconds: float = 30.0) -> np.ndarray:
@@ -56,18 +56,19 @@ def decode(data: bytes, rate: int, max_seconds: float = 30.0) -> np.ndarray:
         float32, mono (the mean of all channels), at ``rate``.
 
     Raises:
-        ValueError: Neither reads it.
+        ValueError: The format is unknown.
     """
     import soundfile
     import soxr
 
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            own, found = file.samplerate, file.read(round(max_seconds * file.samplerate), "float32", True)
+            file_rate = file.samplerate
+            channels = file.read(round(max_seconds * file_rate), "float32", always_2d=True)
     except soundfile.LibsndfileError:
         return _decode_with_av(data, rate)
-    mono = found[:, 0] if found.shape[1] == 1 else found.mean(axis=1, dtype=np.float32)
-    return mono if own == rate else soxr.resample(mono, own, rate).astype(np.float32)
+    mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
+    return mono if file_rate == rate else soxr.resample(mono, file_rate, rate).astype(np.float32)
 
 
 def _decode_with_av(data: bytes, rate: int) -> np.ndarray:
@@ -85,30 +86,29 @@ def _decode_with_av(data: bytes, rate: int) -> np.ndarray:
 
 
 def cache_features(extractor: Any, limit: int) -> Any:
-    """Makes a feature extractor remember what it made of the same samples.
+    """Adds a cache of features to a feature extractor; its results stay the same.
 
-    Every epoch, and every row of a group in GRPO, hears the same clips again. The extractor works
-    as before for every caller; a batch's clips are looked up one by one where they are padded to one
-    length, as encoders with a fixed window want it. Other calls go through.
+    Every epoch, and every row of a GRPO group, uses the same clips. Clips are looked up one by one if the
+    call pads them to a fixed length, as encoders with a fixed window need it; other calls are not cached.
 
     Args:
         extractor: A feature extractor of transformers; changed in place.
-        limit: Bytes to hold.
+        limit: Size of the cache in bytes; 0 switches it off.
 
     Returns:
-        What makes one clip's features; its ``cache_info`` tells how often it had them.
+        The cached function for the features of one clip; ``cache_info`` has its hits and misses.
     """
     plain = type(extractor)
 
-    def key(one: np.ndarray, options: dict[str, Any]) -> tuple[bytes, str]:
-        return hashlib.blake2b(one.tobytes(), digest_size=16).digest(), repr(sorted(options.items()))
+    def key(clip: np.ndarray, options: dict[str, Any]) -> tuple[bytes, str]:
+        return hashlib.blake2b(clip.tobytes(), digest_size=16).digest(), repr(sorted(options.items()))
 
     def size(fields: dict[str, np.ndarray]) -> int:
         return sum(value.nbytes for value in fields.values())
 
     @cached(LRUCache(limit, getsizeof=size), key=key, info=True)
-    def made(one: np.ndarray, options: dict[str, Any]) -> dict[str, np.ndarray]:
-        out = plain.__call__(extractor, [one], **options, return_tensors="np")
+    def features(clip: np.ndarray, options: dict[str, Any]) -> dict[str, np.ndarray]:
+        out = plain.__call__(extractor, [clip], **options, return_tensors="np")
         return {name: np.asarray(value)[0] for name, value in out.items()}
 
     def call(self: Any, raw_speech: Any, **options: Any) -> Any:
@@ -117,11 +117,11 @@ def cache_features(extractor: Any, limit: int) -> Any:
         if limit <= 0 or options.get("padding") != "max_length" or not isinstance(raw_speech, list | tuple):
             return plain.__call__(self, raw_speech, **options)
         tensors = options.pop("return_tensors", None)
-        found = [made(np.ascontiguousarray(one, dtype=np.float32), options) for one in raw_speech]
+        clips = [features(np.ascontiguousarray(clip, dtype=np.float32), options) for clip in raw_speech]
         return BatchFeature(
-            {name: np.stack([f[name] for f in found]) for name in found[0]}, tensor_type=tensors
+            {name: np.stack([fields[name] for fields in clips]) for name in clips[0]}, tensor_type=tensors
         )
 
     # A subclass under the same name: saving writes the class's name, and loading looks it up.
     extractor.__class__ = type(plain.__name__, (plain,), {"__call__": call, "__module__": plain.__module__})
-    return made
+    return features

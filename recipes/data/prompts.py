@@ -1,4 +1,4 @@
-"""What a model is asked, and what stage I teaches it to say."""
+"""Prompts, and targets of stage I."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ import re
 from typing import Literal
 
 from paqa_builder.errors import ConfigError
+from paqa_builder.questions import wording
 from paqa_builder.questions.traces import grammar
 from recipes.data.rows import Row
 
 NOTHING = "none"
-_NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_LINE = re.compile(r"^- (.+?)(?: \(possibly\))?: (.+)$", re.MULTILINE)
+NUMBERS = (NOTHING, *map(wording.number_word, range(1, 11)))
+LINE = re.compile(r"^- (.+?)(?: \(possibly\))?: (.+)$", re.MULTILINE)
+"""A line of ENV, SPEAKER or ASR: name, and text after the colon."""
 _TIME = re.compile(r"\d+(?:\.\d+)?")
 _START = re.compile(r"from (\d+(?:\.\d+)?) s")
 _QUOTE = re.compile(r"[“\"](.*)[”\"]")
 
 
 def prompt(row: Row) -> str:
-    """The question and its choices.
-
-    Nothing of the answer, the trace or the scene: what a model may use, it has to hear.
-    """
+    """The prompt of a row: its question and its choices, and nothing from the trace or the scene."""
     return "\n".join([row.question, *(f"- {choice}" for choice in row.choices)])
 
 
 def target(row: Row, style: Literal["full", "terse"] = "full") -> str:
-    """What stage I teaches: the row's trace.
+    """The target of stage I: the row's trace.
 
     Args:
-        style: ``full`` is the trace as it is. ``terse`` has every element of the grammar with a word
-            or two in it, for models too small for sentences.
+        style: ``full`` is the trace itself. ``terse`` is a short form of it for models that are too small
+            for sentences (:func:`terse`).
 
     Raises:
         ConfigError: The row has no trace.
@@ -44,14 +43,12 @@ def target(row: Row, style: Literal["full", "terse"] = "full") -> str:
 
 
 def terse(row: Row) -> str:
-    """The trace in a word or two an element.
+    """A short form of the row's trace, with all elements of the grammar.
 
-    PLANNING says what is asked for, by its template's name, ENV names the sounds in the order in which
-    they begin, SPEAKER counts the voices, ASR holds the words without who and when, DESCRIPTION counts
-    the kinds of sound and tells what sets in after what (:func:`timeline`). So a small model learns to
-    count from every row, not from those alone that ask for it; REASONING cites the count that is asked
-    for, under its name, because a bare number is copied from the wrong one. A trace that is not in the
-    grammar is left as it is.
+    PLANNING is the name of the template. ENV lists the sounds by onset, SPEAKER counts the voices, ASR has
+    the words alone. DESCRIPTION counts the kinds of sound and lists all onsets (:func:`timeline`), so that
+    a small model learns to count from every row. REASONING cites a count together with its name, because
+    small models copy a bare number from the wrong place. A trace outside the grammar is returned unchanged.
     """
     try:
         full = grammar.parse(row.trace)
@@ -61,7 +58,7 @@ def terse(row: Row) -> str:
     voices, together = voices_of(full.speaker)
     voiced, sounded = f"voices: {_number(voices)}", f"sounds: {_number(len(sounds))}"
     order = ", ".join(timeline(full.env, full.speaker))
-    words = [match[1] for _, text in _LINE.findall(full.asr) if (match := _QUOTE.search(text))]
+    words = [match[1] for _, text in LINE.findall(full.asr) if (match := _QUOTE.search(text))]
     cited = {"speaker_count": voiced, "event_count": sounded}.get(row.template or "", "")
     short = dataclasses.replace(
         full,
@@ -77,36 +74,38 @@ def terse(row: Row) -> str:
 
 
 def sounds_of(env: str) -> list[str]:
-    """The sounds that an ENV of our own traces names as heard, in the order in which they begin."""
-    lines = [(name, text) for name, text in _LINE.findall(env) if not text.startswith("possibly")]
-    return [name for name, _ in sorted(lines, key=lambda line: _first_time(line[1]))]
+    """The names in the ENV of a generated trace, by onset, without possible sounds."""
+    return [name for name, _ in sorted(_events(env), key=lambda line: _first_time(line[1]))]
 
 
 def timeline(env: str, speaker: str) -> list[str]:
-    """What an ENV and a SPEAKER of our own traces hear set in, in order: ``["rain", "first", "rain"]``.
+    """All onsets in the ENV and SPEAKER of a generated trace, in order: ``["rain", "first", "rain"]``.
 
-    Sounds as often as they sound, speakers by their number. What has no times is left out.
+    A sound is listed once an occurrence, a speaker by ordinal. Lines without times are left out.
     """
-    heard = [(name, text) for name, text in _LINE.findall(env) if not text.startswith("possibly")]
-    spoken = [(name, text) for name, text in _LINE.findall(speaker) if name.endswith(" speaker")]
+    spoken = [(name, text) for name, text in LINE.findall(speaker) if name.endswith(" speaker")]
     starts = [
         (float(start), name.removesuffix(" speaker"))
-        for name, text in heard + spoken
+        for name, text in _events(env) + spoken
         for start in _START.findall(text)
     ]
     return [name for _, name in sorted(starts)]
 
 
 def voices_of(speaker: str) -> tuple[int, bool]:
-    """How many people a SPEAKER of our own traces lists, and whether some speak at once."""
-    names = [name for name, _ in _LINE.findall(speaker)]
-    return len(names), any(line.startswith("- voices overlap") for line in speaker.splitlines())
+    """The number of speakers in the SPEAKER of a generated trace, and whether voices overlap."""
+    overlap = any(line.startswith("- voices overlap") for line in speaker.splitlines())
+    return len(LINE.findall(speaker)), overlap
+
+
+def _events(env: str) -> list[tuple[str, str]]:
+    return [(name, text) for name, text in LINE.findall(env) if not text.startswith("possibly")]
 
 
 def _number(count: int) -> str:
-    return _NUMBERS[min(count, len(_NUMBERS) - 1)]
+    return NUMBERS[min(count, 9)]
 
 
 def _first_time(text: str) -> float:
-    found = _TIME.search(text)
-    return float(found[0]) if found else 0.0
+    time = _TIME.search(text)
+    return float(time[0]) if time else 0.0

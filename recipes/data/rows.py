@@ -1,8 +1,7 @@
-"""Questions to train on: shards, or a JSON file in a format of :mod:`paqa_builder.formats.known`.
+"""Rows for training and evaluation: shards, or JSON in a format of :mod:`paqa_builder.formats.known`.
 
-Each question becomes a :class:`Row`. Audio is read when a batch needs it (:mod:`recipes.data.audio`), so a
-data set may be larger than memory. A JSON file without splits is divided by clip: a tenth, by hash, is
-``test``, the rest ``train``.
+Audio is read when a batch needs it (:mod:`recipes.data.audio`), so a data set may be larger than memory. A
+JSON file without splits is divided by a hash of the clip: a tenth is ``test``, the rest ``train``.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -35,20 +34,20 @@ _WANTED = ("id", "clip_id", "question", "choices", "answer", "trace", "skill", "
 _CONTRIBUTION = "audio_contribution"
 _OPTIONAL = (_CONTRIBUTION, "template", "answer_index")
 _FOLDER = "data"
-# Row groups of audio that were read last, bounded by bytes.
+# Most recently read row groups of audio, bounded by bytes.
 _groups: LRUCache[Any, Any] = LRUCache(512 << 20, getsizeof=lambda column: column.nbytes)
 
 
 @dataclass(frozen=True, slots=True)
 class AudioRef:
-    """A clip's file inside a Parquet shard."""
+    """Location of a clip's audio in a Parquet shard: the file, its row group, and the row in the group."""
 
     file: str
     group: int
     place: int
 
     def read(self) -> bytes:
-        """The clip's file, byte for byte."""
+        """The encoded bytes of the clip."""
         return _group(self.file, self.group)[self.place].as_py()["bytes"]
 
 
@@ -64,13 +63,13 @@ class Row:
     """One question about one clip.
 
     Attributes:
-        audio: The clip: a file's bytes, its path, samples (float32, mono, at the model's rate), or a
-            place in a shard.
+        audio: The clip: encoded bytes, a path, samples (float32, mono, at the model's rate), or a location
+            in a shard.
         answer: The text of the right choice.
-        trace: What stage I learns from; empty where the data has none.
+        trace: Reasoning trace, the target of stage I; empty if the data has none.
         contribution: ``strong`` or ``weak``: whether the question needs the audio; None if unknown.
-        scene: The clip's row of ``scenes``, without word times; None where there is none.
-        template: The name of what asked; empty where the data does not say.
+        scene: The clip's row of ``scenes``, without word times; None if the data has none.
+        template: The name of the question's template; empty if unknown.
     """
 
     id: str
@@ -88,18 +87,16 @@ class Row:
 
 
 def read(data: Data, split: str) -> list[Row]:
-    """All rows of a split, in the data's order; only places of audio, not the audio itself.
+    """Reads all rows of a split in the data's order, with locations of audio in place of the audio.
 
     Raises:
-        ConfigError: There is no data, no such split, or columns are missing.
+        ConfigError: The data, the split or a column is missing.
         NotReadyError: The Hub's data set could not be fetched.
     """
     if data.path is None:
         raise ConfigError("data.path is not set", fix="--set data.path=SHARDS")
     rows = list(_of_json(data, split) if _is_json(data) else _of_shards(_local(data.path), split))
-    wanted = [
-        row for row in rows if data.contribution in (None, row.contribution) or row.contribution is None
-    ]
+    wanted = [row for row in rows if _contributes(row, data)]
     if not wanted:
         why = f" with audio_contribution {data.contribution}" if rows else ""
         raise ConfigError(f"{data.path}: no questions in split {split!r}{why}")
@@ -108,18 +105,18 @@ def read(data: Data, split: str) -> list[Row]:
 
 
 def stream(data: Data, split: str, *, seed: int = 0, epoch: int = 0) -> Iterator[Row]:
-    """The rows of a split while they are read, shuffled within a buffer. Scenes are read beforehand.
+    """Streams the rows of a split, shuffled within a buffer. Scenes are read before the first row.
 
     Args:
         seed: The same seed and epoch give the same order.
 
     Raises:
-        ConfigError: As in :func:`read`.
+        ConfigError: The split cannot be streamed, or a column is missing.
     """
     from datasets import Audio, load_dataset
 
     if data.path is None or _is_json(data):
-        raise ConfigError(f"{data.path}: only shards can be streamed", fix="--set data.streaming=false")
+        raise ConfigError(f"{data.path}: streaming needs shards", fix="--set data.streaming=false")
     try:
         source = load_dataset(data.path, split=split, streaming=True)
     except (ValueError, FileNotFoundError, OSError) as error:
@@ -128,34 +125,32 @@ def stream(data: Data, split: str, *, seed: int = 0, epoch: int = 0) -> Iterator
     source = source.cast_column("audio", Audio(decode=False))
     source = source.shuffle(seed=seed + epoch, buffer_size=data.shuffle_buffer)
     scenes = _streamed_scenes(data.path, split)
-    given = 0
-    for fields in source:
-        row = _row(fields, fields["audio"]["bytes"], scenes.get(fields["clip_id"]))
-        if data.contribution in (None, row.contribution) or row.contribution is None:
-            yield row if data.reflect else without_reflection(row)
-            given += 1
-            if given == data.limit:
-                return
+    rows = (_row(fields, fields["audio"]["bytes"], scenes.get(fields["clip_id"])) for fields in source)
+    for row in islice((row for row in rows if _contributes(row, data)), data.limit):
+        yield row if data.reflect else without_reflection(row)
 
 
 def endless(data: Data, split: str, *, seed: int = 0) -> Iterator[Row]:
-    """The rows of :func:`stream`, epoch after epoch."""
+    """Streams the rows of a split (:func:`stream`), epoch after epoch."""
     for epoch in count():
         yield from stream(data, split, seed=seed, epoch=epoch)
 
 
 def without_reflection(row: Row) -> Row:
-    """The row without its trace, where that one reflects; others are left as they are.
+    """Removes the trace of a row if it has a REFLECT.
 
-    What comes before a REFLECT was corrupted on purpose, the CAPTION included: cut short, such a trace
-    would teach what is not heard.
+    The part before REFLECT, CAPTION included, contains an error on purpose, so it cannot be kept alone.
     """
     return replace(row, trace="") if reflects(row.trace) else row
 
 
 def reflects(trace: str) -> bool:
-    """True if a trace is in the grammar and reconsiders its first answer."""
+    """Whether a trace follows the grammar and has a REFLECT."""
     return not grammar.validate(trace) and grammar.parse(trace).reflect is not None
+
+
+def _contributes(row: Row, data: Data) -> bool:
+    return data.contribution in (None, row.contribution) or row.contribution is None
 
 
 def _is_json(data: Data) -> bool:
@@ -165,12 +160,12 @@ def _is_json(data: Data) -> bool:
 
 
 def _local(path: str) -> Path:
-    """The folder of shards, fetched from the Hub where the path is a name there."""
+    """The folder of shards; a Hub data set is downloaded."""
     if Path(path).is_dir():
         return Path(path)
     if path.count("/") != 1 or path.startswith((".", "/")):
         raise ConfigError(
-            f"{path}: there is no such folder of shards",
+            f"{path}: no folder of shards with this name",
             fix="paqa build --source folder --root AUDIO --out " + path,
         )
     from huggingface_hub import snapshot_download
@@ -188,13 +183,13 @@ def _of_shards(folder: Path, split: str) -> Iterator[Row]:
     files = sorted((folder / _FOLDER).glob("*.parquet"))
     if not files:
         raise ConfigError(
-            f"{folder}: holds no shards (data/*.parquet)",
+            f"{folder}: no shards in it (data/*.parquet)",
             fix=f"paqa build --source folder --root AUDIO --out {folder}",
         )
     splits = sorted({file.name.rpartition("-of-")[0].rpartition("-")[0] for file in files})
     chosen = [file for file in files if file.name.startswith(f"{split}-")]
     if not chosen:
-        raise ConfigError(f"{folder}: has no split {split!r}; there are: {', '.join(splits)}")
+        raise ConfigError(f"{folder}: no split {split!r}; there are: {', '.join(splits)}")
     scenes = {row["clip_id"]: _scene(row) for row in reader.rows(folder, "scenes", split=split)}
     for file in chosen:
         parquet = pq.ParquetFile(file)
@@ -215,7 +210,7 @@ def _check_columns(there: list[str], where: str) -> None:
 
 
 def row_of(item: Item, audio: bytes | str | AudioRef, **more: Any) -> Row:
-    """A question with a known answer as a row; ``more`` are further attributes of :class:`Row`."""
+    """Converts a question with a known answer to a row; ``more`` are further attributes of :class:`Row`."""
     assert item.answer is not None
     fields = {
         "id": item.id, "clip_id": item.clip, "question": item.question, "choices": item.choices,
@@ -234,11 +229,11 @@ def _row(fields: dict[str, Any], audio: bytes | AudioRef, scene: dict[str, Any] 
 
 
 def _of_json(data: Data, split: str) -> Iterator[Row]:
-    """Rows of a split from a JSON file, without questions whose right choice is not clear."""
+    """Rows of a split from a JSON file, without questions whose right choice is unknown."""
     assert data.path is not None
     path = Path(data.path)
     source = open_data(path, data.format if data.format in ("paqa", "avqa") else None)
-    unclear = 0
+    skipped = 0
     for item in source.rows():
         if isinstance(item, Broken):
             raise ConfigError(f"{path}: {item.where}: {item.why}", fix=f"paqa check {path}")
@@ -246,16 +241,16 @@ def _of_json(data: Data, split: str) -> Iterator[Row]:
             raise ConfigError(f"{path}: question {item.id} names no audio", fix=f"paqa check {path}")
         clip = PurePosixPath(item.audio).stem if source.format == "paqa" else item.clip
         if item.answer is None or len(item.choices) < 2:
-            unclear += 1
+            skipped += 1
         elif (item.split or _split(clip)) == split:
             audio = str(find_audio(data.audio_root or path.parent, item.audio) or item.audio)
             yield _FOR_TRAINING.get(source.format, lambda row: row)(row_of(item, audio, clip_id=clip))
-    if unclear:
-        log.warning("%s: left out %d questions whose right choice is not clear", path, unclear)
+    if skipped:
+        log.warning("%s: skipped %d questions whose right choice is unknown", path, skipped)
 
 
 def _plain_answers(row: Row) -> Row:
-    """The row with the choice's text in place of what the trace's answers say ("The answer is B.")."""
+    """Replaces the answers in the trace ("The answer is B.") by the text of the choice."""
 
     def plain(element: re.Match[str]) -> str:
         place = answer_in(element[2], row.choices)
@@ -266,7 +261,7 @@ def _plain_answers(row: Row) -> Row:
 
 
 def _about_sound(row: Row) -> Row:
-    """The row with "audio" for "video" in the question: only the sound of AVQA's videos is used."""
+    """Replaces "video" by "audio" in the question, because only the sound of AVQA's videos is used."""
     return replace(row, question=re.sub(r"\bvideo\b", "audio", row.question), template="")
 
 

@@ -16,17 +16,18 @@ import torch
 from torch import Tensor
 
 from paqa_builder.errors import ConfigError
+from recipes.families import Family
 from recipes.layers.attention import LEAN
 from recipes.layers.last_layer import last_position
 from recipes.layers.ragged_cache import RaggedCache
-from recipes.pauses.pause import PauseConfig, PauseState
+from recipes.pauses.pause import PauseConfig, PauseState, forced_id, never_emitted
 from recipes.pauses.sampling import Rollout, Sampling, Special
 
 _PLAIN = Sampling()
-# Rows that pause wait until they are this share of the unfinished ones,
 _PATIENCE = 0.25
-# or, together with the others, as long as they bring more than so many times the others' tokens.
+"""Pausing rows with a forward of their own wait until they are this share of the unfinished rows."""
 _ROOM = 4
+"""Most pause tokens in a shared forward, relative to the single tokens of the other rows."""
 
 
 @torch.no_grad()
@@ -262,6 +263,16 @@ class _Loop:
             triggers=state.triggers.tolist() if state is not None else [0] * len(lengths),
             stats=stats,
         )
+
+
+def special_tokens(family: Family, model: Any, processor: Any, pause: PauseConfig | None) -> Special:
+    """The special tokens of a model, for rollouts with or without pauses."""
+    return Special(
+        pad=processor.tokenizer.pad_token_id,
+        eos=tuple(family.end_ids(model, processor)),
+        forced=None if pause is None else forced_id(pause, processor),
+        banned=(family.placeholder_id(model), *never_emitted(pause, processor)),
+    )
 
 
 def _layers(model: Any) -> int:

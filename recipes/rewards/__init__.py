@@ -1,8 +1,8 @@
 """Rewards of stage II: functions by name, weighted in the configuration.
 
-A reward takes the completions (the policy's own tokens, without pauses), the rows they answer and the number
-of tokens of each, and returns a number in [0, 1] for each completion. Plugin files may define more
-(``--plugin FILE``). ``docs/recipes.md`` describes what each one measures.
+A reward takes the completions (without pauses), the rows they answer and the number of sampled tokens of
+each. It returns a number in [0, 1] for each completion. Plugin files may define more (``--plugin FILE``).
+``docs/recipes.md`` describes what each one measures.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ __all__ = [
 
 
 def select(weights: Mapping[str, float], budget: int) -> dict[str, Reward]:
-    """The rewards of a configuration with a weight other than 0, in its order.
+    """The rewards with a weight other than 0, in the order of the configuration.
 
     Args:
         weights: Name of a reward to its weight.
-        budget: Tokens that a completion may take.
+        budget: Most tokens of a completion.
 
     Raises:
         ConfigError: A name is unknown, or no reward has a weight.

@@ -1,4 +1,4 @@
-"""Whether the answer is right."""
+"""Reward for the right answer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from recipes.rewards import reading
 def accuracy(
     completions: Sequence[str], rows: Sequence[Row], tokens: Sequence[int] | None = None
 ) -> list[float]:
-    """1 where the answer is the text of the right choice, but for case and punctuation.
+    """1 if the answer is the text of the right choice, ignoring case and punctuation; else 0.
 
-    Stricter than the scoring of benchmarks: a letter is no answer, nor is a list of choices, nor an
-    answer outside its element.
+    Stricter than the scoring of benchmarks: letters, lists of choices and text outside the answer's
+    element are wrong.
     """
     return [
-        float(said is not None and reading.same(said, row.answer))
-        for said, row in zip(map(reading.answer, completions), rows, strict=True)
+        float(answer is not None and reading.same(answer, row.answer))
+        for answer, row in zip(map(reading.answer, completions), rows, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Whether the answer is the one that the reasoning comes to."""
+"""Reward for an answer that follows from the reasoning."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from recipes.rewards import reading
 def agreement(
     completions: Sequence[str], rows: Sequence[Row], tokens: Sequence[int] | None = None
 ) -> list[float]:
-    """1 where the conclusion names the answer and no other choice, 0 where it names others.
+    """1 if the conclusion names the answer and no other choice, 0 if it names another choice.
 
-    The conclusion is the last sentence of REASONING and that of SUMMARY, or that of REFLECT where there
-    is one. A conclusion that names no choice (whether somebody speaks, say, where the choices are Yes
-    and No) gives 0.5. An answer that is none of the choices gives 0.
+    The conclusion is the last sentence of REFLECT, or without REFLECT those of REASONING and SUMMARY. A
+    conclusion that names no choice gives 0.5, for example "one person speaks" if the choices are Yes and
+    No. An answer that is none of the choices gives 0.
     """
     return [_agrees(completion, row) for completion, row in zip(completions, rows, strict=True)]
 

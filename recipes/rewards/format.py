@@ -1,4 +1,4 @@
-"""Whether a completion is a trace."""
+"""Reward for the format of a trace."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from recipes.data.rows import Row
 def format_(
     completions: Sequence[str], rows: Sequence[Row], tokens: Sequence[int] | None = None
 ) -> list[float]:
-    """1 where a completion follows the grammar to the letter; empty elements do not."""
+    """1 if a completion follows the trace grammar and no element is empty; else 0."""
     return [float(not grammar.validate(completion)) for completion in completions]

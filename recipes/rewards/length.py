@@ -1,4 +1,4 @@
-"""Whether a completion keeps within its budget."""
+"""Reward for completions within the token budget."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ _FREE = 0.75
 def length(
     completions: Sequence[str], rows: Sequence[Row], tokens: Sequence[int] | None = None, *, budget: int = 768
 ) -> list[float]:
-    """1 up to three quarters of the budget, then less, 0 at its end (soft overlong punishment, Yu et
-    al. 2025, "DAPO").
+    """1 up to three quarters of the budget, then linearly down to 0 at its end.
+
+    This is the soft overlong punishment of DAPO (Yu et al. 2025).
 
     Args:
-        tokens: Sampled tokens per completion, excluding forced pauses; counted in words where None.
-        budget: Tokens that a completion may take.
+        tokens: Sampled tokens per completion, excluding forced pauses; None: words are counted instead.
+        budget: Most tokens of a completion.
     """
     counts = [len(reading.words(text)) for text in completions] if tokens is None else tokens
     free = _FREE * budget

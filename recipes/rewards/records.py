@@ -1,8 +1,7 @@
-"""What is known of a row's clip, as the rewards compare it.
+"""Facts about a clip from its scene's records, in the form that rewards compare.
 
-The scene's own records, the corpus's annotation before a model's. Which of them ENV names, and how,
-is the package's business: names, ontology and thresholds are read from it, because a second copy
-would drift apart.
+The corpus's annotation takes precedence over the output of models. Names, ontology and thresholds are those
+of ``paqa_builder``, which writes ENV from them.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.options import Thresholds
 from recipes.data.rows import Row
 
-# A tag of a model is taken for true from here on (the default thresholds of the questions), and for
-# possible from there on.
 _THRESHOLDS = Thresholds()
+"""Scores from which a model's tag counts as present: the default thresholds of the questions."""
 _POSSIBLE = 0.2
+"""Score from which a model's tag counts as possible."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a completion is held against; None where the layer is unknown.
+class ClipFacts:
+    """Reference for a completion; a layer that is unknown is None.
 
     Attributes:
-        sounds: Labels that are heard.
-        possible: Labels that may be heard; to name them is neither right nor wrong.
+        sounds: Labels of sounds that are present.
+        possible: Labels of sounds that may be present; they count neither as right nor as wrong.
         turns: Each speaker's turns in seconds, speakers in the order in which they begin.
-        speech: What is said, in order: the speaker's number from 1 or None, and the words.
+        speech: Utterances in order: the speaker's number from 1 or None, and the words.
     """
 
     sounds: frozenset[str] | None
@@ -40,49 +39,49 @@ class Known:
     speech: tuple[tuple[int | None, str], ...] | None
 
 
-def known(row: Row) -> Known:
-    """Reads a row's scene."""
+def clip_facts(row: Row) -> ClipFacts:
+    """The facts of a row's clip, from the row's scene."""
     scene: dict[str, Any] = row.scene or {}
     truth, tags = scene.get("truth_tags"), scene.get("tags")
     scores = _scores(tags or ())
-    heard: list[str] | None = None
-    maybe = {label for label, score in scores.items() if score >= _POSSIBLE}
+    present: list[str] | None = None
+    possible = {label for label, score in scores.items() if score >= _POSSIBLE}
     if truth is not None:
-        names = {tag["label"] for tag in truth}
-        # What a more specific label implies is no sound of its own, though nothing wrong to say.
-        heard = [n for n in names if not any(n in audioset.ancestors(other) for other in names)]
-        maybe = names if scene.get("truth_tags_complete") else names | maybe
+        labels = {tag["label"] for tag in truth}
+        # A label that a more specific one implies is not a second sound, but naming it is not wrong.
+        present = [n for n in labels if not any(n in audioset.ancestors(other) for other in labels)]
+        possible = labels if scene.get("truth_tags_complete") else labels | possible
     elif tags is not None:
-        heard = _sure(scores)
+        present = _present(scores)
     order, spans = _turns(scene)
-    return Known(
-        sounds=None if heard is None else frozenset(filter(audioset.is_event, heard)),
-        possible=frozenset(maybe),
+    return ClipFacts(
+        sounds=None if present is None else frozenset(filter(audioset.is_event, present)),
+        possible=frozenset(possible),
         turns=spans,
         speech=_speech(scene, order),
     )
 
 
 def name(label: str) -> str:
-    """A label as ENV writes it, without case."""
+    """The name of a label as ENV writes it, in lower case."""
     return wording.name_of(label).casefold()
 
 
 @cache
 def label(text: str) -> str:
-    """The label that a text names; the text itself where it names none that we know."""
+    """The AudioSet label with a name; the name itself if there is none."""
     return _labels().get(text.casefold(), text)
 
 
 @cache
-def alike(one: str, other: str) -> bool:
-    """Whether two labels may truly name one sound: ``Bark`` is heard where ``Dog`` is."""
+def same_sound(one: str, other: str) -> bool:
+    """Whether two labels can name the same sound, as ``Bark`` and ``Dog`` can."""
     return name(one) == name(other) or audioset.same_source(one, other)
 
 
 @cache
 def kind_of(one: str, other: str) -> bool:
-    """Whether one label is the other, or a kind of it."""
+    """Whether the first label is the second, or a descendant of it in the ontology."""
     return name(one) == name(other) or other in audioset.ancestors(one)
 
 
@@ -98,15 +97,15 @@ def _scores(tags: Iterable[dict[str, Any]]) -> dict[str, float]:
     return best
 
 
-def _sure(scores: dict[str, float]) -> list[str]:
-    """Of a model's labels that may name one sound, the one with the best score, as ENV has it."""
-    found: list[str] = []
-    for one in sorted(scores, key=lambda one: (-scores[one], len(audioset.ancestors(one)), one)):
-        needed = _THRESHOLDS.voice_event if audioset.is_voice(one) else _THRESHOLDS.event
-        sound = audioset.is_event(one) and audioset.is_source(one)
-        if sound and scores[one] >= needed and not any(audioset.confusable(one, other) for other in found):
-            found.append(one)
-    return found
+def _present(scores: dict[str, float]) -> list[str]:
+    """A model's labels above the threshold; of confusable ones, the one with the best score, as in ENV."""
+    present: list[str] = []
+    for label in sorted(scores, key=lambda label: (-scores[label], len(audioset.ancestors(label)), label)):
+        needed = _THRESHOLDS.voice_event if audioset.is_voice(label) else _THRESHOLDS.event
+        sound = audioset.is_event(label) and audioset.is_source(label) and scores[label] >= needed
+        if sound and not any(audioset.confusable(label, other) for other in present):
+            present.append(label)
+    return present
 
 
 def _turns(scene: dict[str, Any]) -> tuple[list[str], tuple[tuple[tuple[float, float], ...], ...] | None]:
@@ -114,17 +113,17 @@ def _turns(scene: dict[str, Any]) -> tuple[list[str], tuple[tuple[tuple[float, f
     layer = scene.get("turns") if layer is None else layer
     if layer is None:
         return [], None
-    by: dict[str, list[tuple[float, float]]] = {}
+    by_speaker: dict[str, list[tuple[float, float]]] = {}
     for turn in sorted(layer, key=lambda turn: (turn["start"], turn["end"])):
-        by.setdefault(turn["speaker"], []).append((turn["start"], turn["end"]))
-    return list(by), tuple(tuple(spans) for spans in by.values())
+        by_speaker.setdefault(turn["speaker"], []).append((turn["start"], turn["end"]))
+    return list(by_speaker), tuple(map(tuple, by_speaker.values()))
 
 
 def _speech(scene: dict[str, Any], order: list[str]) -> tuple[tuple[int | None, str], ...] | None:
     layer = scene.get("truth_utterances")
     layer = scene.get("utterances") if layer is None else layer
-    if layer is None or (layer and not any(said["text"] for said in layer)):
+    if layer is None or (layer and not any(utterance["text"] for utterance in layer)):
         return None
     numbers = {speaker: number for number, speaker in enumerate(order, 1)}
-    said = sorted(layer, key=lambda said: (said["start"], said["end"]))
-    return tuple((numbers.get(one["speaker"]), one["text"]) for one in said)
+    utterances = sorted(layer, key=lambda utterance: (utterance["start"], utterance["end"]))
+    return tuple((numbers.get(utterance["speaker"]), utterance["text"]) for utterance in utterances)

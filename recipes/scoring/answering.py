@@ -1,37 +1,39 @@
-"""Questions put to a model: batches in, completions out, on real audio or on a control.
+"""Inference: completions of a model for rows, on the real audio or on a control.
 
-Controls show what of a score is hearing: digital *silence* of the clip's length, or a *shuffled* clip
-that belongs to another question.
+The controls measure how much of a score depends on the audio: *silent* is digital silence of the clip's
+length, *shuffled* is the clip of another question.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from torch import Tensor
 
 from recipes import config, run
-from recipes.data import audio, prompts
+from recipes.data import audio, collate
 from recipes.data.rows import Row
 from recipes.families import Family, family
 from recipes.pauses import rollout
-from recipes.pauses.pause import PauseConfig, add_pause_token, forced_id, never_emitted
+from recipes.pauses.pause import PauseConfig, add_pause_token
+from recipes.pauses.rollout import special_tokens
 
-Hearing = Literal["real", "silent", "shuffled"]
+AudioCondition = Literal["real", "silent", "shuffled"]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Completions of one pass over the questions, in their order.
+    """Completions of one pass over the rows, in their order.
 
     Attributes:
-        texts: Without pauses and control tokens.
-        tokens: Chosen tokens of each, without pauses.
-        pauses: Pauses of each.
+        texts: Completions without pauses and control tokens.
+        tokens: Sampled tokens of each completion, without pauses.
+        pauses: Pauses of each completion.
         seconds: Wall time of the whole pass.
     """
 
@@ -43,12 +45,13 @@ class Answers:
 
 @dataclass
 class Answerer:
-    """A model that can be asked.
+    """Generates answers with a model.
 
     Args:
-        pause: When it pauses; None: never.
+        max_new_tokens: Most tokens of a completion, pauses included.
+        pause: When to pause; None: never.
         max_seconds: Longer clips are cut.
-        autocast: Prompts are read in bfloat16.
+        autocast: Process the prompts in bfloat16.
     """
 
     family: Family
@@ -58,51 +61,41 @@ class Answerer:
     pause: PauseConfig | None = None
     max_seconds: float = 30.0
     autocast: bool = False
-    _rate: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._rate = self.family.rate(self.processor)
-        tokenizer = self.processor.tokenizer
-        known = {} if self.pause is None else {"forced": forced_id(self.pause, self.processor)}
-        banned = [self.family.placeholder_id(self.model), *never_emitted(self.pause, self.processor)]
-        self._special = rollout.Special(
-            pad=tokenizer.pad_token_id,
-            eos=tuple(self.family.end_ids(self.model, self.processor)),
-            banned=tuple(banned),
-            **known,
-        )
+        self._special = special_tokens(self.family, self.model, self.processor, self.pause)
 
     def ask(
         self,
         rows: Sequence[Row],
         *,
-        hearing: Hearing = "real",
+        condition: AudioCondition = "real",
         sampling: rollout.Sampling = rollout.Sampling(greedy=True),  # noqa: B008 (frozen)
         samples: int = 1,
         greedy_first: bool = False,
         batch: int = 16,
         budget: int | None = None,
     ) -> list[Answers]:
-        """Asks every question.
+        """Answers every row.
 
         Args:
-            samples: Completions a question.
-            greedy_first: The first of them takes the likeliest tokens, whatever ``sampling`` says: their
-                prompt is read once.
-            batch: Questions at a time.
-            budget: Tokens a completion at most, pauses included; the examinee's own by default.
+            samples: Completions a row.
+            greedy_first: The first completion of each row is greedy, whatever ``sampling`` is. It shares
+                the prompt's forward pass with the sampled ones.
+            batch: Rows at a time.
+            budget: Most tokens of a completion, pauses included; ``max_new_tokens`` by default.
 
         Returns:
             One pass for each sample.
         """
-        clips = heard(rows, hearing)
-        made: list[list[tuple[str, int, int]]] = [[] for _ in range(samples)]
+        clips = audio_rows(rows, condition)
+        passes: list[list[tuple[str, int, int]]] = [[] for _ in range(samples)]
         began = time.monotonic()
         for start in range(0, len(rows), batch):
-            inputs = self.inputs(rows[start : start + batch], clips[start : start + batch], hearing)
+            inputs = self.inputs(rows[start : start + batch], clips[start : start + batch], condition)
             count = len(rows[start : start + batch])
             seed = None if sampling.seed is None else sampling.seed + start
-            rolled = rollout.generate(
+            completions = rollout.generate(
                 self.model,
                 inputs,
                 self._special,
@@ -113,34 +106,34 @@ class Answerer:
                 greedy=[n == 0 for _ in range(count) for n in range(samples)] if greedy_first else None,
                 autocast=self.autocast,
             )
-            chosen = rolled.chosen()
+            chosen = completions.chosen()
             texts = self.processor.tokenizer.batch_decode(chosen, skip_special_tokens=True)
-            for place, text in enumerate(texts):
-                made[place % samples].append((text.strip(), len(chosen[place]), rolled.triggers[place]))
+            for place, (text, tokens) in enumerate(zip(texts, chosen, strict=True)):
+                passes[place % samples].append((text.strip(), len(tokens), completions.triggers[place]))
         seconds = (time.monotonic() - began) / samples
         return [
-            Answers([text for text, *_ in one], [n for _, n, _ in one], [p for *_, p in one], seconds)
-            for one in made
+            Answers(
+                [text for text, *_ in answers], [n for _, n, _ in answers], [p for *_, p in answers], seconds
+            )
+            for answers in passes
         ]
 
-    def inputs(self, rows: Sequence[Row], clips: Sequence[Row], hearing: Hearing) -> dict[str, Any]:
-        """The processor's batch, on the model's device."""
-        sounds = [audio.samples(row, self._rate, self.max_seconds) for row in clips]
-        if hearing == "silent":
-            sounds = [np.zeros_like(one) for one in sounds]
-        texts = [self.family.text(self.processor, prompts.prompt(row)) for row in rows]
-        made = self.family.process(self.processor, texts, sounds)
-        core = self.family.core(self.model)
-        moved = {key: value.to(core.device) for key, value in made.items()}
-        return {k: v.to(core.dtype) if v.is_floating_point() else v for k, v in moved.items()}
+    def inputs(
+        self, rows: Sequence[Row], clips: Sequence[Row], condition: AudioCondition
+    ) -> dict[str, Tensor]:
+        """The model's inputs for the questions of ``rows`` with the audio of ``clips``."""
+        sounds = collate.samples(self.family, self.processor, clips, self.max_seconds)
+        if condition == "silent":
+            sounds = [np.zeros_like(sound) for sound in sounds]
+        return collate.generation_batch(self.family, self.model, self.processor, rows, sounds)
 
 
-def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Answerer:
-    """A trained or untrained model, ready to be asked.
+def load_answerer(settings: config.Config, folder: Path | str, pauses: bool) -> Answerer:
+    """Loads a model for inference.
 
     Args:
-        folder: Of the model; a Hub name will do.
-        pauses: Whether it may pause; the token is added where the model has none.
+        folder: Folder or Hub name of the model.
+        pauses: Whether it pauses. A model without the pause token gets it.
     """
     kind = family(settings.model.family)
     model, processor = kind.load(settings.model.model_copy(update={"path": str(folder)}))
@@ -157,12 +150,12 @@ def examinee(settings: config.Config, folder: Path | str, pauses: bool) -> Answe
     )
 
 
-def heard(rows: Sequence[Row], hearing: Hearing) -> list[Row]:
-    """The row whose clip is played with each question: its own, or for ``shuffled`` another clip's.
+def audio_rows(rows: Sequence[Row], condition: AudioCondition) -> list[Row]:
+    """The row that provides the audio of each question: itself, or for ``shuffled`` one of another clip.
 
-    Clips are shifted by half their number, so that every clip is played as often as before.
+    The list of clips is rotated by half its length.
     """
-    if hearing != "shuffled":
+    if condition != "shuffled":
         return list(rows)
     first: dict[str, Row] = {}
     for row in rows:
@@ -173,20 +166,20 @@ def heard(rows: Sequence[Row], hearing: Hearing) -> list[Row]:
     return [first[other[row.clip_id]] for row in rows]
 
 
-def latency(examinee: Answerer, rows: Sequence[Row]) -> dict[str, float]:
-    """How long one question takes, asked alone: means over the rows, in seconds and tokens.
+def latency(answerer: Answerer, rows: Sequence[Row]) -> dict[str, float]:
+    """Mean latency of one question at batch size 1.
 
     Returns:
-        ``first_token`` and ``answer`` (seconds), ``tokens`` (chosen), ``pauses``.
+        ``first_token`` and ``answer`` in seconds, ``tokens`` (sampled) and ``pauses``.
     """
-    examinee.ask(rows[:1], batch=1)  # warm: first calls compile kernels and read files
-    first, whole = [], []
+    answerer.ask(rows[:1], batch=1)  # warm-up: first calls compile kernels and read files
+    first, answers = [], []
     for row in rows:
-        first.append(examinee.ask([row], batch=1, budget=1)[0].seconds)
-        whole.append(examinee.ask([row], batch=1)[0])
+        first.append(answerer.ask([row], batch=1, budget=1)[0].seconds)
+        answers += answerer.ask([row], batch=1)
     return {
         "first_token": float(np.mean(first)),
-        "answer": float(np.mean([one.seconds for one in whole])),
-        "tokens": float(np.mean([one.tokens[0] for one in whole])),
-        "pauses": float(np.mean([one.pauses[0] for one in whole])),
+        "answer": float(np.mean([answer.seconds for answer in answers])),
+        "tokens": float(np.mean([answer.tokens for answer in answers])),
+        "pauses": float(np.mean([answer.pauses for answer in answers])),
     }

@@ -1,7 +1,7 @@
-"""Benchmarks MMAU and MMAR: their question files, files of predictions, and official accuracy.
+"""Benchmarks MMAU and MMAR: question files, prediction files and official accuracy.
 
-The official scorers read a copy of the question file with the model's answer in each question, under a key
-that differs between the two.
+The official scorers read a copy of the question file with the model's answer in each question. The key of
+the answer differs between the two.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FORMATS = {
 
 
 def load(file: Path) -> list[dict[str, Any]]:
-    """The questions of a JSON or JSON lines file, as they are in it.
+    """Reads the questions of a JSON or JSON lines file, without parsing their fields.
 
     Raises:
         ConfigError: The file cannot be read, or an entry is not an object.
@@ -58,7 +58,7 @@ def load(file: Path) -> list[dict[str, Any]]:
 
 
 def save(items: Sequence[dict[str, Any]], file: Path) -> None:
-    """Writes questions for :func:`load`: JSON lines for the suffix ``.jsonl``, else a JSON list."""
+    """Writes questions to JSON lines if the suffix is ``.jsonl``, else to a JSON list."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".jsonl":
         text = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
@@ -68,10 +68,10 @@ def save(items: Sequence[dict[str, Any]], file: Path) -> None:
 
 
 def to_rows(form: Format, items: Sequence[dict[str, Any]], audio: Path) -> list[Row]:
-    """The questions as rows.
+    """Converts questions to rows.
 
     Args:
-        audio: The folder that the files' paths start from.
+        audio: Folder that the audio paths are relative to.
 
     Raises:
         ConfigError: A field or an audio file is missing.
@@ -97,39 +97,34 @@ def to_rows(form: Format, items: Sequence[dict[str, Any]], audio: Path) -> list[
 
 
 def fill(form: Format, items: Sequence[dict[str, Any]], texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The questions with the answers that completions end on, where the scorer looks for them."""
+    """Adds the answer of each completion to its question, under the scorer's key."""
     return [
         {**item, form.prediction: matching.answer_of(text)} for item, text in zip(items, texts, strict=True)
     ]
 
 
 def score(form: Format, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What the official scorer says of answered questions, with 95 % intervals.
+    """Official accuracy of answered questions, overall and by group, with 95 % intervals.
 
-    Questions without an answer count as wrong; how many there are stands under ``unanswered``.
+    Questions without an answer count as wrong; ``unanswered`` is their number.
     """
     hits: list[bool] = []
     by: dict[str, dict[str, list[bool]]] = {group: defaultdict(list) for group in form.groups}
     for item in items:
-        said = str(item.get(form.prediction) or "")
-        hit = matching.is_right(said, item["answer"], item["choices"])
+        prediction = str(item.get(form.prediction) or "")
+        hit = matching.is_right(prediction, item["answer"], item["choices"])
         hits.append(hit)
         for group in form.groups:
             by[group][str(item.get(group))].append(hit)
     return {
         "benchmark": form.name,
-        **_share(hits),
+        **matching.accuracy(hits),
         "unanswered": sum(not item.get(form.prediction) for item in items),
         "by": {
-            group: {name: _share(found) for name, found in sorted(by[group].items())} for group in form.groups
+            group: {name: matching.accuracy(by[group][name]) for name in sorted(by[group])}
+            for group in form.groups
         },
     }
-
-
-def _share(hits: Sequence[bool]) -> dict[str, Any]:
-    share = sum(hits) / len(hits) if hits else 0.0
-    low, high = matching.wilson(share, len(hits))
-    return {"accuracy": round(share, 4), "interval": [round(low, 4), round(high, 4)], "n": len(hits)}
 
 
 def run(
@@ -140,17 +135,17 @@ def run(
     predictions: Path | None,
     model: Path | str | None,
 ) -> dict[str, Any]:
-    """Has a model answer a benchmark and scores it, or scores answers that are already there.
+    """Answers a benchmark with a model and scores it, or scores a prediction file.
 
     Args:
         name: One of :data:`FORMATS`.
-        questions: The benchmark's own file; None: only score ``predictions``.
-        audio_root: The folder that its audio paths start from; the file's own by default.
-        predictions: The file of answers, to write or to score.
+        questions: The benchmark's question file; None: only score ``predictions``.
+        audio_root: Folder that the audio paths are relative to; the question file's folder by default.
+        predictions: Prediction file, to write or to score.
         model: A folder or Hub name.
 
     Raises:
-        ConfigError: There is nothing to score, or no model to ask.
+        ConfigError: Neither a question file nor predictions are named, or no model is.
     """
     form = FORMATS[name]
     if questions is None:
@@ -158,11 +153,11 @@ def run(
             raise ConfigError("--benchmark needs --questions FILE, or --predictions FILE to score")
         return score(form, load(predictions))
     if model is None:
-        raise ConfigError("no model to ask", fix="--model FOLDER_OR_HUB_NAME")
+        raise ConfigError("no model is set", fix="--model FOLDER_OR_HUB_NAME")
     items = load(questions)
-    found = to_rows(form, items, audio_root or questions.parent)
-    one = answering.examinee(settings, model, pauses=True)
-    answered = fill(form, items, one.ask(found, batch=settings.evaluate.batch)[0].texts)
+    rows = to_rows(form, items, audio_root or questions.parent)
+    answerer = answering.load_answerer(settings, model, pauses=True)
+    answered = fill(form, items, answerer.ask(rows, batch=settings.evaluate.batch)[0].texts)
     out = predictions or settings.run.folder / f"{name}.{questions.suffix.strip('.')}"
     save(answered, out)
     return score(form, answered) | {"predictions": str(out)}

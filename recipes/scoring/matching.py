@@ -1,52 +1,48 @@
-"""Right or wrong, and how sure one can be of a share.
+"""Answer matching, confidence intervals and error rates.
 
-The rule is the official one of MMAU (Sakshi et al. 2024) and MMAR (Ma et al. 2025): an
-answer is compared as a set of words with the texts of the choices. A bare letter is therefore wrong,
-and so is naming every choice.
+Answers are matched by the official rule of MMAU (Sakshi et al. 2024) and MMAR (Ma et al. 2025): the set of
+words of an answer is compared with those of the choices. A bare letter is wrong, and so is an answer that
+names every choice.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from paqa_builder.questions.traces import grammar
 
-Z95 = 1.959964
 _WORD = re.compile(r"\b\w+\b")
 _ANSWERS = ("FINAL_ANSWER", "RESPONSE")
 
 
 def words(text: str) -> set[str]:
-    """The words of a text, without case."""
+    """The set of lower-case words of a text."""
     return set(_WORD.findall(text.lower()))
 
 
 def is_right(prediction: str, answer: str, choices: Sequence[str]) -> bool:
-    """The official rule: every word of the answer, and no word that only wrong choices have.
+    """True if a prediction has every word of the answer and no word of wrong choices alone.
 
     Args:
-        prediction: The answer as given, without what led to it (see :func:`answer_of`).
+        prediction: The answer without the reasoning before it (see :func:`answer_of`).
         answer: Text of the right choice.
         choices: Texts of all choices.
     """
-    said, wanted = words(prediction), words(answer)
-    others: set[str] = set()
-    for choice in choices:
-        if (found := words(choice)) != wanted:
-            others |= found - wanted
-    return bool(said) and wanted <= said and not said & others
+    predicted, wanted = words(prediction), words(answer)
+    others = set().union(*map(words, choices)) - wanted
+    return bool(predicted) and wanted <= predicted and not predicted & others
 
 
 def answer_of(completion: str) -> str:
-    """What a completion ends on: FINAL_ANSWER if there is one, else RESPONSE.
+    """The answer of a completion: the text of FINAL_ANSWER if there is one, else of RESPONSE.
 
-    A completion without either is an answer in itself: models that never saw the grammar say so.
-    One that opened an element and never closed it gave no answer.
+    A completion without tags is an answer as a whole, because untrained models do not know the grammar.
+    A completion whose answer element is not closed gives the empty string.
     """
     for tag in _ANSWERS:
         found = re.findall(rf"<{tag}>(.*?)</{tag}>", completion, re.DOTALL)
@@ -55,29 +51,32 @@ def answer_of(completion: str) -> str:
     return "" if re.search(r"</?[A-Z_]+>", completion) else completion.strip()
 
 
-def follows_grammar(completion: str) -> bool:
-    """Whether a completion is a trace, to the letter."""
-    return not grammar.validate(completion)
+def accuracy(hits: Sequence[bool]) -> dict[str, Any]:
+    """Share of hits with its 95 % Wilson (1927) interval: ``accuracy``, ``interval`` and ``n``.
 
+    Without hits and misses the accuracy is 0 and the interval ``[0, 1]``.
+    """
+    from scipy.stats import binomtest
 
-def wilson(share: float, n: int, z: float = Z95) -> tuple[float, float]:
-    """Wilson's (1927) interval of a share that was seen in ``n`` trials; ``(0, 1)`` for none."""
-    if n == 0:
-        return 0.0, 1.0
-    centre = share + z * z / (2 * n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    share, interval = 0.0, (0.0, 1.0)
+    if hits:
+        share = sum(hits) / len(hits)
+        interval = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
+    return {
+        "accuracy": round(share, 4),
+        "interval": [round(float(end), 4) for end in interval],
+        "n": len(hits),
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much better one system is than another on the same questions.
+    """Difference between two systems on the same questions.
 
     Attributes:
-        mean: Mean of second minus first.
+        mean: Mean score of the second minus that of the first.
         low, high: 95 % bootstrap interval over groups.
-        p: Two-sided, of a sign-flip test over groups.
+        p: Two-sided p-value of a sign-flip test over groups.
     """
 
     mean: float
@@ -93,25 +92,26 @@ def difference(
     draws: int = 5000,
     seed: int = 0,
 ) -> Difference:
-    """Compares two systems question by question, clip by clip.
+    """Paired comparison of two systems, resampled by clip.
 
-    Questions on one clip stand or fall together, so clips are drawn, not questions.
+    Questions on one clip depend on each other, so whole clips are resampled.
 
     Args:
-        first, second: Score of each question, in the same order; shares of right samples will do.
+        first, second: Score of each question in [0, 1], in the same order.
         groups: The clip of each question.
+        draws: Bootstrap samples, and sign flips.
     """
-    of: dict[Hashable, int] = {}
-    index = np.array([of.setdefault(group, len(of)) for group in groups], dtype=np.int64)
+    numbers: dict[Hashable, int] = {}
+    index = np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=np.int64)
     gains = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
     if not len(gains):
         return Difference(0.0, 0.0, 0.0, 1.0)
-    sums = np.bincount(index, gains, len(of))
-    sizes = np.bincount(index, minlength=len(of))
+    count = len(numbers)
+    sums, sizes = np.bincount(index, gains, count), np.bincount(index, minlength=count)
     random = np.random.default_rng(seed)
-    drawn = random.integers(0, len(of), (draws, len(of)))
+    drawn = random.integers(0, count, (draws, count))
     means = sums[drawn].sum(1) / sizes[drawn].sum(1)
-    flipped = np.abs((random.integers(0, 2, (draws, len(of))) * 2 - 1) @ sums)
+    flipped = np.abs((random.integers(0, 2, (draws, count)) * 2 - 1) @ sums)
     # The observed assignment of signs counts as one of the draws, so p is never 0.
     extreme = np.count_nonzero(flipped >= abs(sums.sum()) - 1e-12)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -119,32 +119,32 @@ def difference(
 
 
 def average_precision(scores: Sequence[float], present: Sequence[bool]) -> float | None:
-    """Average precision of one label over clips; None where it is present in none."""
+    """Average precision of one label over clips; None if no clip has the label."""
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(present, scores)) if any(present) else None
 
 
-def word_errors(said: str, heard: str) -> tuple[int, int]:
-    """Fewest substitutions, insertions and deletions of words from one text to the other, and words said."""
+def word_errors(reference: str, hypothesis: str) -> tuple[int, int]:
+    """Word errors of a hypothesis (substitutions, insertions and deletions), and words in the reference.
+
+    Case and punctuation do not count.
+    """
     import jiwer
 
-    reference, hypothesis = _plain(said), _plain(heard)
-    if not reference:
-        return len(hypothesis.split()), 0
-    found = jiwer.process_words(reference, hypothesis)
-    return found.substitutions + found.insertions + found.deletions, len(reference.split())
+    return _errors(jiwer.process_words(_plain(reference), _plain(hypothesis)))
 
 
-def character_errors(said: str, heard: str) -> tuple[int, int]:
-    """The same in characters, spaces included."""
+def character_errors(reference: str, hypothesis: str) -> tuple[int, int]:
+    """Character errors of a hypothesis, and characters in the reference; spaces count as characters."""
     import jiwer
 
-    reference, hypothesis = _plain(said), _plain(heard)
-    if not reference:
-        return len(hypothesis), 0
-    found = jiwer.process_characters(reference, hypothesis)
-    return found.substitutions + found.insertions + found.deletions, len(reference)
+    return _errors(jiwer.process_characters(_plain(reference), _plain(hypothesis)))
+
+
+def _errors(aligned: Any) -> tuple[int, int]:
+    wrong = aligned.substitutions + aligned.deletions
+    return wrong + aligned.insertions, wrong + aligned.hits
 
 
 def _plain(text: str) -> str:

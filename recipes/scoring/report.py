@@ -1,9 +1,9 @@
-"""Results for people: a table in Markdown, and plots."""
+"""Report of an evaluation: a Markdown table, and plots."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ _PLAIN = {
 
 
 def line(name: str, figures: Mapping[str, Any]) -> str:
-    """One system in a line."""
+    """A one-line summary of a system's figures."""
     low, high = figures["interval"]
     return (
         f"{title(name)}: {figures['accuracy']:.3f} [{low:.3f}, {high:.3f}] of {figures['n']}, "
@@ -36,13 +36,13 @@ def line(name: str, figures: Mapping[str, Any]) -> str:
 
 
 def title(name: str) -> str:
-    """A system's name for people."""
+    """The display name of a system."""
     return _PLAIN.get(name, name.replace("_", " "))
 
 
 def table(results: Mapping[str, Any]) -> str:
-    """All systems: accuracy with 95 % interval, sampled accuracy, format, what was heard, and by skill."""
-    skills = sorted({skill for one in results.values() for skill in one["by_skill"]})
+    """A table of all systems: accuracy with 95 % interval, sampled accuracy, format, perception, skills."""
+    skills = _skills(results)
     heads = [
         "system",
         "accuracy (95 %)",
@@ -54,35 +54,43 @@ def table(results: Mapping[str, Any]) -> str:
         "s",
         *skills,
     ]
-    rows = [heads, ["---"] * len(heads)]
-    for name, one in results.items():
-        low, high = one["interval"]
-        heard = one.get("perception") or {}
+    rows = []
+    for name, figures in results.items():
+        low, high = figures["interval"]
+        perception = figures.get("perception") or {}
         rows.append(
             [
                 title(name),
-                f"{_share(one['accuracy'])} [{_share(low)}, {_share(high)}]",
-                _share((one.get("sampled") or {}).get("accuracy")),
-                _share(one["format"]) if name != "blind" else "",
-                _share(heard.get("event_map")),
-                _share(heard.get("speakers")),
-                "" if one.get("pauses") is None else f"{one['pauses']:.2f}",
-                f"{one['seconds']:.0f}",
-                *(_share((one["by_skill"].get(skill) or {}).get("accuracy")) for skill in skills),
+                f"{_share(figures['accuracy'])} [{_share(low)}, {_share(high)}]",
+                _share((figures.get("sampled") or {}).get("accuracy")),
+                _share(figures["format"]) if name != "blind" else "",
+                _share(perception.get("event_map")),
+                _share(perception.get("speakers")),
+                "" if figures.get("pauses") is None else f"{figures['pauses']:.2f}",
+                f"{figures['seconds']:.0f}",
+                *(_share((figures["by_skill"].get(skill) or {}).get("accuracy")) for skill in skills),
             ]
         )
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown(heads, rows)
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table without a final line break."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows))
 
 
 def write(folder: Path, results: Mapping[str, Any], material: str | None) -> None:
-    """Writes table and plots into a run's folder."""
+    """Writes the table and the plots into a run's folder.
+
+    Args:
+        material: Audio of the data: ``real``, ``synthetic`` or None (see :func:`recipes.mini.material`).
+    """
     parts = [f"# Results\n\nHeld out: {_MATERIAL[material]}.", table(results)]
     comparisons = folder / "comparisons.json"
     if comparisons.is_file():
-        found = json.loads(comparisons.read_text(encoding="utf-8"))
         lines = [
-            f"- {name}: {one['mean']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}], p = {one['p']:.3g}"
-            for name, one in found.items()
+            f"- {name}: {gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}], p = {gain['p']:.3g}"
+            for name, gain in json.loads(comparisons.read_text(encoding="utf-8")).items()
         ]
         parts.append("Differences, by clip (bootstrap interval, sign-flip test):\n\n" + "\n".join(lines))
     if spent := costs(folder):
@@ -92,7 +100,7 @@ def write(folder: Path, results: Mapping[str, Any], material: str | None) -> Non
 
 
 def costs(folder: Path) -> dict[str, str]:
-    """What each stage's training took, from the last line of its log: wall time and peak memory."""
+    """Wall time and peak memory of each stage's training, from the last line of its log."""
     found = {}
     for stage in ("stage1", "stage2"):
         file = folder / f"{stage}.log.jsonl"
@@ -108,19 +116,19 @@ def costs(folder: Path) -> dict[str, str]:
 
 
 def text(folder: Path) -> str:
-    """The table as it was written."""
+    """Reads the report that :func:`write` wrote."""
     return (folder / TABLE).read_text(encoding="utf-8")
 
 
 def plot(results: Mapping[str, Any], out: Path) -> None:
-    """Accuracy of each system with its interval, and by skill."""
+    """Plots the accuracy of each system with its interval, and accuracy by skill."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     names = list(results)
-    skills = sorted({skill for one in results.values() for skill in one["by_skill"]})
+    skills = _skills(results)
     trained = [name for name in ("blind", "stage1", "stage2") if name in results]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 0.35 * max(len(names), len(skills)) + 2))
     for place, name in enumerate(reversed(names)):
@@ -141,6 +149,10 @@ def plot(results: Mapping[str, Any], out: Path) -> None:
     figure.tight_layout()
     figure.savefig(out, dpi=110)
     pyplot.close(figure)
+
+
+def _skills(results: Mapping[str, Any]) -> list[str]:
+    return sorted({skill for figures in results.values() for skill in figures["by_skill"]})
 
 
 def _share(value: float | None) -> str:

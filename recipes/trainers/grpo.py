@@ -1,9 +1,9 @@
-"""GRPO on audio: the least that TRL's trainer lacks.
+"""GRPO on audio: extensions of TRL's GRPOTrainer.
 
-TRL's GRPOTrainer knows text and images. Two things are added: rollouts with pauses, through its
-public ``rollout_func``, and the clips' features wherever it computes log-probabilities again. Without
-the second it would train on log-probabilities of a model that hears nothing, without a word. Every
-line of TRL that this rests on has a test in ``tests/recipes/test_grpo_contract.py``.
+TRL's trainer supports text and images. This one adds rollouts with pauses, through the public
+``rollout_func``, and the audio features in every forward pass that computes log-probabilities. Without the
+features TRL would compute log-probabilities without audio and raise no error. The parts of TRL that this
+module relies on are tested in ``tests/recipes/trainers/test_grpo_contract.py``.
 """
 
 from __future__ import annotations
@@ -21,16 +21,15 @@ from trl.models import unwrap_model_for_generation
 
 from paqa_builder.errors import ConfigError
 from recipes import run
-from recipes.data import audio
-from recipes.data import prompts as asking
+from recipes.data import collate
 from recipes.data.rows import Row
 from recipes.families import Family
 from recipes.pauses import rollout
-from recipes.pauses.pause import PauseConfig, forced_id, never_emitted
+from recipes.pauses.pause import PauseConfig
 from recipes.rewards import Reward
 from recipes.trainers import sharing
 
-# TRL warns of what may change in it; the contract tests and the pinned version see to that.
+# TRL warns that experimental parts may change; its version is pinned and the contract tests cover them.
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 Roller = Callable[..., rollout.Rollout]
@@ -39,29 +38,30 @@ Roller = Callable[..., rollout.Rollout]
 def with_transformers(
     model: Any, inputs: Mapping[str, Tensor], special: rollout.Special, budget: int, **options: Any
 ) -> rollout.Rollout:
-    """Completions by :func:`recipes.pauses.rollout.generate`; all else that a roller is told is for others.
+    """Completions by :func:`recipes.pauses.rollout.generate`.
 
-    Every roller gets these arguments, and ``trainer`` and ``rows`` (one a prompt) by name.
+    Every roller gets these arguments, and ``trainer`` and ``rows`` (one row a prompt), which only
+    :class:`recipes.pauses.vllm.Roller` uses.
     """
     del options["trainer"], options["rows"]
     return rollout.generate(model, inputs, special, budget, **options)
 
 
 class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
-    """TRL's trainer with ears and pauses.
+    """TRL's GRPO trainer with audio inputs and pauses.
 
-    Tokens that the policy did not choose stay in the context and count for nothing else: not in the
-    policy loss, the KL term, the entropy, the normalisation by length, nor in any reward. Of a rollout
-    that was aborted nothing counts, and it is no part of its group's baseline.
+    Forced tokens stay in the context and are masked elsewhere: in the policy loss, the KL term, the entropy,
+    the normalisation by length, and in every reward. Aborted rollouts are masked as a whole and are left out
+    of their group's baseline.
 
     Args:
-        model: Model of ``family``; with the pause token, where there are pauses.
-        family: Knows how its batches are made.
+        model: Model of ``family``; with pauses it must have the pause token.
+        family: Model family, which makes the batches.
         rewards: Name to function (see :mod:`recipes.rewards`).
         weights: Name to weight.
         pause: When to pause; None: plain GRPO.
-        block: Pauses in one forward; False: one forward a token.
-        roll: Makes the completions; takes the arguments of :func:`with_transformers`.
+        block: Run each pause in one forward pass; False: one forward pass a token.
+        roll: Generates the completions; takes the arguments of :func:`with_transformers`.
         max_seconds: Longer clips are cut.
         share_prompts: Read each prompt once for log-probabilities (:mod:`recipes.trainers.sharing`).
     """
@@ -89,16 +89,11 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         self.last: rollout.Rollout | None = None
         self.samples: list[dict[str, Any]] = []
         self._rows: list[Row] = []
-        self._heard: dict[str, dict[str, Tensor]] = {}
-        self._now = torch.empty(0, dtype=torch.long)
+        self._audio: dict[str, dict[str, Tensor]] = {}  # audio tensors of the last batch, by mode
+        self._clips = torch.empty(0, dtype=torch.long)  # row of those tensors for each completion
         if args.repetition_penalty != 1.0:
             raise ConfigError("stage II: repetition_penalty is not supported; it must be 1.0")
-        self.special = rollout.Special(
-            pad=processing_class.tokenizer.pad_token_id,
-            eos=tuple(family.end_ids(model, processing_class)),
-            forced=None if pause is None else forced_id(pause, processing_class),
-            banned=(family.placeholder_id(model), *never_emitted(pause, processing_class)),
-        )
+        self.special = rollout.special_tokens(family, model, processing_class, pause)
         args.reward_weights = [weights[name] for name in rewards]
         with _with_image_token(family.core(model).config, self.special.banned[0]):
             super().__init__(
@@ -113,17 +108,19 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
     # ---- making completions
 
     def complete(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Completes a batch of rows, one completion each; equal rows share their prompt's forward."""
-        once = list({id(row): row for row in rows}.values())
-        places = {id(row): place for place, row in enumerate(once)}
+        """Generates one completion for each row; equal rows share the forward pass of their prompt."""
+        unique = list({id(row): row for row in rows}.values())
+        places = {id(row): place for place, row in enumerate(unique)}
         source = [places[id(row)] for row in rows]
         processor: Any = self.processing_class
-        batch = self._batch(once)
-        self._heard[self._mode()] = {key: batch[key] for key in self.family.audio_keys}
-        self._now = torch.tensor(source, device=self.accelerator.device)
+        clips = collate.samples(self.family, processor, unique, self.max_seconds)
+        device = self.accelerator.device
+        batch = collate.generation_batch(self.family, self.model, processor, unique, clips, device)
+        self._audio[self._mode()] = {key: batch[key] for key in self.family.audio_keys}
+        self._clips = torch.tensor(source, device=device)
         args: Any = self.args
         with self._model_for_generation() as model:
-            made = self.roll(
+            rolled = self.roll(
                 model,
                 batch,
                 self.special,
@@ -139,38 +136,27 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
                 block=self.block,
                 synced=self._is_sharded(),
                 trainer=self,
-                rows=once,
+                rows=unique,
             )
-        self.last = made
+        self.last = rolled
         ids = [
             row[mask.bool()].tolist()
             for row, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True)
         ]
-        chosen = made.chosen()
+        chosen = rolled.chosen()
         return {
             "prompt_ids": [ids[place] for place in source],
-            "completion_ids": made.tokens,
-            # TRL corrects by them for the engine that sampled, which only vLLM's are asked for.
-            "logprobs": made.logprobs if args.use_vllm else None,
+            "completion_ids": rolled.tokens,
+            # TRL uses them to correct for differences of the sampling engine, which only vLLM has.
+            "logprobs": rolled.logprobs if args.use_vllm else None,
             "env_mask": [
                 [int(not (forced or aborted)) for forced in row]
-                for row, aborted in zip(made.forced, made.aborted, strict=True)
+                for row, aborted in zip(rolled.forced, rolled.aborted, strict=True)
             ],
             "text": processor.batch_decode(chosen, skip_special_tokens=True),
             "count": [len(row) for row in chosen],
-            "aborted": made.aborted,
+            "aborted": rolled.aborted,
         }
-
-    def _batch(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        rate = self.family.rate(self.processing_class)
-        made = self.family.process(
-            self.processing_class,
-            [self.family.text(self.processing_class, asking.prompt(row)) for row in rows],
-            [audio.samples(row, rate, self.max_seconds) for row in rows],
-        )
-        dtype = self.family.core(self.model).dtype
-        moved = {key: value.to(self.accelerator.device) for key, value in made.items()}
-        return {k: v.to(dtype) if v.is_floating_point() else v for k, v in moved.items()}
 
     @contextmanager
     def _model_for_generation(self) -> Iterator[Any]:
@@ -191,7 +177,7 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         return "train" if model.training else "eval"
 
     def _is_sharded(self) -> bool:
-        """Whether a forward is a matter for all ranks."""
+        """Whether every rank takes part in each forward pass."""
         args: Any = self.args
         gathered = self._dist.is_zero3 and args.ds3_gather_for_generation
         return (
@@ -209,12 +195,14 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
             if name == self.reward_func_names[0]:
                 for metric, value in (self.last.stats if self.last else {}).items():
                     log_metric(metric, value)
-                self.samples = [{"row": one, "text": said} for one, said in zip(row, text, strict=True)]
+                self.samples = [
+                    {"row": r, "text": completion} for r, completion in zip(row, text, strict=True)
+                ]
             values = reward(text, row, count)
             for sample, value in zip(self.samples, values, strict=True):
                 sample[name] = value
-            # TRL leaves a completion that nothing rewards out of its group's baseline.
-            return [None if gone else value for gone, value in zip(aborted, values, strict=True)]
+            # TRL leaves a completion whose rewards are all None out of its group's baseline.
+            return [None if ended else value for ended, value in zip(aborted, values, strict=True)]
 
         call.__name__ = name
         return call
@@ -222,13 +210,13 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
     # ---- overrides of TRL
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        self._rows = [one["row"] for one in inputs]
-        made = super()._generate_and_score_completions(inputs)
-        made["clip"] = self._now  # shuffled and split together with the completions
-        return made
+        self._rows = [example["row"] for example in inputs]
+        batch = super()._generate_and_score_completions(inputs)
+        batch["clip"] = self._clips  # TRL shuffles and splits it together with the completions
+        return batch
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        self._now = inputs["clip"]
+        self._clips = inputs["clip"]
         return super()._compute_loss(model, inputs)
 
     def _get_per_token_logps_and_entropies(
@@ -240,25 +228,25 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         batch_size: int | None = None,
         **options: Any,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        heard = self._heard[self._mode()]
-        if len(self._now) != len(input_ids):
-            raise RuntimeError(f"{len(input_ids)} completions, but the clips of {len(self._now)}")
-        found = []
+        features = self._audio[self._mode()]
+        if len(self._clips) != len(input_ids):
+            raise RuntimeError(f"{len(input_ids)} completions, but the clips of {len(self._clips)}")
+        parts = []
         for clips, ids, mask in zip(
-            *(part.split(batch_size or len(input_ids)) for part in (self._now, input_ids, attention_mask)),
+            *(part.split(batch_size or len(input_ids)) for part in (self._clips, input_ids, attention_mask)),
             strict=True,
         ):
             if self.share_prompts:
                 core = self.family.core(model)
-                # All of the prompt but its last token, whose output is the first that counts.
+                # The whole prompt except its last token, whose output predicts the first completion token.
                 begin = ids.shape[1] - logits_to_keep - 1
-                hearing, ids, mask = sharing.reader(model, core, ids, mask, begin, clips, heard)
+                with_audio, ids, mask = sharing.reader(model, core, ids, mask, begin, clips, features)
             else:
-                hearing = partial(model, **{key: value[clips] for key, value in heard.items()})
-            found.append(
-                super()._get_per_token_logps_and_entropies(hearing, ids, mask, logits_to_keep, **options)
+                with_audio = partial(model, **{key: value[clips] for key, value in features.items()})
+            parts.append(
+                super()._get_per_token_logps_and_entropies(with_audio, ids, mask, logits_to_keep, **options)
             )
-        logps, entropies, extra = zip(*found, strict=True)
+        logps, entropies, extra = zip(*parts, strict=True)
         return (
             torch.cat(logps),
             None if entropies[0] is None else torch.cat(entropies),
@@ -272,12 +260,12 @@ def _rollout(prompts: list[Any], trainer: Any) -> dict[str, Any]:
 
 @contextmanager
 def _with_image_token(config: Any, placeholder: int) -> Iterator[None]:
-    """TRL looks for an image token in every multimodal model; lend it the audio one for a moment."""
-    lent = not hasattr(config, "image_token_id")
-    if lent:
+    """Sets the audio token as image token, which TRL's constructor requires of a multimodal model."""
+    missing = not hasattr(config, "image_token_id")
+    if missing:
         config.image_token_id = placeholder
     try:
         yield
     finally:
-        if lent:
+        if missing:
             del config.image_token_id

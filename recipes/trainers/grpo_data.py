@@ -1,4 +1,4 @@
-"""Rows as GRPO's trainer takes them."""
+"""Data sets for the GRPO trainer."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from recipes.families import Family
 
 
 def dataset(rows: Sequence[Row] | Callable[[], Iterable[Row]], family: Family) -> Any:
-    """Rows as the trainer takes them: ``prompt``, a chat for its logs, and ``row``.
+    """Data set of ``prompt``, a chat that the trainer logs, and ``row``.
 
     Args:
-        rows: All rows, or what gives them one by one, for a data set that is streamed.
+        rows: All rows, or a function that yields them, for a streaming data set.
     """
     from datasets import Dataset, IterableDataset
 
@@ -22,10 +22,10 @@ def dataset(rows: Sequence[Row] | Callable[[], Iterable[Row]], family: Family) -
         return IterableDataset.from_generator(_Stream(rows, family))
 
     def pick(batch: dict[str, list[int]]) -> dict[str, list[Any]]:
-        found = [_example(rows[index], family) for index in batch["index"]]
-        return {key: [one[key] for one in found] for key in ("prompt", "row")}
+        examples = [_example(rows[index], family) for index in batch["index"]]
+        return {key: [example[key] for example in examples] for key in ("prompt", "row")}
 
-    # Arrow would add "audio: None" to the text parts of a chat; rows and chats never pass through it.
+    # Arrow would add "audio: None" to the text parts of a chat, so it stores only indices.
     return Dataset.from_dict({"index": range(len(rows))}).with_transform(pick)
 
 
@@ -34,7 +34,7 @@ def _example(row: Row, family: Family) -> dict[str, Any]:
 
 
 class _Stream:
-    """What ``datasets`` iterates. It hashes its source by pickling it; this one has nothing to pickle."""
+    """Generator function for ``datasets``, which hashes it by its pickle: a constant one, without rows."""
 
     def __init__(self, rows: Callable[[], Iterable[Row]], family: Family) -> None:
         self.rows, self.family = rows, family

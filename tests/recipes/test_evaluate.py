@@ -155,12 +155,12 @@ def test_model_without_pauses_never_says_pause(tiny: Answerer, pause: PauseConfi
 
 def test_controls_play_silence_or_another_clip(tiny: Answerer) -> None:
     asked = some_rows(6)
-    shuffled = answering.heard(asked, "shuffled")
+    shuffled = answering.audio_rows(asked, "shuffled")
     assert all(one.clip_id != other.clip_id for one, other in zip(asked, shuffled, strict=True))
     assert {row.clip_id for row in shuffled} == {row.clip_id for row in asked}
-    assert answering.heard(asked, "real") == asked
+    assert answering.audio_rows(asked, "real") == asked
     loud, silent = (
-        tiny.inputs(asked[:1], asked[:1], hearing)["input_features"] for hearing in ("real", "silent")
+        tiny.inputs(asked[:1], asked[:1], condition)["input_features"] for condition in ("real", "silent")
     )
     assert float(silent.std()) < 1e-6 < float(loud.std())
 

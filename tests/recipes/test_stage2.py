@@ -162,7 +162,7 @@ def test_it_needs_stage_one(shards: Path, models: Path, tmp_path: Path) -> None:
 
 
 def test_groups_must_fit_into_batches(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
-    with pytest.raises(ConfigError, match="no multiple of generations") as caught:
+    with pytest.raises(ConfigError, match="not a multiple of generations") as caught:
         stage2.train(settings(shards, models, tmp_path, "stage2.batch=6"))
     assert caught.value.fix == "--set stage2.batch=8"
 

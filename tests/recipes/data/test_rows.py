@@ -76,7 +76,7 @@ def test_what_is_missing_is_said(shards: Path, tmp_path: Path) -> None:  # noqa:
         rows.read(Data(path=str(shards)), "validation")
     with pytest.raises(ConfigError, match="no shards"):
         rows.read(Data(path=str(tmp_path)), "train")
-    with pytest.raises(ConfigError, match="no such folder"):
+    with pytest.raises(ConfigError, match="no folder of shards"):
         rows.read(Data(path=str(tmp_path / "nowhere")), "train")
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table({"id": ["q"], "text": ["?"]}), tmp_path / "data/train-00000-of-00001.parquet")

@@ -53,11 +53,12 @@ def test_answer_of(completion: str, answer: str) -> None:
     assert matching.answer_of(completion) == answer
 
 
-def test_wilson_against_published_values() -> None:
+def test_accuracy_has_the_published_wilson_intervals() -> None:
     # Newcombe (1998), table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
     for k, n, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611)):
-        assert matching.wilson(k / n, n) == pytest.approx((low, high), abs=1e-4)
-    assert matching.wilson(0.0, 0) == (0.0, 1.0)
+        interval = matching.accuracy([True] * k + [False] * (n - k))["interval"]
+        assert interval == pytest.approx([low, high], abs=1e-4)
+    assert matching.accuracy([]) == {"accuracy": 0.0, "interval": [0.0, 1.0], "n": 0}
 
 
 def test_difference_finds_a_real_gain_and_no_other() -> None:

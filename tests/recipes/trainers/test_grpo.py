@@ -24,7 +24,7 @@ from recipes.trainers.grpo_data import dataset
 
 def logps(trainer: AudioGRPOTrainer, out: dict[str, Any], **options: Any) -> Tensor:
     """Log-probabilities as training computes them."""
-    trainer._now = out["clip"]
+    trainer._clips = out["clip"]
     with torch.no_grad():
         return trainer._get_per_token_logps_and_entropies(
             trainer.model,
@@ -52,8 +52,8 @@ def test_recomputed_log_probabilities_are_those_of_the_rollout_and_hear(tmp_path
     assert torch.allclose(again[mask], rolled[mask], atol=2e-4)
     assert torch.allclose(logps(trainer, out, batch_size=3)[mask], again[mask], atol=1e-4)
     # What TRL does by itself, and what a mix-up of clips would do.
-    heard = trainer._heard[trainer._mode()]
-    heard["input_features"] = heard["input_features"].roll(1, 2)
+    features = trainer._audio[trainer._mode()]
+    features["input_features"] = features["input_features"].roll(1, 2)
     assert (logps(trainer, out) - again)[mask].abs().max() > 1e-3
 
 
@@ -65,7 +65,7 @@ def test_prompts_read_once_give_the_same_log_probabilities_and_gradients(tmp_pat
 
     def found(batch_size: int | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         trainer.model.zero_grad()
-        trainer._now = out["clip"]
+        trainer._clips = out["clip"]
         logs = trainer._get_per_token_logps_and_entropies(
             trainer.model,
             torch.cat([out["prompt_ids"], out["completion_ids"]], 1),

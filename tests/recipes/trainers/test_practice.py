@@ -30,7 +30,7 @@ class Scripted:
 
 def pick(script: dict[str, list[str]], batch: int = 2) -> list[str]:
     one: Any = Scripted(script)
-    kept = practice.unsure(one, rl_data.rows(len(script)), tries=2, temperature=0.7, batch=batch, seed=3)
+    kept = practice.undecided(one, rl_data.rows(len(script)), tries=2, temperature=0.7, batch=batch, seed=3)
     assert one.asked[0]["sampling"].temperature == 0.7
     return [row.id for row in kept]
 
@@ -38,7 +38,7 @@ def pick(script: dict[str, list[str]], batch: int = 2) -> list[str]:
 def test_what_is_always_right_or_always_wrong_is_no_practice(capsys: pytest.CaptureFixture[str]) -> None:
     script = {"q0": ["dog", "dog"], "q1": ["dog", "rain"], "q2": ["rain", "rain"], "q3": ["rain", "dog"]}
     assert pick(script) == ["q1", "q3"]
-    assert "of 4 questions 2 are answered now right, now wrong" in capsys.readouterr().err
+    assert "2 of 4 questions have right and wrong answers" in capsys.readouterr().err
 
 
 def test_all_are_kept_where_too_few_are_left_for_a_batch() -> None:
@@ -50,14 +50,14 @@ def test_a_model_tries_with_its_pauses_and_stays_as_it_was() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     one = Answerer(rl_data.family("qwen2_audio"), model, processor, max_new_tokens=8, pause=rl_data.PAUSE)
     rows = rl_data.rows(3)
-    kept = practice.unsure(one, rows, tries=2, temperature=1.0, batch=4, seed=0)
+    kept = practice.undecided(one, rows, tries=2, temperature=1.0, batch=4, seed=0)
     assert kept == rows  # a random model is never right
     assert all((before[name] == value).all() for name, value in model.state_dict().items())
 
 
 def test_some_are_the_same_for_a_seed() -> None:
     rows = rl_data.rows(12)
-    first = practice.some(rows, 5, seed=1)
+    first = practice.sample(rows, 5, seed=1)
     assert len({row.id for row in first}) == 5
-    assert first == practice.some(rows, 5, seed=1) != practice.some(rows, 5, seed=2)
-    assert practice.some(rows, None, seed=1) == practice.some(rows, 20, seed=1) == rows
+    assert first == practice.sample(rows, 5, seed=1) != practice.sample(rows, 5, seed=2)
+    assert practice.sample(rows, None, seed=1) == practice.sample(rows, 20, seed=1) == rows
