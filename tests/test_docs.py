@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from paqa_builder import registry
 from paqa_builder.cli import app
 from paqa_builder.config import Config
 from paqa_builder.questions.options import QaOptions, Thresholds
@@ -44,6 +45,12 @@ def test_every_configuration_key_is_documented() -> None:
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| (.*) \|$", text, re.MULTILINE))
     assert rows == {name: field.description for name, field in Config.model_fields.items()}
+
+
+def test_every_source_is_documented() -> None:
+    text = (ROOT / "docs/sources.md").read_text(encoding="utf-8")
+    table = text.partition("| source |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(registry.BUILTIN["source"])
 
 
 def test_every_option_of_questions_is_documented() -> None:
