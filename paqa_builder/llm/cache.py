@@ -1,11 +1,10 @@
-"""Replies by the content of their requests, as files: what was answered once is never asked again.
+"""On-disk cache of replies, keyed by the content of the request.
 
 ::
 
     WORK/llm-cache/ab/ab12….json      model, reply, tokens
 
-A killed build loses only the requests under way. The endpoint's address is not part of the key: a
-model is the same wherever it runs.
+A killed build loses only the requests in flight. The endpoint's address is not part of the key.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ Messages = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent, and nothing of where to."""
+    """Content of a request, without its endpoint."""
 
     model: str
     messages: Messages
@@ -32,24 +31,24 @@ class Request:
 
     @property
     def key(self) -> str:
-        """A hash of the content."""
+        """Hash of the content."""
         return files.digest(
             [self.model, [list(m) for m in self.messages], self.temperature, self.max_tokens], 64
         )
 
     @property
     def reserve(self) -> int:
-        """Tokens that it costs at most, roughly: a token is seldom shorter than two characters."""
+        """Estimated upper bound of its tokens: two characters per token, and the longest reply."""
         return sum(len(text) for _, text in self.messages) // 2 + self.max_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back.
+    """Reply of the endpoint.
 
     Attributes:
-        finish: The endpoint's reason for stopping: ``"stop"``, ``"length"``, …
-        read: Tokens of the request, as the endpoint counts them (a guess where it does not say).
+        finish: The finish reason: ``"stop"``, ``"length"``, …
+        read: Tokens of the request, as counted by the endpoint; an estimate where it gives no count.
         written: Tokens of the reply, likewise.
     """
 
@@ -60,26 +59,26 @@ class Reply:
 
     @property
     def tokens(self) -> int:
-        """What the request cost."""
+        """Tokens of request and reply."""
         return self.read + self.written
 
 
 class Cache:
-    """Replies in a folder. Safe for threads that put different keys."""
+    """Replies in a folder. Thread-safe for different keys."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(self, request: Request) -> Reply | None:
-        """The reply to an equal request; None if there is none, or its file is damaged."""
+        """The cached reply; None if there is none or its file is damaged."""
         try:
             data: dict[str, Any] = json.loads(self._file(request).read_text(encoding="utf-8"))
             return Reply(**data["reply"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # a cache: what cannot be read is asked for again
+            return None
 
     def put(self, request: Request, reply: Reply) -> None:
-        """Keeps a reply; it is there, whole, when this returns."""
+        """Writes a reply atomically."""
         content = {"model": request.model, "reply": asdict(reply)}
         files.write_atomic(self._file(request), json.dumps(content, ensure_ascii=False).encode())
 

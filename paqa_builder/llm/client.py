@@ -1,6 +1,7 @@
-"""The endpoint: one request at a time, through the ``openai`` package, which is imported only here.
+"""Client of an OpenAI-compatible endpoint.
 
-Timeouts, backoff, ``Retry-After`` and retries of 408, 409, 429 and 5xx are that package's.
+The ``openai`` package, imported only here, handles timeouts, backoff, ``Retry-After`` and retries of 408,
+409, 429 and 5xx.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ INSTALL = "pip install 'paqa-builder[llm]'"
 
 
 class RequestError(Exception):
-    """One request came to nothing, after all its tries. ``hopeless`` if any other would, too."""
+    """A request failed after all retries. ``hopeless`` if every other request would fail as well."""
 
     def __init__(self, message: str, *, hopeless: bool = False) -> None:
         super().__init__(message)
@@ -26,7 +27,7 @@ class RequestError(Exception):
 
 
 class Client:
-    """An OpenAI-compatible endpoint. Safe for threads.
+    """Thread-safe client of one endpoint.
 
     Raises:
         NotReadyError: The package ``openai`` is not installed.
@@ -36,39 +37,39 @@ class Client:
         try:
             import openai
         except ImportError as error:
-            raise NotReadyError("--llm needs the package openai, not installed here", fix=INSTALL) from error
+            raise NotReadyError("--llm needs the package openai, which is missing", fix=INSTALL) from error
         self._errors = openai
         self._options = options
         self._pace = _Pace(options.per_minute)
         self._openai = openai.OpenAI(
             base_url=options.url,
-            # A server of one's own wants no key, but the package insists on one.
+            # The package requires a key even where the server needs none.
             api_key=os.environ.get(options.key_variable) or "none",
             timeout=options.timeout,
             max_retries=options.retries,
         )
 
     def model(self) -> str:
-        """The model to use: the configured one, or the only one that there is.
+        """Name of the model: the configured one, or the endpoint's only one.
 
         Raises:
-            NotReadyError: The endpoint cannot be reached, or it has several models or says of none.
+            NotReadyError: The endpoint cannot be reached, or does not list exactly one model.
         """
         if self._options.model:
             return self._options.model
-        names = self._models()
-        if not names or len(names) > 1:
-            found = ", ".join(names or ()) or "it names none"
+        names = self._models() or []
+        if len(names) != 1:
+            listed = ", ".join(names) or "none"
             raise NotReadyError(
-                f"{self._options.url} has more than one model or none: {found}", fix="--llm-model NAME"
+                f"{self._options.url} does not have exactly one model: {listed}", fix="--llm-model NAME"
             )
         return names[0]
 
     def check(self) -> None:
-        """Checks that the endpoint answers, before anything depends on it.
+        """Checks that the endpoint answers.
 
         Raises:
-            NotReadyError: The endpoint does not answer, or refuses the key.
+            NotReadyError: The endpoint does not answer or rejects the key.
         """
         self._models()
 
@@ -76,19 +77,19 @@ class Client:
         """Sends one request and waits for its reply.
 
         Raises:
-            RequestError: No usable reply came, however often it was tried.
+            RequestError: There is no usable reply after all retries.
         """
         self._pace.wait()
         roles: Any = [{"role": role, "content": text} for role, text in request.messages]
         try:
-            made = self._openai.chat.completions.create(
+            completion = self._openai.chat.completions.create(
                 model=request.model,
                 messages=roles,
                 temperature=request.temperature,
                 max_tokens=request.max_tokens,
             )
-            choice = made.choices[0]
-            text, usage = choice.message.content or "", made.usage
+            choice = completion.choices[0]
+            text, usage = choice.message.content or "", completion.usage
             finish = str(choice.finish_reason)
         except self._errors.APIStatusError as error:
             hopeless = error.status_code in (401, 403, 404)
@@ -98,19 +99,19 @@ class Client:
         except self._errors.APIError as error:
             raise RequestError(_first_line(error)) from error
         except (TypeError, ValueError, AttributeError, IndexError) as error:
-            # A reply that is not what the protocol says, from a server that only resembles one.
-            raise RequestError(f"a malformed reply ({type(error).__name__})") from error
+            # The server's reply does not follow the protocol.
+            raise RequestError(f"malformed reply ({type(error).__name__})") from error
         read = usage.prompt_tokens if usage else sum(len(t) for _, t in request.messages) // 4
         return Reply(text, finish, read, usage.completion_tokens if usage else len(text) // 4)
 
     def _models(self) -> list[str] | None:
-        """Names of the models; None where the endpoint does not list them."""
+        """Names of the models; None if the endpoint does not list them."""
         try:
             return [model.id for model in self._openai.models.list().data or ()]
         except self._errors.APIStatusError as error:
             if error.status_code in (401, 403):
                 raise NotReadyError(
-                    f"{self._options.url} refuses the key (status {error.status_code})",
+                    f"{self._options.url} rejects the key (status {error.status_code})",
                     fix=f"export {self._options.key_variable}=…",
                 ) from error
             if error.status_code >= 500:
@@ -122,16 +123,16 @@ class Client:
             return None
 
     def unreachable(self, why: str) -> NotReadyError:
-        """The error for an endpoint that does not work from the start."""
+        """The error for an endpoint that fails from the start."""
         return NotReadyError(
             f"the language model at {self._options.url} cannot be used: {why}",
-            fix="start its server, or correct --llm URL (it ends in /v1 as a rule) or --llm-model NAME; "
-            "without --llm the build needs neither",
+            fix="start its server, or correct --llm URL (it usually ends in /v1) or --llm-model NAME; "
+            "or build without --llm",
         )
 
 
 class _Pace:
-    """Keeps requests apart, so that no more than so many start within a minute."""
+    """Rate limit: spaces the starts of requests evenly."""
 
     def __init__(self, per_minute: float | None) -> None:
         self._gap = 60.0 / per_minute if per_minute else 0.0

@@ -1,7 +1,7 @@
-"""Harder questions: the model chooses among what can be proved and was not asked.
+"""Proposals: the model chooses further questions among those that can be proved and are not asked yet.
 
-It never makes a question. Facts, choices, answer and trace come from the same machinery as all
-others, and the verifier proves them; a wording of the model's own is held against the template's.
+The model writes no question of its own. Candidates are generated and proved like all other questions. A
+wording by the model is checked against the template's.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 
 from paqa_builder.llm.cache import Messages, Reply
 from paqa_builder.llm.rephrase import tidy
-from paqa_builder.llm.replies import UselessError, json_of, prompt
+from paqa_builder.llm.replies import UnusableReplyError, json_of, prompt
 from paqa_builder.questions import Corpus, QaOptions, generate, verify
 from paqa_builder.questions.question import Question
 from paqa_builder.questions.templates import Template
 from paqa_builder.questions.traces.rewording import faults, rewrite
 from paqa_builder.records import Scene
 
-# The hardest by their measured difficulty are shown: a list is for choosing, not for reading.
+# Largest number of candidates shown to the model, the most difficult first.
 _SHOWN = 40
+# Further questions per template among the candidates.
 _FURTHER = 2
 
 
@@ -32,7 +33,7 @@ def candidates(
     options: QaOptions,
     seed: int,
 ) -> list[Question]:
-    """What could be asked besides, proved, the hardest first."""
+    """Proved questions that are not asked yet, the most difficult first."""
     wider = options.model_copy(update={"per_clip": 10_000, "per_template": options.per_template + _FURTHER})
     ids, texts = {q.id for q in asked}, {q.question for q in asked}
     found = []
@@ -46,7 +47,7 @@ def candidates(
 
 
 def messages(asked: Sequence[Question], offered: Sequence[Question], wanted: int) -> Messages:
-    """What is sent of a clip: questions only."""
+    """The request for one clip. It holds questions only."""
     content = {
         "wanted": wanted,
         "asked": [question.question for question in asked],
@@ -66,33 +67,33 @@ def apply(
     templates: Mapping[str, Template],
     counts: Counter[str],
 ) -> list[Question]:
-    """The questions that the model chose, in its wording where that claims the same.
+    """The questions that the model chose, in its wording where that makes the same claims.
 
     Args:
-        counts: Where ``"proposed"`` and ``"proposal dropped: …"`` are counted.
+        counts: Outcomes, counted in place: ``"proposed"``, ``"proposal dropped: …"``, …
     """
     try:
         chosen = json_of(reply).get("chosen")
         if not isinstance(chosen, list):
-            raise UselessError("missing keys")
-    except UselessError as useless:
-        counts[f"proposals thrown away: {useless}"] += 1
+            raise UnusableReplyError("missing keys")
+    except UnusableReplyError as error:
+        counts[f"proposals thrown away: {error}"] += 1
         return []
-    made: dict[int, Question] = {}
+    questions: dict[int, Question] = {}
     for item in chosen:
         number = item.get("number") if isinstance(item, dict) else item
         if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= len(offered):
             counts["proposal dropped: no such fact"] += 1
-        elif number in made:
+        elif number in questions:
             counts["proposal dropped: a double"] += 1
-        elif len(made) == wanted:
+        elif len(questions) == wanted:
             counts["proposal dropped: more than wanted"] += 1
         else:
             question = offered[number - 1]
             text = item.get("question") if isinstance(item, dict) else None
-            made[number] = _worded(question, text, model, templates[question.template], counts)
+            questions[number] = _worded(question, text, model, templates[question.template], counts)
             counts["proposed"] += 1
-    return list(made.values())
+    return list(questions.values())
 
 
 def _worded(
@@ -103,6 +104,6 @@ def _worded(
     new = tidy(text, question.question)
     if new == question.question:
         return question
-    found = faults("question", question.question, new, question, template)
-    counts[f"rejected: question: {found[0]}" if found else "accepted: question"] += 1
-    return question if found else rewrite(question, model, {"question": new})
+    problems = faults("question", question.question, new, question, template)
+    counts[f"rejected: question: {problems[0]}" if problems else "accepted: question"] += 1
+    return question if problems else rewrite(question, model, {"question": new})

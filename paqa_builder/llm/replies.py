@@ -1,4 +1,4 @@
-"""What a language model sent back, as data; or why it is of no use."""
+"""Parsing of the language model's replies, and its prompts."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _REFUSAL = re.compile(
 )
 
 
-class UselessError(Exception):
-    """A reply that cannot be used; its text is the reason, as it is counted."""
+class UnusableReplyError(Exception):
+    """A reply cannot be used. The message is the reason under which it is counted."""
 
 
 @cache
 def prompt(name: str) -> str:
-    """A prompt's text, from ``llm/prompts``."""
+    """Text of a prompt in ``llm/prompts``."""
     return files("paqa_builder.llm").joinpath(f"prompts/{name}.txt").read_text(encoding="utf-8").strip()
 
 
 def json_of(reply: Reply) -> dict[str, Any]:
-    """The JSON object that a reply consists of, alone or in one fenced block.
+    """The JSON object of a reply, alone or in one fenced block.
 
     Raises:
-        UselessError: The reply was cut off, refuses, or is something else.
+        UnusableReplyError: The reply is cut off, a refusal, or no JSON object.
     """
     text = _THOUGHT.sub("", reply.text).strip()
     fenced = _FENCE.findall(text)
@@ -42,19 +42,20 @@ def json_of(reply: Reply) -> dict[str, Any]:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         if reply.finish == "length":
-            raise UselessError("cut off") from error
+            raise UnusableReplyError("cut off") from error
         if not text.startswith("{") and _REFUSAL.search(text):
-            raise UselessError("refused") from error
-        inner = text[text.find("{") :] if "{" in text else ""
-        raise UselessError("text around the JSON" if inner and _starts_json(inner) else "no JSON") from error
+            raise UnusableReplyError("refused") from error
+        reason = "text around the JSON" if _holds_json(text) else "no JSON"
+        raise UnusableReplyError(reason) from error
     if not isinstance(data, dict):
-        raise UselessError("no JSON object")
+        raise UnusableReplyError("no JSON object")
     return data
 
 
-def _starts_json(text: str) -> bool:
+def _holds_json(text: str) -> bool:
+    """True if a JSON object starts at the first brace."""
     try:
-        json.JSONDecoder().raw_decode(text)
+        json.JSONDecoder().raw_decode(text, text.index("{"))
     except (ValueError, RecursionError):
         return False
     return True

@@ -1,4 +1,4 @@
-"""The options are documented as they are."""
+"""Options of the language model: documentation and precedence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_every_option_is_documented() -> None:
     assert rows == {name: field.description for name, field in LlmOptions.model_fields.items()}
 
 
-def test_flags_go_before_a_file_option_by_option(tmp_path: Path) -> None:
+def test_flags_override_the_file_option_by_option(tmp_path: Path) -> None:
     file = tmp_path / "build.yaml"
     file.write_text("llm: {url: http://file/v1, propose: 2}\n")
     options = options_of(configure(config=file, llm={"url": "http://flag/v1"}))

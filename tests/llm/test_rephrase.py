@@ -1,4 +1,4 @@
-"""New wordings of real questions: fair ones are published and proved, lies are not."""
+"""New wordings: equivalent ones are published and proved, altered claims are rejected."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ LIES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_lying_model_is_thrown_away(lie: str) -> None:
+def test_altered_claims_are_rejected(lie: str) -> None:
     lies = 0
     for _, question in PAIRS:
         old = texts_of(question)
@@ -102,7 +102,7 @@ def test_the_verifier_refuses_what_was_tampered_with() -> None:
             for name, text in texts_of(question).items():
                 if lie(text) == text:
                     continue
-                # As if the lie had been let through.
+                # A false wording that bypassed the check.
                 forged = rewrite(question, "made-up", {name: lie(text)})
                 assert proved(forged, scene), (name, lie(text))
     scene, question = next(pair for pair in PAIRS if "heard" in pair[1].question)
@@ -122,7 +122,7 @@ def test_a_choice_is_not_smuggled_into_the_question() -> None:
     assert "a choice in the question" in found
 
 
-def test_replies_that_are_of_no_use_are_counted_by_reason() -> None:
+def test_unusable_replies_are_counted_by_reason() -> None:
     _, question = PAIRS[0]
     good = texts_of(question)
     text = json.dumps(good)
@@ -143,7 +143,7 @@ def test_replies_that_are_of_no_use_are_counted_by_reason() -> None:
     assert counts == {"thrown away: cut off": 1}
 
 
-def test_one_fenced_block_and_choices_as_they_are_will_do() -> None:
+def test_one_fenced_block_and_unchanged_choices_are_accepted() -> None:
     _, question = PAIRS[0]
     data = fair("", rephrase.messages(question)[1][1]) | {"choices": list(question.choices)}
     made, _ = apply(question, told(f"<think>hm</think>\n```json\n{json.dumps(data)}\n```"))

@@ -1,4 +1,4 @@
-"""Requests: cached, bounded, tried again, and given up in time."""
+"""Requests: cache, budgets, retries and failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ask(one: Talk, count: int) -> list[Reply | str]:
     return one.ask([one.request(messages) for messages in MESSAGES[:count]])
 
 
-def test_what_was_answered_once_is_never_asked_again(tmp_path: Path) -> None:
+def test_cached_replies_are_not_requested_again(tmp_path: Path) -> None:
     with serving(fair) as server:
         first = talk(server, tmp_path)
         answers = ask(first, 5)
@@ -56,7 +56,7 @@ def test_equal_requests_are_sent_once(tmp_path: Path) -> None:
         assert len(answers) == 3
 
 
-def test_a_damaged_file_in_the_cache_is_asked_for_again(tmp_path: Path) -> None:
+def test_a_damaged_cache_file_is_requested_again(tmp_path: Path) -> None:
     with serving(fair) as server:
         ask(talk(server, tmp_path), 1)
         file = next((tmp_path / "llm-cache").rglob("*.json"))
@@ -65,7 +65,7 @@ def test_a_damaged_file_in_the_cache_is_asked_for_again(tmp_path: Path) -> None:
         assert len(server.requests) == 2
 
 
-def test_429_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
+def test_429_waits_for_retry_after(tmp_path: Path) -> None:
     state = {"refused": 0}
 
     def model(system: str, user: str) -> Any:
@@ -92,7 +92,7 @@ def test_a_server_error_and_a_timeout_are_tried_again(tmp_path: Path) -> None:
         assert len(server.requests) == 3
 
 
-def test_what_fails_for_good_is_left_and_sent_again_by_the_next_run(tmp_path: Path) -> None:
+def test_failed_requests_are_sent_again_by_the_next_run(tmp_path: Path) -> None:
     down = {"now": True}
 
     def model(system: str, user: str) -> Any:
@@ -110,7 +110,7 @@ def test_what_fails_for_good_is_left_and_sent_again_by_the_next_run(tmp_path: Pa
         assert (second.sent, second.cached) == (2, 2)
 
 
-def test_a_server_that_dies_is_soon_left_alone(tmp_path: Path) -> None:
+def test_no_request_is_sent_after_repeated_failures(tmp_path: Path) -> None:
     with serving(lambda system, user: fair(system, user) if user == "question 0" else Trouble(503)) as server:
         one = talk(server, tmp_path, concurrency=1)
         answers = ask(one, 20)
@@ -124,7 +124,7 @@ def test_a_key_or_a_model_that_is_refused_stops_at_once(status: int, tmp_path: P
         ask(talk(server, tmp_path), 3)
 
 
-def test_nobody_there_names_the_address_and_the_way_out(tmp_path: Path) -> None:
+def test_an_unreachable_endpoint_is_reported_with_address_and_fix(tmp_path: Path) -> None:
     with serving(fair) as server:
         pass
     with pytest.raises(NotReadyError) as caught:
@@ -133,7 +133,7 @@ def test_nobody_there_names_the_address_and_the_way_out(tmp_path: Path) -> None:
     assert "--llm" in (caught.value.fix or "")
 
 
-def test_the_only_model_is_found_and_two_must_be_told_apart(tmp_path: Path) -> None:
+def test_the_only_model_is_the_default_and_two_are_an_error(tmp_path: Path) -> None:
     with serving(fair) as server:
         assert talk(server, tmp_path).model == "made-up"
         server.models = ("one", "two")
@@ -141,7 +141,7 @@ def test_the_only_model_is_found_and_two_must_be_told_apart(tmp_path: Path) -> N
             _ = talk(server, tmp_path).model
 
 
-def test_a_reply_that_is_no_reply_fails_alone(tmp_path: Path) -> None:
+def test_a_malformed_reply_fails_alone(tmp_path: Path) -> None:
     body = '{"choices": []}'
 
     def model(system: str, user: str) -> Any:
@@ -171,7 +171,7 @@ def test_the_budget_of_tokens_is_never_exceeded(tmp_path: Path) -> None:
         assert len(server.requests) == len([a for a in answers if isinstance(a, Reply)])
 
 
-def test_requests_keep_their_pace(tmp_path: Path) -> None:
+def test_the_rate_limit_is_kept(tmp_path: Path) -> None:
     with serving(fair) as server:
         began = time.monotonic()
         ask(talk(server, tmp_path, per_minute=600, concurrency=4), 5)
