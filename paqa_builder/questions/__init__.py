@@ -1,4 +1,4 @@
-"""Questions: from a scene's facts to items that are proved.
+"""Generation and verification of multiple-choice questions about scenes.
 
 ::
 
@@ -8,7 +8,7 @@
         for question in generate(scene, corpus, templates, options, seed):
             assert not verify(question, scene, options, templates)
 
-See ``docs/questions.md`` for how a question comes about and how to add a template.
+``docs/questions.md`` describes the steps, and how to add a template.
 """
 
 from paqa_builder.questions.corpus.corpus import Corpus

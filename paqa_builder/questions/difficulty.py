@@ -1,4 +1,4 @@
-"""How hard a question is, from what can be measured of the clip and the choices."""
+"""Difficulty of a question, estimated from the clip and the choices."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from paqa_builder.questions.reading.interpretation import Interpretation
 if TYPE_CHECKING:
     from paqa_builder.questions.choices.choices import Choices
 
-# Where each part starts to be hard and where it cannot get harder: SNR in dB, share of the speech in
-# overlap, speakers, hops. Between the two a part is linear.
+# (easiest, hardest) value of each part, linear in between: SNR in dB, share of overlapping speech,
+# number of speakers, hops.
 _SNR, _OVERLAP, _SPEAKERS, _HOPS = (20.0, -10.0), (0.0, 0.3), (1.0, 4.0), (1.0, 4.0)
 _MEDIUM, _HARD = 0.3, 0.5
 
 
 def difficulty_of(reading: Interpretation, kind: FactKind, fact: Fact, choices: Choices) -> Difficulty:
-    """Rates a question. A function of its arguments alone, so that the verifier can rate it again."""
+    """Difficulty of a question. Deterministic, so that the verifier can compute it again."""
     measures = reading.scene.measures
     snr = measures.snr if measures else None
     overlap = speakers = None
@@ -48,11 +48,11 @@ def _part(value: float | None, easy: float, hard: float) -> float | None:
 
 
 def _nearness(reading: Interpretation, form: AnswerType, choice: str, verdict: Verdict) -> float:
-    """1 for what happens in the clip, one half for a relative of what does, 0 for a stranger."""
+    """1 for a choice that occurs in the clip, 0.5 for a sound related to one that does, else 0."""
     if not verdict.missing:
         return 1.0
     if form is not AnswerType.SOUND or not reading.knows("tags"):
         return 0.0
-    mine = set(audioset.ancestors(wording.label_of_choice(choice)))
-    families = [set(audioset.ancestors(sound.label)) for sound in reading.sounds.heard]
-    return 0.5 if any(mine & theirs for theirs in families) else 0.0
+    ancestors = set(audioset.ancestors(wording.label_of_choice(choice)))
+    related = (not ancestors.isdisjoint(audioset.ancestors(s.label)) for s in reading.sounds.heard)
+    return 0.5 if any(related) else 0.0

@@ -1,4 +1,4 @@
-"""Mini scenes of templates' examples made into real ones, and examples run as tests."""
+"""Scenes from the short form in templates' examples, and examples as tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from paqa_builder.records import (
     Word,
 )
 
-# An example's records are as sure as a model ever is, but for the tags, which say how sure.
+# Confidence of an example's records; tags have their own scores.
 _SURE = 0.95
 _MODELS = {
     "turns": Origin("diarize", "example", "1"),
@@ -32,7 +32,7 @@ _TRUTH = dict.fromkeys(_MODELS, Origin(TRUTH, "example", "1"))
 
 
 def scene_of(mini: MiniScene, clip_id: str = "example") -> Scene:
-    """Builds the scene that a mini scene stands for."""
+    """The scene that a :class:`MiniScene` describes."""
     truth = Truth()
     if mini.truth is not None:
         turns, tags, utterances = _layers(mini.truth, _TRUTH, mini.duration)
@@ -53,8 +53,8 @@ def _measures(mini: MiniMeasures | None) -> Measures | None:
         for name, v in mini.voices.items()
     )
     events = tuple(EventMeasure(*event) for event in mini.events)
-    made = Origin("measure", "example", "1")
-    return Measures(mini.snr, mini.loudness, mini.quality, mini.overlap, voices, events, made)
+    origin = Origin("measure", "example", "1")
+    return Measures(mini.snr, mini.loudness, mini.quality, mini.overlap, voices, events, origin)
 
 
 def _layers(
@@ -64,12 +64,12 @@ def _layers(
     if mini.turns is not None:
         turns = tuple(Turn(a, b, who, _SURE, origins["turns"]) for a, b, who in mini.turns)
     if mini.tags is not None:
-        made = origins["tags"]
-        stem = "clip" if made.is_truth else "background"
+        origin = origins["tags"]
+        stem = "clip" if origin.is_truth else "background"
         tags = tuple(
-            Tag(0.0, duration, item, 1.0, stem, False, made)
+            Tag(0.0, duration, item, 1.0, stem, False, origin)
             if isinstance(item, str)
-            else Tag(item[0], item[1], item[2], item[3], stem, True, made)
+            else Tag(*item, stem, True, origin)
             for item in mini.tags
         )
     if mini.utterances is not None:
@@ -94,27 +94,27 @@ def _words(start: float, end: float, text: str) -> tuple[Word, ...]:
 
 
 def run_example(template: Template, example: Example) -> list[str]:
-    """Says where a template does not do what its example says; an empty list if it does."""
-    reading, of = Interpretation(scene_of(example.scene)), kind(template.fact)
-    asked: list[Fact] = [fact for fact in of.facts(reading) if template.asks(fact)]
-    found = "; ".join(f"{template.questions(f)[0]} {f.answer}" for f in asked) or "nothing"
+    """Differences between a template's behaviour and its example; empty if there are none."""
+    reading, fact_kind = Interpretation(scene_of(example.scene)), kind(template.fact)
+    asked: list[Fact] = [fact for fact in fact_kind.facts(reading) if template.asks(fact)]
+    questions = "; ".join(f"{template.questions(f)[0]} {f.answer}" for f in asked) or "nothing"
     if example.question is None:
-        return [f"abstention expected, but it asks: {found}"] if asked else []
+        return [f"abstention expected, but it asks: {questions}"] if asked else []
     matching = [
         fact
         for fact in asked
         if template.questions(fact)[0] == example.question and fact.answer == example.answer
     ]
     if not matching:
-        return [f"{example.question} {example.answer}: not asked; it asks: {found}"]
-    judged = {
+        return [f"{example.question} {example.answer}: not asked; it asks: {questions}"]
+    expected = {
         True: [] if example.answer is None else [example.answer],
         False: example.wrong,
         None: example.unsure,
     }  # fmt: skip
     return [
         f"{choice!r} is judged {verdict}, not {wanted}"
-        for wanted, choices in judged.items()
+        for wanted, choices in expected.items()
         for choice in choices
-        if (verdict := of.judge(reading, matching[0].about, choice).true) is not wanted
+        if (verdict := fact_kind.judge(reading, matching[0].about, choice).true) is not wanted
     ]

@@ -1,13 +1,14 @@
-"""From a scene to its questions.
+"""Generation of questions from a scene.
 
-Each template asks about its facts in an order given by their hashes, so nothing that one template
-does changes what another one does. Only the cap per clip makes templates compete. It is dealt out
-in rounds, each skill giving one question a round, ranked by hash: a new template can take a place
-from the last ones chosen, but never changes a question that stays.
+Each template asks about its facts in an order given by their hashes, independently of other templates.
+Templates compete only for the places under the cap per clip, which are assigned in rounds of one question
+per skill, ranked by hash. A new template can take the last of these places, but changes no question that
+stays.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -34,49 +35,47 @@ def generate(
     options: QaOptions | None = None,
     seed: int = 0,
 ) -> list[Question]:
-    """Asks what can be asked about one clip, within the options' limits.
+    """Questions about one clip, within the options' limits.
 
-    A function of its arguments alone. The order of ``templates`` does not matter.
+    Deterministic, and independent of the order of ``templates``.
 
     Returns:
-        Questions by template, then number; none where nothing is known or sure enough.
+        Questions by template, then id; none if nothing is known with enough confidence.
 
     Raises:
-        ConfigError: The options name a template or a fact that does not exist.
+        ConfigError: The options name an unknown template or fact.
     """
     options = options or QaOptions()
     if scene.audio is None:
         return []
     reading = Interpretation(scene, options.thresholds)
-    # Traces are long: only those that stay are written.
-    chosen = [
-        _question(reading, item, options, seed) for item in drafts(reading, corpus, templates, options, seed)
-    ]
-    return sorted(chosen, key=lambda q: (q.template, q.id))
+    chosen = drafts(reading, corpus, templates, options, seed)
+    questions = [_question(reading, draft, options, seed) for draft in chosen]
+    return sorted(questions, key=lambda q: (q.template, q.id))
 
 
 def drafts(
     reading: Interpretation, corpus: Corpus, templates: Iterable[Template], options: QaOptions, seed: int
 ) -> list[Draft]:
-    """The questions that :func:`generate` asks, before their traces are written."""
-    found = [
+    """The questions that :func:`generate` asks, without traces, evidence and difficulty."""
+    candidates = [
         draft
         for template in select(templates, options)
         for draft in _drafts(reading, corpus.on(template.name), template, options, seed)
     ]
-    return _deal(found, options.per_clip, seed)
+    return _deal(candidates, options.per_clip, seed)
 
 
 def select(templates: Iterable[Template], options: QaOptions) -> list[Template]:
-    """The templates that the options leave, by name.
+    """The templates that the options select, sorted by name.
 
     Raises:
-        ConfigError: The options name a template or a fact that does not exist.
+        ConfigError: The options name an unknown template or fact.
     """
     by_name = {template.name: template for template in templates}
     for name in (*options.include, *options.exclude, *options.share):
         if name not in by_name:
-            raise ConfigError(f"no template is called {name!r}", fix="paqa ls templates")
+            raise ConfigError(f"unknown template {name!r}", fix="paqa ls templates")
     for name in options.min_confidence:
         kind(name)
     return [
@@ -97,12 +96,12 @@ def asked(reading: Interpretation, template: Template, options: QaOptions) -> li
 
 
 def question_id(reading: Interpretation, template: Template, n: int) -> str:
-    """A question's name: the same for the same clip, template and number, whatever the seed."""
+    """Id of a question: a hash of clip, template and number."""
     return f"q-{seeded.digest(*reading.clip_key, template.name, n)}"
 
 
 def evidence_of(fact: Fact, choices: Choices) -> tuple[Evidence, ...]:
-    """All records that prove the answer right and the others wrong, each once, in time order."""
+    """Records that prove the answer right and the other choices wrong, each once, by time."""
     items = {*fact.evidence, *(e for verdict in choices.verdicts for e in verdict.evidence)}
     return tuple(
         sorted(items, key=lambda e: (e.record == "layer", e.start, e.end, e.record, e.value, e.origin))
@@ -110,13 +109,13 @@ def evidence_of(fact: Fact, choices: Choices) -> tuple[Evidence, ...]:
 
 
 def provenance_of(evidence: Iterable[Evidence]) -> tuple[str, ...]:
-    """Who made the records, sorted."""
+    """Origins of the records, sorted."""
     return tuple(sorted({item.origin for item in evidence}))
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A question before its trace is written."""
+    """A question without its trace."""
 
     id: str
     template: Template
@@ -128,38 +127,38 @@ class Draft:
 def _drafts(
     reading: Interpretation, corpus: Corpus, template: Template, options: QaOptions, seed: int
 ) -> Iterator[Draft]:
-    of = kind(template.fact)
+    fact_kind = kind(template.fact)
     key = (seed, *reading.clip_key, template.name)
     if seeded.unit("share", *key) >= options.share.get(template.name, 1.0):
         return
     facts = asked(reading, template, options)
-    made = 0
+    number = 0
     seen: set[str] = set()
     for fact in sorted(facts, key=lambda fact: seeded.digest("fact", *key, fact.key)):
         if options.balance and fact.answer is not None:
-            closed = of.form.closed
-            share = corpus.share_asked(of.name, fact.group, fact.answer, closed)
+            closed = fact_kind.form.closed
+            share = corpus.share_asked(fact_kind.name, fact.group, fact.answer, closed)
             if seeded.unit("balance", *key, fact.key) >= share:
                 continue
-            # Rare answers are never wrong choices, so they may not be right ones either.
-            rare = closed and of.form is not AnswerType.YES_NO
-            if rare and not corpus.common_answers(of.name, fact.group, [fact.answer]):
+            # Rare answers are not offered as wrong choices, so they are not asked for either.
+            rare = closed and fact_kind.form is not AnswerType.YES_NO
+            if rare and not corpus.common_answers(fact_kind.name, fact.group, [fact.answer]):
                 continue
-        text = render(seeded.pick(template.phrasings, "phrasing", *key, made), fact.slots)
-        # The same words about another fact ("what does the second speaker say?") are no new question.
+        text = render(seeded.pick(template.phrasings, "phrasing", *key, number), fact.slots)
+        # Several facts may be asked about in the same words ("what does the second speaker say?").
         if text in seen:
             continue
-        none_of_these = drawn(of, fact, options, *key, made)
+        none_of_these = drawn(fact_kind, fact, options, *key, number)
         choices = choose(
-            reading, of, fact, text, corpus, options.choices, *key, made, none_of_these=none_of_these
+            reading, fact_kind, fact, text, corpus, options.choices, *key, number, none_of_these=none_of_these
         )
         if choices is None:
             continue
         if none_of_these:
             fact = without_answer(fact)
-        yield Draft(question_id(reading, template, made), template, fact, choices, text)
-        made += 1
-        if made == options.per_template:
+        yield Draft(question_id(reading, template, number), template, fact, choices, text)
+        number += 1
+        if number == options.per_template:
             return
         seen.update(template.questions(fact))
 
@@ -190,12 +189,11 @@ def _question(reading: Interpretation, draft: Draft, options: QaOptions, seed: i
 
 
 def _deal(drafts: list[Draft], limit: int, seed: int) -> list[Draft]:
-    """Takes ``limit`` questions in rounds of one a skill, best rank (a hash) first."""
+    """Takes ``limit`` questions in rounds of one per skill, ranked by hash within a round."""
     ranked = sorted(drafts, key=lambda draft: seeded.digest("deal", seed, draft.id))
-    by_skill: dict[str, int] = {}
-    rounds = []
-    for n, draft in enumerate(ranked):
-        skill = draft.template.skill
-        round_ = by_skill[skill] = by_skill.get(skill, -1) + 1
-        rounds.append((round_, n, draft))
-    return [draft for _, _, draft in sorted(rounds, key=lambda item: item[:2])[:limit]]
+    taken: Counter[str] = Counter()
+    rounds: dict[int, list[Draft]] = {}
+    for draft in ranked:
+        rounds.setdefault(taken[draft.template.skill], []).append(draft)
+        taken[draft.template.skill] += 1
+    return [draft for n in sorted(rounds) for draft in rounds[n]][:limit]

@@ -54,5 +54,5 @@ def test_the_verifier_rates_again() -> None:
     question = generate(scene, CORPUS, TEMPLATES, OPTIONS)[0]
     easier = dataclasses.replace(question, difficulty=dataclasses.replace(question.difficulty, hops=9))
     assert verify(easier, scene, OPTIONS, TEMPLATES) == [
-        "its difficulty is not that of the scene and the choices"
+        "the difficulty differs from that of the scene and the choices"
     ]

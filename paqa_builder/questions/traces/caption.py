@@ -1,7 +1,7 @@
-"""The CAPTION of a trace: what is heard, who speaks, what is said, straight from the records.
+"""The CAPTION of a trace: sounds, speakers and transcript, written from the records.
 
-What is unsure is said to be unsure, what nobody looked for is said not to have been looked for, and
-what was looked for and is not there is said not to be there.
+The texts distinguish three cases: uncertain records, layers that were not analysed, and layers in which
+nothing was found.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import FAINT, Sound
 from paqa_builder.seeded import pick
 
-# Longer lists are cut: a trace is for reading, and a model's window is not endless.
+# Largest number of lines of a list.
 _LINES = 40
 _DOUBTFUL = 3
-# Seconds of common speech that are worth a word.
+# Seconds of overlapping speech from which an overlap is mentioned.
 _OVERLAP = 0.1
 
 
 def env(reading: Interpretation) -> str:
-    """Sounds with their times, surest words first."""
+    """ENV: sounds with their times, uncertain ones last."""
     if not reading.knows("tags"):
         return "The background was not analysed."
     sounds = reading.sounds
@@ -43,22 +43,22 @@ def _how_sure(sound: Sound) -> str:
 
 
 def speakers(reading: Interpretation) -> str:
-    """Who speaks when, and when together."""
+    """SPEAKER: who speaks when, and where voices overlap."""
     if not reading.knows("turns"):
         return "Who speaks when is not known."
     voices = reading.voices
     lines = []
-    for one in voices.speakers:
-        phantom = not voices.truth and one.doubtful(reading.thresholds)
-        doubt = " (possibly)" if phantom else ""
-        lines.append(f"- {wording.ordinal(one.number)} speaker{doubt}: {wording.stretches(one.spans)}")
+    for speaker in voices.speakers:
+        phantom = not voices.truth and speaker.doubtful(reading.thresholds)
+        name = f"{wording.ordinal(speaker.number)} speaker{' (possibly)' if phantom else ''}"
+        lines.append(f"- {name}: {wording.stretches(speaker.spans)}")
     if total(voices.together) >= _OVERLAP:
         lines.append(f"- voices overlap {wording.stretches(voices.together)}")
     return _lines(lines) if lines else "Nobody speaks."
 
 
 def transcript(reading: Interpretation) -> str:
-    """What is said, by whom and when."""
+    """ASR: utterances with speaker and times."""
     if not reading.knows("utterances"):
         return "What is said was not analysed."
     lines = []
@@ -74,7 +74,7 @@ def transcript(reading: Interpretation) -> str:
 
 
 def description(reading: Interpretation, *key: object) -> str:
-    """The whole clip in a sentence."""
+    """DESCRIPTION: the clip in one sentence."""
     talk, sounds = _talk(reading), _background(reading)
     length = wording.long(reading.duration)
     if talk and sounds:

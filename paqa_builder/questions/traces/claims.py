@@ -1,11 +1,11 @@
-"""What a sentence claims about the audio, and whether another one claims the same.
+"""Extraction and comparison of the claims that sentences make about the audio.
 
 Every word is either *neutral* (``data/neutral_words.txt``), part of the question's own template, or
 a claim: a quote, a number, a speaker, the name of a sound, a relation ("before"), a negation, a
-question word, or the word itself. Two texts agree if, sentence by sentence, they make the same
-claims in the same order. The order matters: "a dog before a bell" is not "a bell before a dog".
+question word, or the word itself. Two texts agree if they make the same claims in the same order,
+sentence by sentence. The order matters: "a dog before a bell" differs from "a bell before a dog".
 
-This is stricter than meaning: many a fair wording is thrown away, so that no false one is kept.
+The comparison is strict: it rejects many equivalent wordings in order to accept no false one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import zip_longest
 
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
@@ -22,12 +23,12 @@ from paqa_builder.questions import wording
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One thing that a sentence says of the audio.
+    """A claim about the audio.
 
     Attributes:
         kind: ``"quote"``, ``"number"``, ``"speaker"``, ``"sound"``, ``"relation"``, ``"negation"``,
             ``"question word"`` or ``"word"``.
-        value: In a normal form, so that "2.0 s" and "2 seconds", "prior to" and "before" are equal.
+        value: Normalized, so that "2.0 s" equals "2 seconds" and "prior to" equals "before".
     """
 
     kind: str
@@ -37,7 +38,7 @@ class Claim:
         return f"{self.kind} “{self.value}”"
 
 
-# Words and phrases that say the same relation; longer phrases are matched first.
+# Relation -> its words and phrases; longer phrases are matched first.
 _RELATIONS: dict[str, str] = {
     "first": "first|earliest|opens|opened|opening|open|leads|lead",
     "last": "last|final|finally|latest|closes|closed|closing|close",
@@ -98,7 +99,7 @@ _PATTERN = re.compile(
         f"(?P<{name}>{part})"
         for name, part in {
             "quote": "“[^”]*”",
-            # "what one hears": nobody is counted.
+            # "what one hears" is not a number.
             "pronoun": r"\bone (?=(?:can |may )?(?:hears?|listens?|finds?|notices?)\b)",
             "speaker": rf"\b(?:{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th)) (?:speaker|voice|person|talker)s?\b"
             rf"|\b(?:speaker|voice|person) (?:(?:{'|'.join(_NUMBERS)})\b|\d+\b)|\bs\d+\b",
@@ -115,18 +116,19 @@ _PATTERN = re.compile(
 
 @cache
 def _sounds() -> dict[str, list[str]]:
-    """All names of sounds by their first word, longer ones first."""
-    found: dict[str, list[str]] = {}
+    """Names of sounds by their first word, longer ones first."""
+    by_first: dict[str, set[str]] = {}
     for label in audioset.labels():
         for name in {wording.name_of(label).lower(), wording.choice_of_label(label).lower(), label.lower()}:
             start = re.search(_WORD, name)
-            # One of AudioSet's labels is "Recording"; here it is what all questions are about.
+            # AudioSet's label "Recording" is a neutral word here.
             if start and name not in neutral_words():
-                found.setdefault(start[0], []).append(name[start.start() :])
-    return {first: sorted(set(names), key=lambda n: (-len(n), n)) for first, names in found.items()}
+                by_first.setdefault(start[0], set()).add(name[start.start() :])
+    return {first: sorted(names, key=lambda n: (-len(n), n)) for first, names in by_first.items()}
 
 
 def _sound_at(sentence: str, match: re.Match[str]) -> str | None:
+    """The longest name of a sound that starts at a matched word."""
     for name in _sounds().get(match[0], ()):
         after = match.start() + len(name)
         if sentence.startswith(name, match.start()) and not sentence[after : after + 1].isalnum():
@@ -136,14 +138,14 @@ def _sound_at(sentence: str, match: re.Match[str]) -> str | None:
 
 @cache
 def neutral_words() -> frozenset[str]:
-    """Words that claim nothing about the audio (``data/neutral_words.txt``)."""
+    """Words that make no claim about the audio (``data/neutral_words.txt``)."""
     text = files("paqa_builder").joinpath("data/neutral_words.txt").read_text(encoding="utf-8")
     lines = (line.partition("#")[0] for line in text.splitlines())
     return frozenset(word for line in lines for word in line.split())
 
 
 def vocabulary(texts: Iterable[str]) -> frozenset[str]:
-    """The plain words of a template's texts: it may itself put any of them into the same question."""
+    """Plain words of a template's texts; they count as neutral in its questions."""
     plain = (re.sub(r"\{[{%].*?[}%]\}", " ", text) for text in texts)
     return frozenset(
         claim.value
@@ -155,20 +157,19 @@ def vocabulary(texts: Iterable[str]) -> frozenset[str]:
 
 
 def claims(text: str, neutral: frozenset[str] = frozenset()) -> list[list[Claim]]:
-    """What each sentence of a text claims, in order.
+    """Claims by sentence, in order; sentences without claims are left out.
 
     Args:
-        neutral: Words that claim nothing besides those that never do.
+        neutral: Neutral words besides :func:`neutral_words`.
     """
     quotes = iter(re.findall("“[^”]*”", text))
-    # Stops within a quote end no sentence, and case is the quote's own.
+    # Quotes are taken out first: full stops within them end no sentence, and their case is kept.
     bare = re.sub("“[^”]*”", "“”", text).lower().replace("’", "'")
-    found = []
-    for sentence in _SENTENCE.split(bare.strip()):
-        made = list(_claims(sentence, quotes, neutral | neutral_words()))
-        if made:
-            found.append(made)
-    return found
+    sentences = (
+        list(_claims(sentence, quotes, neutral | neutral_words()))
+        for sentence in _SENTENCE.split(bare.strip())
+    )
+    return [sentence for sentence in sentences if sentence]
 
 
 def _claims(sentence: str, quotes: Iterator[str], neutral: frozenset[str]) -> Iterator[Claim]:
@@ -178,7 +179,7 @@ def _claims(sentence: str, quotes: Iterator[str], neutral: frozenset[str]) -> It
         sound = _sound_at(sentence, match) if kind == "word" else None
         if sound:
             kind, text, at = "sound", sound, match.start() + len(sound)
-        # "not the dog" and "the dog is not heard" deny different things.
+        # A negation is placed before the claim that follows it: "not the dog" is not "the dog is not".
         if negated and not (kind == "word" and text in _ARTICLES):
             negated = False
             yield Claim("negation", "not, of a word" if kind == "word" else "not")
@@ -235,23 +236,17 @@ def _number(text: str) -> int:
 
 
 def differences(original: str, new: str, neutral: frozenset[str] = frozenset()) -> list[Claim]:
-    """The claims that only one of two texts makes, or makes elsewhere; empty if they claim the same.
+    """Claims that only one of two texts makes, or makes in another place; empty if the texts agree.
 
     Args:
         neutral: See :func:`claims`.
     """
-    one, other = claims(original, neutral), claims(new, neutral)
-    if one == other:
-        return []
-    found: list[Claim] = []
-    for n in range(max(len(one), len(other))):
-        here = one[n] if n < len(one) else []
-        there = other[n] if n < len(other) else []
-        if here == there:
+    differing: list[Claim] = []
+    for before, after in zip_longest(claims(original, neutral), claims(new, neutral), fillvalue=()):
+        if before == after:
             continue
-        odd = [claim for claim in there if claim not in here] + [
-            claim for claim in here if claim not in there
-        ]
-        # All the same claims, in another order or number.
-        found += odd or [Claim("order", " ".join(claim.value for claim in there))]
-    return found
+        odd = [claim for claim in after if claim not in before]
+        odd += [claim for claim in before if claim not in after]
+        # The same claims in another order or number.
+        differing += odd or [Claim("order", " ".join(claim.value for claim in after))]
+    return differing

@@ -1,24 +1,24 @@
-"""The grammar of a trace: writer, parser and validator. Nothing else knows the tags.
+"""Writer, parser and validator of traces.
 
 ::
 
     <THINK>
     <PLANNING>what to listen for</PLANNING>
     <CAPTION>
-    <ENV>events</ENV>
-    <SPEAKER>who speaks when</SPEAKER>
-    <ASR>what is said</ASR>
-    <DESCRIPTION>the whole in a sentence</DESCRIPTION>
+    <ENV>sounds with times</ENV>
+    <SPEAKER>speakers with times</SPEAKER>
+    <ASR>transcript</ASR>
+    <DESCRIPTION>the clip in one sentence</DESCRIPTION>
     </CAPTION>
     <REASONING>from evidence to answer</REASONING>
-    <SUMMARY>in short</SUMMARY>
+    <SUMMARY>conclusion</SUMMARY>
     </THINK>
-    <RESPONSE>the answer</RESPONSE>
+    <RESPONSE>answer</RESPONSE>
 
-and optionally, together, ``<REFLECT>`` and ``<FINAL_ANSWER>`` after it, where the first response is
-reconsidered. The elements come in this order, each exactly once; between them there is only white
-space. Text within an element is kept to the character: ``<`` is written ``&lt;``, and ``&`` is
-written ``&amp;`` only where it would otherwise read as one of these two.
+``<REFLECT>`` and ``<FINAL_ANSWER>``, which correct the first response, are optional and occur together.
+The elements come in this order, each exactly once, with only white space between them. The text of an
+element is preserved exactly: ``<`` is written ``&lt;``, and ``&`` is written ``&amp;`` where it would
+read as one of these two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Containers hold only elements, leaves hold only text; in the order of the text.
+# Containers hold only elements, leaves hold only text.
 _TREE: dict[str, tuple[str, ...]] = {
     "THINK": ("PLANNING", "CAPTION", "REASONING", "SUMMARY"),
     "CAPTION": ("ENV", "SPEAKER", "ASR", "DESCRIPTION"),
@@ -46,7 +46,7 @@ _UNESCAPE = re.compile(r"&(lt|amp);")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The texts of a trace, unescaped. ``reflect`` and ``final_answer`` come together or not at all."""
+    """Unescaped texts of a trace. ``reflect`` and ``final_answer`` are either both given or both None."""
 
     planning: str
     env: str
@@ -65,12 +65,12 @@ class Trace:
 
     @property
     def answer(self) -> str:
-        """What the trace ends on."""
+        """The last answer of the trace."""
         return self.response if self.final_answer is None else self.final_answer
 
 
 class TraceError(ValueError):
-    """A text is no trace. ``problems`` says why, one sentence each, with the place."""
+    """A text violates the grammar. ``problems`` lists the violations with line and column."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -78,17 +78,17 @@ class TraceError(ValueError):
 
 
 def escape(text: str) -> str:
-    """Makes a text harmless within an element."""
+    """Escapes a text for use within an element."""
     return _ESCAPE.sub(lambda m: "&lt;" if m[0] == "<" else "&amp;", text)
 
 
 def unescape(text: str) -> str:
-    """Undoes :func:`escape`."""
+    """Inverse of :func:`escape`."""
     return _UNESCAPE.sub(lambda m: "<" if m[1] == "lt" else "&", text)
 
 
 def write(trace: Trace) -> str:
-    """Writes a trace out; :func:`parse` gives the same trace back."""
+    """Serializes a trace; inverse of :func:`parse`."""
 
     def element(tag: str) -> str | None:
         if tag in _TREE:
@@ -100,26 +100,26 @@ def write(trace: Trace) -> str:
 
 
 def parse(text: str) -> Trace:
-    """Reads a trace.
+    """Parses a trace.
 
     Raises:
-        TraceError: The text does not follow the grammar.
+        TraceError: The text violates the grammar.
     """
-    problems, found = _read(text)
+    problems, texts = _read(text)
     if problems:
         raise TraceError(problems)
-    return Trace(**{tag.lower(): found[tag] for tag in LEAVES if tag in found})
+    return Trace(**{tag.lower(): text for tag, text in texts.items()})
 
 
 def validate(text: str) -> list[str]:
-    """Says what keeps a text from being a trace; an empty list if it is one."""
+    """Violations of the grammar, with line and column; empty if the text is a trace."""
     return _read(text)[0]
 
 
 def _read(text: str) -> tuple[list[str], dict[str, str]]:
-    """Reads as far as the text makes sense: the problems, and the texts of the leaves."""
+    """Violations, and the texts of the leaves up to the first one that stops the parser."""
     problems: list[str] = []
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     children: dict[str, list[str]] = {"": []}
     path: list[str] = []
     at = 0
@@ -136,8 +136,8 @@ def _read(text: str) -> tuple[list[str], dict[str, str]]:
                 problems.append(
                     f"{_place(text, offset)}: {match[0]} inside <{inside}>, which holds only text"
                 )
-                return problems, found
-            found[tag] = unescape(between)
+                return problems, texts
+            texts[tag] = unescape(between)
             if not between.strip():
                 problems.append(f"{_place(text, offset)}: <{tag}> is empty")
             path.pop()
@@ -146,8 +146,8 @@ def _read(text: str) -> tuple[list[str], dict[str, str]]:
             problems.append(f"{_place(text, offset)}: text outside the elements: {between.strip()[:40]!r}")
         if closing:
             if tag != inside:
-                problems.append(f"{_place(text, offset)}: {match[0]} closes nothing that is open here")
-                return problems, found
+                problems.append(f"{_place(text, offset)}: {match[0]} without an open <{tag}>")
+                return problems, texts
             path.pop()
             continue
         siblings = children.setdefault(inside, [])
@@ -162,10 +162,11 @@ def _read(text: str) -> tuple[list[str], dict[str, str]]:
     for parent, wanted in (("", _TOP), *_TREE.items()):
         if parent == "" or parent in children or any(parent in seen for seen in children.values()):
             problems += _compare(parent, wanted, children.get(parent, []))
-    return problems, found
+    return problems, texts
 
 
 def _compare(parent: str, wanted: tuple[str, ...], seen: list[str]) -> list[str]:
+    """Violations in the children of one element: unknown, missing or misplaced tags."""
     where = f"<{parent}>" if parent else "the trace"
     problems = [f"<{tag}> does not belong in {where}" for tag in seen if tag not in wanted]
     known = [tag for tag in dict.fromkeys(seen) if tag in wanted]

@@ -1,9 +1,8 @@
-"""Reflection: a trace that mishears one record at first, finds the error and corrects it.
+"""Reflection: traces that start from a planted perception error and correct it in REFLECT.
 
-A :class:`~paqa_builder.questions.question.PlantedError` says which record is misheard. The first half of
-the trace is written from the scene with that error, so that CAPTION, REASONING and RESPONSE agree with one
-another and are wrong together. REFLECT goes back to the record and corrects it. The planted error is
-published with the question, so that the first half is never taken for evidence.
+A :class:`~paqa_builder.questions.question.PlantedError` names the record and the error. The first part of
+the trace is written from the scene with that error, so CAPTION, REASONING and RESPONSE are consistent and
+wrong. REFLECT returns to the record and corrects it. The planted error is published with the question.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
@@ -22,16 +21,15 @@ from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Template, render
 from paqa_builder.questions.traces.grammar import Trace
 from paqa_builder.questions.traces.trace import in_sentence, trace_of
-from paqa_builder.records import Scene, Tag, Turn
+from paqa_builder.records import Scene, Tag, Turn, Utterance
 from paqa_builder.seeded import digest, pick
 
-# Slips to try before a question goes without reflection.
+# Largest number of errors to try per question.
 _PATIENCE = 16
-R = TypeVar("R", Tag, Turn)
 
 
-def slips(reading: Interpretation, choices: Choices, form: AnswerType) -> Iterator[PlantedError]:
-    """Every possible error that could change an answer, in the order of the records."""
+def possible_errors(reading: Interpretation, choices: Choices, form: AnswerType) -> Iterator[PlantedError]:
+    """All errors that can be planted in a scene, in the order of the records."""
     if reading.knows("tags"):
         for sound in reading.sounds.heard:
             start, end = (sound.onset, sound.offset) if sound.spans else (0.0, reading.duration)
@@ -42,23 +40,23 @@ def slips(reading: Interpretation, choices: Choices, form: AnswerType) -> Iterat
                 if audioset.is_event(label) and not audioset.confusable(label, sound.label):
                     yield PlantedError("misheard_sound", start, end, sound.label, label)
     if reading.knows("turns"):
-        voices = reading.voices.speakers
-        for one in voices if len(voices) > 1 else ():
-            yield PlantedError("missed_speaker", one.onset, one.offset, one.name)
-            for turn in one.turns:
-                for other in voices:
-                    if other is not one:
-                        yield PlantedError("wrong_speaker", turn.start, turn.end, one.name, other.name)
+        speakers = reading.voices.speakers
+        for speaker in speakers if len(speakers) > 1 else ():
+            yield PlantedError("missed_speaker", speaker.onset, speaker.offset, speaker.name)
+            for turn in speaker.turns:
+                for other in speakers:
+                    if other is not speaker:
+                        yield PlantedError("wrong_speaker", turn.start, turn.end, speaker.name, other.name)
 
 
 def apply(scene: Scene, planted: PlantedError) -> Scene:
-    """The scene as perceived with the planted error."""
+    """The scene as perceived with a planted error."""
     if planted.kind.endswith("_sound"):
         return _with_layer(scene, "tags", lambda tags: _changed_tags(tags, planted))
     return _with_layer(
         _with_layer(scene, "turns", lambda turns: _changed_turns(turns, planted)),
         "utterances",
-        lambda utterances: _changed_words(utterances, planted),
+        lambda utterances: _changed_utterances(utterances, planted),
     )
 
 
@@ -71,25 +69,26 @@ def reflected(
     key: str,
     planted: PlantedError,
 ) -> Trace | None:
-    """The trace of a question whose first answer follows from a planted error.
+    """Trace of a question whose first answer follows from a planted error.
 
     Returns:
-        None where the planted error leaves the answer as it is, or in doubt.
+        None if the error does not lead to exactly one other choice.
     """
-    heard = Interpretation(apply(reading.scene, planted), reading.thresholds)
-    of = kind(template.fact)
-    for other in of.facts(heard):
+    misperceived = Interpretation(apply(reading.scene, planted), reading.thresholds)
+    fact_kind = kind(template.fact)
+    for other in fact_kind.facts(misperceived):
         if not template.asks(other) or text not in template.questions(other):
             continue
-        verdicts = tuple(of.judge(heard, other.about, choice) for choice in choices.texts)
-        if [v.true for v in verdicts].count(True) != 1 or any(v.true is None for v in verdicts):
+        verdicts = tuple(fact_kind.judge(misperceived, other.about, choice) for choice in choices.texts)
+        judged = [verdict.true for verdict in verdicts]
+        if judged.count(True) != 1 or None in judged:
             continue
         mistaken = Choices(choices.texts, verdicts)
         if mistaken.index == choices.index:
             continue
-        first = trace_of(heard, template, other, mistaken, key)
+        first = trace_of(misperceived, template, other, mistaken, key)
         answer = choices.texts[choices.index]
-        sentences = _second_thought(reading, template, fact, choices, mistaken.index, key, planted)
+        sentences = _correction(reading, template, fact, choices, mistaken.index, key, planted)
         return replace(first, reflect=" ".join(sentences), final_answer=answer)
     return None
 
@@ -97,8 +96,8 @@ def reflected(
 def find(
     reading: Interpretation, template: Template, fact: Fact, choices: Choices, text: str, key: str
 ) -> tuple[PlantedError, Trace] | None:
-    """The first planted error, in an order drawn by hash, that leads to another of the choices."""
-    possible = slips(reading, choices, kind(template.fact).form)
+    """The first error, in an order given by hashes, that leads to another choice; with its trace."""
+    possible = possible_errors(reading, choices, kind(template.fact).form)
     drawn = sorted(possible, key=lambda planted: digest("slip", key, _hashed_text(planted)))
     for planted in islice(drawn, _PATIENCE):
         trace = reflected(reading, template, fact, choices, text, key, planted)
@@ -108,22 +107,23 @@ def find(
 
 
 def _hashed_text(planted: PlantedError) -> str:
-    """The text that decides when an error is drawn. It must stay as it is, or published traces change."""
+    """The text that is hashed to order errors. Published traces depend on it."""
     values = ", ".join(f"{field.name}={getattr(planted, field.name)!r}" for field in fields(planted))
     return f"Slip({values})"
 
 
-def _second_thought(
+def _correction(
     reading: Interpretation,
     template: Template,
     fact: Fact,
     choices: Choices,
-    taken: int,
+    first_answer: int,
     key: str,
     planted: PlantedError,
 ) -> list[str]:
+    """The sentences of REFLECT."""
     form = kind(template.fact).form
-    right, wrong = choices.verdicts[choices.index], choices.verdicts[taken]
+    right, wrong = choices.verdicts[choices.index], choices.verdicts[first_answer]
     opening = pick(
         (
             "Let me hold this against the audio once more.",
@@ -154,16 +154,16 @@ def _corrected(reading: Interpretation, planted: PlantedError, key: str) -> str:
     if planted.kind == "misheard_sound":
         taken, real = wording.sound_of(planted.heard_as), wording.sound_of(planted.value)
         return f"What I took for {taken} {when} is {real}."
-    who = {one.name: wording.speaker(one.number) for one in reading.voices.speakers}
+    who = {speaker.name: wording.speaker(speaker.number) for speaker in reading.voices.speakers}
     if planted.kind == "missed_speaker":
         return f"I left a voice out: that of {who[planted.value]}, heard {when}."
     return f"The voice {when} is not that of {who[planted.heard_as]} but that of {who[planted.value]}."
 
 
 def _with_layer(scene: Scene, name: str, change: Any) -> Scene:
-    """Changes the layer that a reading goes by, and the model's view of the same thing.
+    """Changes a layer of the annotation, or of the model where there is none; both of them for tags.
 
-    Speakers are named apart by a corpus and a model, so of turns and utterances only one is changed.
+    Annotation and model name speakers differently, so only one is changed for turns and utterances.
     """
     truth = scene.clip.truth
     own, model = getattr(truth, name), getattr(scene, name)
@@ -175,17 +175,17 @@ def _with_layer(scene: Scene, name: str, change: Any) -> Scene:
 
 
 def _changed_tags(tags: tuple[Tag, ...], planted: PlantedError) -> tuple[Tag, ...]:
-    meant = [
+    affected = [
         tag
         for tag in tags
         if audioset.confusable(tag.label, planted.value)
         and tag.start < planted.end
         and planted.start < tag.end
     ]
-    kept = [tag for tag in tags if tag not in meant]
+    changed = [tag for tag in tags if tag not in affected]
     if planted.heard_as:
-        kept += [replace(tag, label=planted.heard_as) for tag in meant if tag.label == planted.value]
-    return tuple(sorted(kept, key=lambda tag: (tag.start, tag.end, tag.label)))
+        changed += [replace(tag, label=planted.heard_as) for tag in affected if tag.label == planted.value]
+    return tuple(sorted(changed, key=lambda tag: (tag.start, tag.end, tag.label)))
 
 
 def _changed_turns(turns: tuple[Turn, ...], planted: PlantedError) -> tuple[Turn, ...]:
@@ -199,10 +199,11 @@ def _changed_turns(turns: tuple[Turn, ...], planted: PlantedError) -> tuple[Turn
     )
 
 
-def _changed_words(utterances: tuple[Any, ...], planted: PlantedError) -> tuple[Any, ...]:
+def _changed_utterances(utterances: tuple[Utterance, ...], planted: PlantedError) -> tuple[Utterance, ...]:
     return tuple(
-        replace(said, speaker=planted.heard_as or None)
-        if said.speaker == planted.value and planted.start <= (said.start + said.end) / 2 < planted.end
-        else said
-        for said in utterances
+        replace(utterance, speaker=planted.heard_as or None)
+        if utterance.speaker == planted.value
+        and planted.start <= (utterance.start + utterance.end) / 2 < planted.end
+        else utterance
+        for utterance in utterances
     )

@@ -1,4 +1,4 @@
-"""A language model's wording in the place of a template's, and the proof that it says the same."""
+"""Replacement of a template's wording by a language model's, and the check that the claims are the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from paqa_builder.questions.templates import Template
 
 TEXTS = ("question", "planning", "reasoning", "summary")
-"""What may be reworded. CAPTION, REFLECT and the answers are never touched."""
+"""Texts that may be reworded. CAPTION, REFLECT and the answers stay unchanged."""
 
 _LABEL = re.compile(r"\([a-hA-H1-8]\)|\b(?:option|choice|answer)s?\s+\(?[A-H1-8]\b|^\s*[A-H][.)]\s")
 _MARKUP = re.compile(r"[<>{}`*_#\\]|\n")
@@ -23,21 +23,21 @@ _LONGER, _SLACK = 2.0, 60
 
 
 def texts_of(question: Question) -> dict[str, str]:
-    """The four texts of a question as they stand.
+    """The current four texts of a question.
 
     Raises:
-        TraceError: Its trace is no trace.
+        TraceError: The trace violates the grammar.
     """
     trace = grammar.parse(question.trace)
     return {"question": question.question} | {name: getattr(trace, name) for name in TEXTS[1:]}
 
 
 def faults(name: str, original: str, new: str, question: Question, template: Template) -> list[str]:
-    """What keeps a new wording from standing in an old one's place; empty if nothing does.
+    """Reasons to reject a new wording; empty if it is acceptable.
 
     Args:
-        name: Which of :data:`TEXTS` it is.
-        question: Whose text it is; its choices must not show where they did not before.
+        name: One of :data:`TEXTS`.
+        question: The text's question. The new wording must not name a choice that the original does not.
     """
     if not new.strip() or new != new.strip():
         return ["empty or padded"]
@@ -47,80 +47,75 @@ def faults(name: str, original: str, new: str, question: Question, template: Tem
         return ["markup"]
     if original[-1] in ".?!" and new[-1] != original[-1]:
         return ["another kind of sentence"]
-    found = []
+    reasons = []
     if name == "question":
-        said, before = f" {' '.join(wording.tokens(new))} ", f" {' '.join(wording.tokens(original))} "
-        for choice in question.choices:
-            phrase = f" {' '.join(wording.tokens(choice))} "
-            if phrase in said and phrase not in before:
-                found.append("a choice in the question")
-                break
+        after, before, *choices = (
+            f" {' '.join(wording.tokens(text))} " for text in (new, original, *question.choices)
+        )
+        if any(choice in after and choice not in before for choice in choices):
+            reasons.append("a choice in the question")
     if _LABEL.search(re.sub("“[^”]*”", "", new)):
-        found.append("a choice's letter")
-    odd = claims.differences(original, new, _vocabulary(template))
-    found += dict.fromkeys(f"another {claim.kind}" for claim in odd)
-    return found
+        reasons.append("a choice's letter")
+    vocabulary = _vocabulary((*template.phrasings, *template.planning, *template.statement))
+    odd = claims.differences(original, new, vocabulary)
+    return reasons + list(dict.fromkeys(f"another {claim.kind}" for claim in odd))
 
 
 def rewrite(question: Question, model: str, new: dict[str, str]) -> Question:
-    """Puts new wordings in; the old ones are kept in ``rewritten``.
+    """Replaces texts by new wordings, and keeps the originals in ``rewritten``.
 
     Args:
-        new: By name; those that equal the old one count as kept.
+        new: New wordings by name. Unchanged ones are ignored.
     """
     old = texts_of(question)
     changed = {name: text for name, text in new.items() if text != old[name]}
     if not changed:
         return question
-    kept = {name: old[name] for name in changed}
-    return replace(_with(question, changed), rewritten=Rewritten(model, **kept))
+    originals = {name: old[name] for name in changed}
+    return replace(_with(question, changed), rewritten=Rewritten(model, **originals))
 
 
 def restored(question: Question) -> Question:
-    """The question as its template words it; one that was not reworded is returned as it is."""
+    """The question in its template's wording."""
     if question.rewritten is None:
         return question
-    own = {name: text for name in TEXTS if (text := getattr(question.rewritten, name)) is not None}
+    originals = _originals(question.rewritten)
     try:
-        return replace(_with(question, own), rewritten=None)
+        return replace(_with(question, originals), rewritten=None)
     except grammar.TraceError:
-        return replace(question, rewritten=None, question=own.get("question", question.question))
+        return replace(question, rewritten=None, question=originals.get("question", question.question))
 
 
 def problems(question: Question, template: Template) -> list[str]:
-    """Says where a published wording claims something else than the template's; empty if nowhere."""
-    made = question.rewritten
-    if made is None:
+    """Problems of a published wording, such as claims that the template's wording does not make."""
+    rewritten = question.rewritten
+    if rewritten is None:
         return []
     try:
-        now = texts_of(question)
+        current = texts_of(question)
     except grammar.TraceError as error:
         return [f"trace: {problem}" for problem in error.problems]
-    found = [] if made.model else ["rewritten: nobody is named"]
-    own = {name: text for name in TEXTS if (text := getattr(made, name)) is not None}
-    if not own:
-        found.append("rewritten: nothing is")
+    found = [] if rewritten.model else ["rewritten: no model is named"]
+    originals = _originals(rewritten)
+    if not originals:
+        found.append("rewritten: there is no original text")
     before = restored(question)
-    for name, text in own.items():
-        if text == now[name]:
-            found.append(f"rewritten: {name} is as it was")
-        wrong = faults(name, text, now[name], before, template)
-        found += [f"rewritten: {name}: {fault}" for fault in wrong]
+    for name, text in originals.items():
+        if text == current[name]:
+            found.append(f"rewritten: {name} equals the original")
+        reasons = faults(name, text, current[name], before, template)
+        found += [f"rewritten: {name}: {reason}" for reason in reasons]
     return found
 
 
+def _originals(rewritten: Rewritten) -> dict[str, str]:
+    return {name: text for name in TEXTS if (text := getattr(rewritten, name)) is not None}
+
+
 def _with(question: Question, texts: dict[str, str]) -> Question:
-    inside = {name: text for name, text in texts.items() if name != "question"}
-    trace = question.trace
-    if inside:
-        trace = grammar.write(replace(grammar.parse(trace), **inside))
+    parts = {name: text for name, text in texts.items() if name != "question"}
+    trace = grammar.write(replace(grammar.parse(question.trace), **parts)) if parts else question.trace
     return replace(question, question=texts.get("question", question.question), trace=trace)
 
 
-def _vocabulary(template: Template) -> frozenset[str]:
-    return _words((*template.phrasings, *template.planning, *template.statement))
-
-
-@lru_cache(maxsize=512)
-def _words(texts: tuple[str, ...]) -> frozenset[str]:
-    return claims.vocabulary(texts)
+_vocabulary = lru_cache(maxsize=512)(claims.vocabulary)

@@ -1,4 +1,4 @@
-"""The trace of a question: what to listen for, what is heard, and why the answer follows."""
+"""Traces of questions: planning, caption, reasoning, summary and response."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from paqa_builder.seeded import pick
 
 
 def trace_of(reading: Interpretation, template: Template, fact: Fact, choices: Choices, key: str) -> Trace:
-    """Writes the trace. A function of its arguments alone, so that the verifier can write it again.
+    """The trace of a question. Deterministic, so that the verifier can write it again.
 
     Args:
-        key: The question's id, which chooses among wordings.
+        key: The question's id. It selects among wordings.
     """
     form = kind(template.fact).form
     answer = choices.texts[choices.index]
@@ -35,7 +35,7 @@ def trace_of(reading: Interpretation, template: Template, fact: Fact, choices: C
 
 
 def statement_of(template: Template, fact: Fact, answer: str, key: str) -> str:
-    """The answer as a sentence, in a wording chosen by ``key``."""
+    """The answer as a sentence, in a wording selected by ``key``."""
     if answer == NOTHING:
         return pick(STATEMENTS, "statement", key)
     slots = {**fact.slots, "answer": in_sentence(kind(template.fact).form, answer)}
@@ -43,7 +43,7 @@ def statement_of(template: Template, fact: Fact, answer: str, key: str) -> str:
 
 
 def in_sentence(form: AnswerType, answer: str) -> str:
-    """An answer as part of a sentence: ``"Dog"`` becomes ``"the sound of a dog"``."""
+    """An answer within a sentence: ``"Dog"`` becomes ``"the sound of a dog"``."""
     if form is AnswerType.SOUND:
         return wording.sound_of(wording.label_of_choice(answer))
     if form.spoken:
@@ -60,7 +60,7 @@ def _reasoning(form: AnswerType, fact: Fact, choices: Choices, statement: str, k
         sentences.append(_missing(form, missing, key))
     so = pick(("So", "Therefore", "It follows that", "Hence"), "so", key)
     joint = " " if so.endswith("that") else ", "
-    # Two choices may be ruled out by the same sentence.
+    # Two choices may share a sentence.
     return [*dict.fromkeys(filter(None, sentences)), f"{so}{joint}{statement}."]
 
 
