@@ -1,12 +1,10 @@
-"""How much of what a speech enhancer took away was speech, and belongs back.
+"""Restoration of speech that a speech enhancer removed.
 
-An enhancer distorts speech by about as much whatever the noise, so where there is little noise it takes
-more of the speech away than of anything else: nearly clean recordings come out worse than they went in.
-Of two estimates of one signal, the enhanced one (which errs by its distortion) and the mixture (which
-errs by the noise), the best sum gives each a weight by the other's error (Wiener). Neither error is
-known; both are guessed from the ratio of what was kept to what was taken, in each band of hearing at
-each moment and over the clip. The three numbers of the guess were fitted on mixtures whose voices are known
-(``benchmarks/mixtures.py``): least mean SI-SDR loss.
+The distortion of an enhancer hardly depends on the noise, so nearly clean recordings lose more speech than
+noise. The enhanced signal and the mixture are two estimates of the speech, with the distortion and the noise
+as their errors; the best sum weights each by the error of the other (Wiener). The weights are estimated from
+the ratio of kept to removed power, in each mel band at each moment and over the clip. The three parameters
+were fitted on mixtures with known voices (``benchmarks/mixtures.py``) for the least mean SI-SDR loss.
 """
 
 from __future__ import annotations
@@ -14,26 +12,27 @@ from __future__ import annotations
 import numpy as np
 
 HOP = 0.008
-"""Seconds from frame to frame; a frame is four times as long."""
+"""Hop between frames in seconds; a frame has four times this length."""
 _SMOOTHING = 0.05
-"""Standard deviation, in seconds, over which a moment's powers are averaged."""
+"""Standard deviation in seconds of the smoothing of powers over time."""
 _MEL_PER_BAND = 118.0
 _CONSTANT, _MOMENT, _CLIP = 0.32, 1.50, 0.77
-"""Log odds that what was taken is speech: constant, and per tenfold of kept to taken, now and in the clip."""
+"""Log odds that the removed signal is speech: constant, and slopes per factor ten of the kept to the removed
+power, at the moment and in the clip."""
 _BLOCK = 2000
-"""Frames worked on at once: an hour's spectrogram would take gigabytes."""
+"""Frames per block, which bounds memory for long clips."""
 
 
 def put_back(kept: np.ndarray, taken: np.ndarray, rate: int) -> np.ndarray:
-    """What of ``taken`` belongs to ``kept``.
+    """Estimates the speech in the removed signal.
 
     Args:
         kept: The enhanced speech, ``float32 [n]``.
-        taken: The mixture less ``kept``, sample by sample.
-        rate: Of both, in Hz.
+        taken: The removed signal: the mixture less ``kept``.
+        rate: Sample rate of both in Hz.
 
     Returns:
-        A part of ``taken`` in each band and moment, ``float32 [n]``.
+        ``taken``, weighted in each band and moment, ``float32 [n]``.
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -41,7 +40,9 @@ def put_back(kept: np.ndarray, taken: np.ndarray, rate: int) -> np.ndarray:
     taper = np.sqrt(np.hanning(4 * hop + 1)[:-1]).astype(np.float32)
     bands = _bands(4 * hop, rate)
     frames = [_frames(signal, hop) for signal in (kept, taken)]
-    ratios = [np.concatenate([_powers(block, taper, bands) for block in _blocks(one)]) for one in frames]
+    ratios = [
+        np.concatenate([_powers(block, taper, bands) for block in _blocks(signal)]) for signal in frames
+    ]
     floor = 1e-6 * float(ratios[0].mean()) + 1e-12
     clip = np.log10((ratios[0].mean(axis=0) + floor) / (ratios[1].mean(axis=0) + floor))
     smooth = [gaussian_filter1d(powers, _SMOOTHING / HOP, axis=0, mode="nearest") for powers in ratios]
@@ -59,7 +60,7 @@ def put_back(kept: np.ndarray, taken: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _frames(signal: np.ndarray, hop: int) -> np.ndarray:
-    """Overlapping frames ``[m, 4 * hop]``, such that four cover every sample; a view."""
+    """Overlapping frames ``[m, 4 * hop]``, four over every sample; a NumPy view."""
     padded = np.pad(signal, (3 * hop, 4 * hop))
     return np.lib.stride_tricks.sliding_window_view(padded, 4 * hop)[::hop]
 
@@ -69,13 +70,13 @@ def _blocks(frames: np.ndarray) -> list[np.ndarray]:
 
 
 def _bands(size: int, rate: int) -> np.ndarray:
-    """The band of each bin of a transform of ``size``: equally wide on the mel scale."""
+    """Band of each bin of a transform of ``size``; bands have equal width on the mel scale."""
     mel = 2595 * np.log10(1 + np.arange(size // 2 + 1) * rate / size / 700)
     return np.unique((mel / _MEL_PER_BAND).astype(int), return_inverse=True)[1]
 
 
 def _powers(frames: np.ndarray, taper: np.ndarray, bands: np.ndarray) -> np.ndarray:
-    """Mean power by band, ``[m, bands]``."""
+    """Mean power per band, ``[m, bands]``."""
     power = np.square(np.abs(np.fft.rfft(frames * taper)))
     starts = np.flatnonzero(np.diff(bands, prepend=-1))
     sizes = np.diff(starts, append=len(bands))

@@ -1,4 +1,4 @@
-"""Arithmetic of *measure*: power by frames, what is silent, pitch of many frames as one figure."""
+"""Frame-wise power, silences and pitch statistics."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from paqa_builder.audio import Audio
 from paqa_builder.intervals import Spans
 
 FRAME = 0.02
-"""Seconds of signal whose power is one figure."""
+"""Length of a frame in seconds."""
 _FLOOR = 1e-10
-"""-100 dBFS: no level is lower."""
+"""-100 dBFS, the lowest level."""
 _BURST = 0.06
-"""Seconds; a shorter sound within a silence does not end it."""
+"""Minimum length in seconds of a sound that ends a silence."""
 _LOWER, _UPPER = 0.75, 1.5
 
 
 class Power:
-    """The mean square of a signal in frames of :data:`FRAME` seconds."""
+    """Mean square of a signal in frames of :data:`FRAME` seconds."""
 
     def __init__(self, audio: Audio) -> None:
         size = round(FRAME * audio.rate)
@@ -28,16 +28,16 @@ class Power:
         self.frames = np.mean(np.square(frames, dtype=np.float64), axis=1)
 
     def within(self, spans: Spans) -> np.ndarray:
-        """Which frames have their middle within ``spans``: ``bool [frames]``."""
+        """Mask of the frames whose middle is in ``spans``, ``bool [frames]``."""
         return inside(len(self.frames), FRAME, spans)
 
     def mean(self, chosen: np.ndarray) -> float | None:
-        """Mean power of the chosen frames; None where there are none."""
+        """Mean power of the chosen frames; None if none is chosen."""
         return float(np.mean(self.frames[chosen])) if chosen.any() else None
 
 
 def inside(count: int, step: float, spans: Spans) -> np.ndarray:
-    """Which of ``count`` frames of ``step`` seconds have their middle within ``spans``."""
+    """Mask of ``count`` frames of ``step`` seconds whose middle is in ``spans``, ``bool [count]``."""
     middles = (np.arange(count) + 0.5) * step
     chosen = np.zeros(count, bool)
     for start, end in spans:
@@ -46,15 +46,14 @@ def inside(count: int, step: float, spans: Spans) -> np.ndarray:
 
 
 def decibels(power: float) -> float:
-    """10 log10, never under -100 dB."""
+    """Level of a power in dB, at least -100 dB."""
     return float(10 * np.log10(max(power, _FLOOR)))
 
 
 def silences(frames: np.ndarray, chosen: np.ndarray, depth: float) -> np.ndarray:
-    """Which of the chosen frames are silent: ``depth`` dB and more below a voice's loud frames.
+    """Mask of the chosen frames at least ``depth`` dB below the 95th percentile of the chosen ones.
 
-    The loud frames are those at the 95th percentile of the chosen ones. What sounds for less than
-    60 ms between silent frames (a click, a breath) is silent, too.
+    Sounds shorter than 60 ms between silent frames (a click, a breath) count as silent.
     """
     if not chosen.any():
         return chosen
@@ -67,22 +66,26 @@ def silences(frames: np.ndarray, chosen: np.ndarray, depth: float) -> np.ndarray
 
 
 def runs(chosen: np.ndarray) -> list[tuple[int, int]]:
-    """Stretches of True, as [first, last) frame numbers."""
-    edges = np.flatnonzero(np.diff(np.r_[0, chosen.astype(int), 0])).tolist()
+    """Runs of True in a mask, as index ranges [first, last)."""
+    edges = np.flatnonzero(np.diff(chosen.astype(int), prepend=0, append=0)).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def pitch_of(hertz: Sequence[float] | np.ndarray, least: int) -> tuple[float | None, float | None]:
-    """Median in Hz and interquartile range in semitones of voiced frames; None with fewer than ``least``.
+    """Median in Hz and interquartile range in semitones of the pitch in voiced frames.
 
-    Octave errors are guarded against as in Hirst ("The analysis by synthesis of speech melody", 2011):
-    what lies outside 0.75 times the lower and 1.5 times the upper quartile is left out.
+    Octave errors are removed as in Hirst ("The analysis by synthesis of speech melody", 2011): frames below
+    0.75 times the lower or above 1.5 times the upper quartile are left out.
+
+    Args:
+        hertz: Pitch by frame; 0 for unvoiced frames.
+        least: Minimum number of voiced frames; with fewer, both results are None.
     """
-    found = np.asarray(hertz, dtype=np.float64)
-    found = found[found > 0]
-    if len(found) < max(1, least):
+    voiced = np.asarray(hertz, dtype=np.float64)
+    voiced = voiced[voiced > 0]
+    if len(voiced) < max(1, least):
         return None, None
-    low, high = np.percentile(found, (25, 75))
-    found = found[(found >= _LOWER * low) & (found <= _UPPER * high)]
-    low, middle, high = np.percentile(found, (25, 50, 75))
+    low, high = np.percentile(voiced, (25, 75))
+    voiced = voiced[(voiced >= _LOWER * low) & (voiced <= _UPPER * high)]
+    low, middle, high = np.percentile(voiced, (25, 50, 75))
     return float(middle), float(12 * np.log2(high / low))

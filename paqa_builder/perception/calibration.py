@@ -1,7 +1,7 @@
-"""Weights and curves that were fitted, not chosen: read from ``data/calibration.json``.
+"""Calibration of confidences and of speaker clustering, read from ``data/calibration.json``.
 
-``benchmarks/calibrate.py`` fits them on mixtures of voices and sounds that no test set has, and says in
-the file on what, and when. What is here is only the reading and the arithmetic.
+``benchmarks/calibrate.py`` fits it on mixtures of voices and sounds that are in no test set, and records data
+and date in the file.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class SameVoice:
-    """Logistic regression: are two groups of excerpts one voice?
+    """Logistic regression for two groups of excerpts being of one voice.
 
     Attributes:
-        weights: Of cosine, cosine relative to that within the groups, link, and log of the smaller
-            group's size in excerpts.
-        intercept: Its constant.
-        phantom, enough: Prior log odds that a group of nearly no excerpts is no voice of its own; the
-            prior fades to nothing at ``enough`` excerpts.
+        weights: Of the cosine, the cosine relative to that within the groups, the link, and the log size of
+            the smaller group in excerpts.
+        intercept: Constant.
+        phantom, enough: Prior log odds that a very small group is not a voice of its own, and the number of
+            excerpts at which this prior is zero.
     """
 
     weights: tuple[float, float, float, float]
@@ -36,7 +36,7 @@ class SameVoice:
     def log_odds(
         self, cosine: np.ndarray, relative: np.ndarray, link: np.ndarray, smaller: np.ndarray
     ) -> np.ndarray:
-        """Log odds; arguments are arrays of one shape. Groups of no excerpts give a huge value or less."""
+        """Log odds for arrays of one shape. The results of empty groups have no meaning."""
         size = np.log(np.maximum(smaller, 1))
         evidence = sum(
             weight * value for weight, value in zip(self.weights, (cosine, relative, link, size), strict=True)
@@ -46,10 +46,10 @@ class SameVoice:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A raw score's probability of being right: linear between knots, flat outside.
+    """Probability of a raw score being correct: linear between knots, constant outside.
 
-    Isotonic regression's steps, thinned to a few knots (Zadrozny and Elkan, "Transforming classifier
-    scores into accurate multiclass probability estimates", KDD 2002).
+    Knots of an isotonic regression (Zadrozny and Elkan, "Transforming classifier scores into accurate
+    multiclass probability estimates", KDD 2002).
     """
 
     raw: tuple[float, ...]
@@ -71,16 +71,16 @@ def _table() -> dict[str, Any]:
 
 @cache
 def revision() -> str:
-    """What identifies the fit, for the revision of a backend that uses it: another fit, other results."""
+    """Identifier of the calibration, part of the revision of backends that use it."""
     return "cal-" + hashlib.sha256(_text().encode()).hexdigest()[:6]
 
 
 @cache
 def same_voice(name: str) -> SameVoice:
-    """The weights of one diarizer, by backend name.
+    """The speaker clustering of a diarizer, by backend name.
 
     Raises:
-        KeyError: None is fitted.
+        KeyError: There is no calibration for it.
     """
     row = _table()["same_voice"][name]
     return SameVoice(tuple(row["weights"]), row["intercept"], row["phantom"], row["enough"])
@@ -91,7 +91,7 @@ def curve(name: str) -> Curve:
     """A curve by name, such as ``"turn.segmentation_campplus"``.
 
     Raises:
-        KeyError: None is fitted.
+        KeyError: There is no calibration for it.
     """
     row = _table()["curves"][name]
     return Curve(tuple(row["raw"]), tuple(row["right"]))
@@ -99,10 +99,11 @@ def curve(name: str) -> Curve:
 
 @cache
 def among_voices(name: str) -> dict[str, float]:
-    """By label: the log odds, above those of 2 %, that a tagger gives it where people talk and nothing else
-    sounds; classes that stay below are not listed.
+    """Label -> log odds that a tagger outputs for clips with speech only, relative to those of 2 %.
+
+    Labels with lower log odds are left out.
 
     Raises:
-        KeyError: None is measured.
+        KeyError: There is no calibration for it.
     """
     return dict(_table()["among_voices"][name])

@@ -1,4 +1,4 @@
-"""*diarize*: who speaks when."""
+"""*diarize*: speaker turns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paqa_builder.records import Turn
 
 
 class Diarize(Stage):
-    """Listens to a blend of speech and mixture; see :mod:`paqa_builder.perception.listening`."""
+    """Diarizes a blend of speech and mixture; see :mod:`paqa_builder.perception.listening`."""
 
     name = "diarize"
     upstream = ("separate",)
@@ -20,21 +20,21 @@ class Diarize(Stage):
     layer = "turns"
     Options = SpeechOptions
 
-    def run(self, views: Sequence[ClipContext]) -> list[tuple[Turn, ...]]:
-        spans = self.backend.run([self.listen(view) for view in views])
-        return [self._turns(found, view.info.duration) for view, found in zip(views, spans, strict=True)]
+    def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Turn, ...]]:
+        spans = self.backend.run([self.listen(context) for context in contexts])
+        return [
+            self._turns(voices, context.info.duration)
+            for context, voices in zip(contexts, spans, strict=True)
+        ]
 
-    def listen(self, view: ClipContext) -> AudioInput:
-        """The blend beside mixture and stems; the mixture in its place, where no stem is to be trusted."""
+    def listen(self, context: ClipContext) -> AudioInput:
+        """The blend, with the mixture and the stems."""
         rate = self.backend.sample_rate
-        heard = speech_blend(view, rate, self.options)
-        if heard is None:
-            heard = view.at("mix", rate)
-        assert heard is not None
-        return replace(self.heard(view, heard), speech=kept(view, rate))
+        blend = speech_blend(context, rate, self.options)
+        return replace(self.audio_input(context, blend), speech=kept(context, rate))
 
     def _turns(self, spans: Sequence[Span], duration: float) -> tuple[Turn, ...]:
-        """Names voices S1, S2, … in the order in which they are first heard."""
+        """Turns of speakers S1, S2, … in the order of their first turns."""
         names: dict[str, str] = {}
         turns = []
         for span in sorted(spans, key=lambda s: (s.start, s.end, s.name)):

@@ -1,4 +1,4 @@
-"""Where the stages that follow *separate* listen when they are after speech."""
+"""Input signal of *diarize* and *transcribe*: a blend of the separated speech and the mixture."""
 
 from __future__ import annotations
 
@@ -9,37 +9,36 @@ from paqa_builder.perception.stage import ClipContext, ListenOptions
 
 
 class SpeechOptions(ListenOptions):
-    """A blend of speech and mixture, unless the separator lost the speech."""
+    """Blend of speech and mixture; the mixture alone where the separator lost the speech."""
 
     speech_share: float = Field(
-        0.7, ge=0, le=1, description="What the separator kept: its share of the blend heard; 0: the mixture."
+        0.7,
+        ge=0,
+        le=1,
+        description="Share of the separated speech in the blend with the mixture; 0: mixture.",
     )
     trust_ratio: float = Field(
-        0.3, ge=0, description="Below this RMS, relative to the mixture's, it lost the speech: hear the mix."
+        0.3, ge=0, description="RMS of the speech relative to the mixture below which the mixture is used."
     )
 
 
-def kept(view: ClipContext, rate: int) -> Audio | None:
-    """What the separator did not take away, at ``rate`` Hz; None where there is no stem.
+def kept(context: ClipContext, rate: int) -> Audio | None:
+    """The mixture less the background stem, at ``rate`` Hz; None without stems.
 
-    That is the mixture less the background stem. The speech stem itself may have some of the mixture put
-    back, for the sake of nearly clean speech, and with it noises that pass for speech.
+    The speech stem contains more: *separate* adds some of the background to it, including noises.
     """
-    mix, background = view.at("mix", rate), view.at("background", rate)
-    assert mix is not None
+    mix, background = context.mix_at(rate), context.at("background", rate)
     if background is None:
-        return view.at("speech", rate)
+        return context.at("speech", rate)
     return Audio(mix.samples - fit(background.samples, len(mix.samples)), rate)
 
 
-def speech_blend(view: ClipContext, rate: int, options: SpeechOptions) -> Audio | None:
-    """The blend at ``rate`` Hz; None where there is no stem, or none to trust.
+def speech_blend(context: ClipContext, rate: int, options: SpeechOptions) -> Audio:
+    """The blend at ``rate`` Hz; the mixture without stems or where the separator lost the speech.
 
-    Far, quiet voices, as in meetings, are what a separator loses first: it then takes nearly all of
-    the mixture for background.
+    Separators lose distant, quiet voices (as in meetings) first, and take the mixture for background.
     """
-    mix, speech = view.at("mix", rate), kept(view, rate)
-    assert mix is not None
+    mix, speech = context.mix_at(rate), kept(context, rate)
     if speech is None or not options.speech_share or speech.rms < options.trust_ratio * mix.rms:
-        return None
+        return mix
     return blend(speech, mix, options.speech_share)

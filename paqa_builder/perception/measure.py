@@ -1,73 +1,76 @@
-"""*measure*: how loud, how high, how fast, how clean: what is measured rather than recognised."""
+"""*measure*: SNR, loudness, speech quality, overlap, pitch, speech rate, pauses and event levels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from pydantic import Field
 
-from paqa_builder.audio import MAX_STEM_RATE, Audio
+from paqa_builder.audio import MAX_STEM_RATE
 from paqa_builder.intervals import Spans, both, grow, outside, total, union
 from paqa_builder.labels.audioset import is_speech
 from paqa_builder.perception._tracks import FRAME, Power, decibels, inside, pitch_of, runs, silences
 from paqa_builder.perception.backends.base import AudioInput, Measured
 from paqa_builder.perception.stage import ClipContext, ListenOptions, Stage
+from paqa_builder.perception.transcribe import SPACELESS
 from paqa_builder.records import EventMeasure, Measures, Tag, Turn, Utterance, VoiceMeasure
 from paqa_builder.sources import settle_truth
 
-_SPACELESS = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 _MIN_WORDS, _MIN_SPEECH = 3, 1.0
-"""Fewer words, or fewer seconds of speech, are no speech rate."""
+"""Minimum words and seconds of speech for a speech rate."""
 _MIN_SOLO = 0.3
-"""Less speech of one voice alone, in seconds, is no measure of it."""
+"""Minimum seconds of solo speech for the measures of a voice."""
 _MIN_UNDER = 0.2
-"""Seconds of speech beneath an event from which on they are compared."""
+"""Minimum seconds of speech during an event for their level difference."""
 _LONGEST_BREAK = 1.0
-"""A diarizer may end a turn at a pause; up to this many seconds it is one."""
+"""Maximum gap in seconds between turns of one speaker that counts as a pause."""
 
 
 class MeasureOptions(ListenOptions):
-    """What is enough to measure."""
+    """Conditions for measures."""
 
     guard: float = Field(
-        0.1, ge=0, description="Seconds around others' turns in which a voice is not taken to be alone."
+        0.1, ge=0, description="Seconds around other speakers' turns that do not count as solo speech."
     )
-    min_voiced: float = Field(0.5, ge=0, description="Fewer seconds of voiced speech give no pitch.")
+    min_voiced: float = Field(0.5, ge=0, description="Minimum seconds of voiced speech for a pitch.")
     max_spread: float = Field(
-        7.0, gt=0, description="Pitch whose quartiles are further apart, in semitones, is none to rely on."
+        7.0,
+        gt=0,
+        description="Maximum interquartile range of a pitch in semitones; above, there is no pitch.",
     )
-    min_pause: float = Field(0.3, gt=0, description="A shorter silence, in seconds, is no pause.")
+    min_pause: float = Field(0.3, gt=0, description="Minimum length of a pause in seconds.")
     pause_depth: float = Field(
-        30.0, gt=0, description="A pause is this many dB below the loud parts of its speaker's voice."
+        30.0, gt=0, description="Level of a pause in dB below the loud parts of the speaker's voice."
     )
-    min_tag: float = Field(0.3, ge=0, le=1, description="Sound events with a lower score are not measured.")
+    min_tag: float = Field(0.3, ge=0, le=1, description="Minimum score of sound events that are measured.")
 
 
 @dataclass(frozen=True)
 class Known:
-    """A clip's best-known layers: the corpus's own where it has them, else the models'."""
+    """Layers of a clip: the corpus's annotation where there is one, else the output of models."""
 
     turns: tuple[Turn, ...] | None
     tags: tuple[Tag, ...]
     utterances: tuple[Utterance, ...]
 
     @classmethod
-    def of(cls, view: ClipContext) -> Known:
-        truth = settle_truth(view.clip.truth, view.info.duration)
-        turns = view.turns if truth.turns is None else truth.turns
-        tags = view.tags if truth.tags is None else truth.tags
-        utterances = view.utterances if truth.utterances is None else truth.utterances
+    def from_context(cls, context: ClipContext) -> Known:
+        truth = settle_truth(context.clip.truth, context.info.duration)
+        turns = context.turns if truth.turns is None else truth.turns
+        tags = context.tags if truth.tags is None else truth.tags
+        utterances = context.utterances if truth.utterances is None else truth.utterances
         return cls(turns, tags or (), utterances or ())
 
 
 class Measure(Stage):
-    """Relates what the backend measured, and the level of every signal, to voices and events.
+    """Computes measures of voices and events from signal levels and the backend's output.
 
-    A voice is measured where nobody else speaks; its level and pauses are those of the speech stem,
-    an event's level that of the background stem. Without stems there is the mixture: no SNR then,
-    and only events that sound where nobody speaks.
+    A voice is measured in its solo speech. Its level and pauses are measured in the speech stem, the levels
+    of events in the background stem. Without stems the mixture is used; then there is no SNR, and events
+    are measured only where there is no speech.
     """
 
     name = "measure"
@@ -76,28 +79,30 @@ class Measure(Stage):
     uses_truth = True
     Options = MeasureOptions
 
-    def run(self, views: Sequence[ClipContext]) -> list[tuple[Measures, ...]]:
-        found = self.backend.run([self.listen(view) for view in views])
-        return [(self.measures(view, item),) for view, item in zip(views, found, strict=True)]
+    def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Measures, ...]]:
+        measured = self.backend.run([self.listen(context) for context in contexts])
+        return [(self.measures(context, item),) for context, item in zip(contexts, measured, strict=True)]
 
-    def listen(self, view: ClipContext) -> AudioInput:
-        """The mixture for loudness; the speech stem for pitch: any of the mixture in it does harm."""
+    def listen(self, context: ClipContext) -> AudioInput:
+        """The mixture, for loudness, and as ``main`` the speech stem, for pitch."""
         rate = self.backend.sample_rate
-        mix, speech = view.at("mix", rate), view.at("speech", rate)
-        assert mix is not None
+        mix, speech = context.mix_at(rate), context.at("speech", rate)
         return AudioInput(mix if speech is None else speech, mix)
 
-    def measures(self, view: ClipContext, measured: Measured) -> Measures:
-        known = Known.of(view)
-        rate = min(view.info.rate, MAX_STEM_RATE)
-        mix, speech, background = (
-            self._power(view.at(name, rate)) for name in ("mix", "speech", "background")
+    def measures(self, context: ClipContext, measured: Measured) -> Measures:
+        known = Known.from_context(context)
+        rate = min(context.info.rate, MAX_STEM_RATE)
+        mix = Power(context.mix_at(rate))
+        speech, background = (
+            None if (stem := context.at(name, rate)) is None else Power(stem)
+            for name in ("speech", "background")
         )
-        assert mix is not None
         turns = known.turns or ()
         spoken = union((turn.start, turn.end) for turn in turns)
         return Measures(
-            snr=None if speech is None or background is None else _ratio(speech, background, spoken),
+            snr=None
+            if speech is None or background is None
+            else _ratio(speech, background, speech.within(spoken)),
             loudness=measured.loudness,
             quality=measured.quality if spoken or known.turns is None else None,
             overlap=_overlap(turns, spoken),
@@ -105,10 +110,6 @@ class Measure(Stage):
             events=tuple(self._events(known, spoken, mix, speech, background)),
             origin=self.origin,
         )
-
-    @staticmethod
-    def _power(audio: Audio | None) -> Power | None:
-        return None if audio is None else Power(audio)
 
     def _voices(self, known: Known, power: Power, measured: Measured) -> list[VoiceMeasure]:
         turns = known.turns or ()
@@ -136,45 +137,42 @@ class Measure(Stage):
         return voices
 
     def _pauses(self, power: Power, solo: np.ndarray) -> list[tuple[int, int]]:
-        """Silences within each stretch of one voice alone, as [first, last) frames."""
+        """Silences inside each run of solo speech, as [first, last) frames."""
         silent = silences(power.frames, solo, self.options.pause_depth)
         least = round(self.options.min_pause / FRAME)
         return [
-            (start, end)
+            (first + start, first + end)
             for first, last in runs(solo)
             for start, end in runs(silent[first:last])
             if end - start >= least and start > 0 and end < last - first
-            for start, end in [(first + start, first + end)]
         ]
 
     def _events(
         self, known: Known, spoken: Spans, mix: Power, speech: Power | None, background: Power | None
     ) -> list[EventMeasure]:
-        heard, speaking = background or mix, mix.within(spoken)
+        power, speaking = background or mix, mix.within(spoken)
         events = []
         for tag in known.tags:
             if not tag.localized or tag.score < self.options.min_tag or is_speech(tag.label):
                 continue
             during = mix.within(((tag.start, tag.end),))
-            # Without stems the mixture is the event's own only where nobody speaks.
-            level = heard.mean(during if background is not None else during & ~speaking)
+            # Without stems, the level of the mixture is the event's only where there is no speech.
+            level = power.mean(during if background is not None else during & ~speaking)
             if level is None:
                 continue
-            beneath = None
-            under = during & speaking
-            if speech is not None and background is not None and FRAME * under.sum() >= _MIN_UNDER:
-                voice, own = speech.mean(under), background.mean(under)
-                assert voice is not None
-                assert own is not None
-                beneath = decibels(own) - decibels(voice)
-            events.append(EventMeasure(tag.start, tag.end, tag.label, decibels(level), beneath))
+            below_speech = None
+            simultaneous = during & speaking
+            if speech is not None and background is not None and FRAME * simultaneous.sum() >= _MIN_UNDER:
+                below_speech = _ratio(background, speech, simultaneous)
+            events.append(EventMeasure(tag.start, tag.end, tag.label, decibels(level), below_speech))
         return events
 
 
-def _ratio(speech: Power, background: Power, spoken: Spans) -> float | None:
-    chosen = speech.within(spoken)
-    voice, rest = speech.mean(chosen), background.mean(chosen)
-    return None if voice is None or rest is None else decibels(voice) - decibels(rest)
+def _ratio(signal: Power, noise: Power, frames: np.ndarray) -> float | None:
+    """Level difference in dB over the chosen frames; None where there are none."""
+    if not frames.any():
+        return None
+    return decibels(np.mean(signal.frames[frames])) - decibels(np.mean(noise.frames[frames]))
 
 
 def _overlap(turns: Sequence[Turn], spoken: Spans) -> float | None:
@@ -184,21 +182,23 @@ def _overlap(turns: Sequence[Turn], spoken: Spans) -> float | None:
         union((t.start, t.end) for t in turns if t.speaker == speaker)
         for speaker in {t.speaker for t in turns}
     ]
-    together = union(span for n, one in enumerate(own) for other in own[:n] for span in both(one, other))
-    return total(together) / total(spoken)
+    overlapping = union(span for pair in combinations(own, 2) for span in both(*pair))
+    return total(overlapping) / total(spoken)
 
 
 def _rate(utterances: Sequence[Utterance], speaker: str, alone: Spans, seconds: float) -> float | None:
-    """Words a second of speech. Words with times count where the voice is alone, whoever they are put down
-    to; text without word times counts whole, for its own speaker, where it lies in speech of that one alone.
+    """Words per second of solo speech; None for too little speech or a language without spaces.
+
+    Words with times count if their middle is in solo speech, whatever their attribution. Of text without word
+    times, the share counts that its utterance has in solo speech of its speaker.
     """
-    if seconds < _MIN_SPEECH or any(u.language in _SPACELESS for u in utterances):
+    if seconds < _MIN_SPEECH or any(u.language in SPACELESS for u in utterances):
         return None
     count = 0
     for utterance in utterances:
         if utterance.words:
             middles = [(word.start + word.end) / 2 for word in utterance.words]
-            count += sum(any(start <= at < end for start, end in alone) for at in middles)
+            count += sum(start <= middle < end for middle in middles for start, end in alone)
         elif utterance.speaker == speaker:
             share = total(both(alone, ((utterance.start, utterance.end),)))
             share /= utterance.end - utterance.start

@@ -1,4 +1,4 @@
-"""*read*: is there usable audio at all? Every other stage builds on this one's answer."""
+"""*read*: decodes the audio; all other stages depend on it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from paqa_builder.records import AudioInfo
 
 
 class Read(Stage):
-    """Decodes the whole file once; a clip that fails here is no other stage's business."""
+    """Decodes the whole file once. A clip that fails here is skipped by all other stages."""
 
     name = "read"
     layer = "audio"
 
-    def run(self, views: Sequence[ClipContext]) -> list[tuple[AudioInfo, ...]]:
-        return [(view.info,) for view in views]
+    def run(self, contexts: Sequence[ClipContext]) -> list[tuple[AudioInfo, ...]]:
+        return [(context.info,) for context in contexts]

@@ -1,4 +1,4 @@
-"""*separate*: speech from background, both kept."""
+"""*separate*: speech and background stems."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from paqa_builder.records import Stem
 
 
 class Separate(Stage):
-    """Listens to the mixture; stores two stems at the source's rate, 48 kHz at most.
+    """Separates the mixture; stores two stems at the source's sample rate, 48 kHz at most.
 
-    What resampling to the backend's rate and back takes away (the top of the band) is neither stem's.
-    It goes to the background, so that stems which add up to the mixture still do when they are stored.
+    The top of the band, which resampling to the backend's rate removes, is added to the background, so that
+    stems that sum to the mixture still do so when they are stored.
 
-    Of an enhancer, the speech stem also gets what was speech of that which was taken away. The background
-    keeps it, too: sounds are heard better so, and the mixture less the background is what the enhancer kept.
+    With a speech enhancer, the speech that it removed is added to the speech stem (see
+    :mod:`paqa_builder.perception._put_back`). It also stays in the background, which helps tagging, and so
+    the mixture less the background is the enhancer's output.
     """
 
     name = "separate"
     version = 2
     layer = "stems"
 
-    def run(self, views: Sequence[ClipContext]) -> list[tuple[Stem, ...]]:
+    def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Stem, ...]]:
         rate = self.backend.sample_rate
-        heard = [self.heard(view, resample(view.mix, rate)) for view in views]
-        pairs = self.backend.run(heard)
+        inputs = [self.audio_input(context, resample(context.mix, rate)) for context in contexts]
+        pairs = self.backend.run(inputs)
         return [
-            self._keep(view, item.main, *pair) for view, item, pair in zip(views, heard, pairs, strict=True)
+            self._stems(context, item.main, *pair)
+            for context, item, pair in zip(contexts, inputs, pairs, strict=True)
         ]
 
-    def _keep(self, view: ClipContext, heard: Audio, speech: Audio, background: Audio) -> tuple[Stem, ...]:
-        mix = resample(view.mix, min(view.mix.rate, MAX_STEM_RATE))
-        lost = mix.samples - _like(heard, mix).samples
+    def _stems(self, context: ClipContext, main: Audio, speech: Audio, background: Audio) -> tuple[Stem, ...]:
+        mix = resample(context.mix, min(context.mix.rate, MAX_STEM_RATE))
+        lost = mix.samples - _like(main, mix).samples
         rest = Audio(_like(background, mix).samples + lost, mix.rate)
         kept = _like(speech, mix)
         if isinstance(self.backend, Separator) and self.backend.enhances:
             kept = Audio(kept.samples + put_back(kept.samples, rest.samples, mix.rate), mix.rate)
-        return (self._store(view, "speech", kept), self._store(view, "background", rest))
+        return (self._store(context, "speech", kept), self._store(context, "background", rest))
 
-    def _store(self, view: ClipContext, name: str, stem: Audio) -> Stem:
-        assert view.save_stem is not None
-        return Stem(name, view.save_stem(name, stem), stem.rate, stem.rms, self.origin)
+    def _store(self, context: ClipContext, name: str, stem: Audio) -> Stem:
+        assert context.save_stem is not None
+        return Stem(name, context.save_stem(name, stem), stem.rate, stem.rms, self.origin)
 
 
 def _like(audio: Audio, mix: Audio) -> Audio:
-    """``audio`` at the rate and the length of ``mix``."""
+    """``audio`` at the sample rate and the length of ``mix``."""
     return Audio(fit(resample(audio, mix.rate).samples, len(mix.samples)), mix.rate)

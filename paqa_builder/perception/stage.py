@@ -1,8 +1,7 @@
-"""Stages: where to listen, and what to make of what a backend heard.
+"""Interface of the perception stages.
 
-A stage takes one clip's audio and upstream records, decides which signal its backend hears (the
-mixture, a stem, a blend), and turns the answer into records. It does no resume and writes no part
-files; :mod:`paqa_builder.pipeline.build` does that, the same way for all of them.
+A stage selects the signal for its backend (the mixture, a stem, a blend) and converts the results into
+records. It writes no files and does not resume; :mod:`paqa_builder.pipeline.build` does that for all stages.
 """
 
 from __future__ import annotations
@@ -34,23 +33,22 @@ BUILTIN = {
 
 
 class ListenOptions(BaseModel):
-    """A stage's own settings (where to listen). Unknown names are refused."""
+    """Settings of a stage. Unknown names are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass
 class ClipContext:
-    """One clip as a stage sees it; audio is decoded on first use and then kept.
+    """Audio and upstream records of one clip. Audio is decoded on first use.
 
     Attributes:
-        stems: The *separate* stage's records, or None where it failed or did not run.
-        turns, tags, utterances: The records of *diarize*, *tag* and *transcribe*, likewise.
+        stems: Records of *separate*, or None if it failed or did not run.
+        turns, tags, utterances: Records of *diarize*, *tag* and *transcribe*, likewise.
         work: Folder that ``Stem.path`` is relative to.
-        save_stem: Stores a stem's audio and returns its path relative to ``work``. Only given to
-            the *separate* stage.
-        known_info: What the *read* stage found, so that the file is not decoded for its duration alone.
-        abstentions: Where a stage leaves what its model said and it did not believe.
+        save_stem: Stores a stem's audio and returns its path relative to ``work``; only for *separate*.
+        known_info: Record of *read*; without it, the file is decoded to know its duration.
+        abstentions: Output list for model outputs that a stage rejects.
     """
 
     clip: Clip
@@ -77,7 +75,7 @@ class ClipContext:
         return self.known_info or self._decoded[1]
 
     def at(self, name: str, rate: int) -> Audio | None:
-        """The ``"mix"`` or a stem at ``rate`` Hz; None for a stem that is not there."""
+        """The ``"mix"`` or a stem at ``rate`` Hz; None for an absent stem."""
         if (name, rate) in self._at:
             return self._at[name, rate]
         if name == "mix":
@@ -90,17 +88,22 @@ class ClipContext:
         self._at[name, rate] = resample(audio, rate)
         return self._at[name, rate]
 
+    def mix_at(self, rate: int) -> Audio:
+        """The mixture at ``rate`` Hz."""
+        mix = self.at("mix", rate)
+        assert mix is not None
+        return mix
+
 
 class Stage(ABC):
     """One step of perception.
 
     Class attributes:
-        name: The stage's name, and its backend's kind in the registry.
-        version: Raised whenever results change for the same options; part of every part's key.
-        upstream: Stages whose records it uses, beside *read*, which all need.
+        name: Name of the stage, and kind of its backends in the registry.
+        version: Increased when results change for the same options; part of every part's key.
+        upstream: Stages whose records it uses, besides *read*.
         layer: The field of :class:`~paqa_builder.records.Scene` that it fills.
-        uses_truth: Whether the corpus's own annotation is among what it uses; its rows are then
-            remade when that changes.
+        uses_truth: Whether it uses the corpus's annotation, so that a change of it redoes the clip.
     """
 
     name: ClassVar[str]
@@ -120,32 +123,31 @@ class Stage(ABC):
 
     @property
     def backend(self) -> Backend:
-        """The model that this stage asks; *read* alone has none."""
+        """The model of this stage; *read* has none."""
         assert self._backend is not None, f"stage {self.name} has no backend"
         return self._backend
 
-    def heard(self, view: ClipContext, main: Audio) -> AudioInput:
-        """Bundles ``main`` (already at the backend's rate) with what else there is to hear."""
+    def audio_input(self, context: ClipContext, main: Audio) -> AudioInput:
+        """``main`` (at the backend's sample rate) with the mixture and the stems."""
         rate = self.backend.sample_rate
-        mix = view.at("mix", rate)
-        assert mix is not None
-        return AudioInput(main, mix, view.at("speech", rate), view.at("background", rate))
+        speech, background = context.at("speech", rate), context.at("background", rate)
+        return AudioInput(main, context.mix_at(rate), speech, background)
 
     @abstractmethod
-    def run(self, views: Sequence[ClipContext]) -> list[tuple[Any, ...]]:
-        """Returns one tuple of records per view, in order.
+    def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Any, ...]]:
+        """Returns one tuple of records per clip, in order.
 
         Raises:
-            AudioError: One of the clips cannot be used. The caller then retries one by one.
+            AudioError: One of the clips cannot be used. The caller then retries the clips one by one.
         """
 
 
 def stage_class(name: str) -> type[Stage]:
-    """Returns the class of the stage called ``name``.
+    """Returns the class of a stage.
 
     Raises:
-        ConfigError: There is no such stage.
+        ConfigError: The name is unknown.
     """
     if name not in BUILTIN:
-        raise ConfigError(f"no stage is called {name!r}; there are: {', '.join(BUILTIN)}")
+        raise ConfigError(f"unknown stage {name!r}; the stages are: {', '.join(BUILTIN)}")
     return load_attribute(BUILTIN[name])

@@ -1,4 +1,4 @@
-"""*tag*: which sound events happen when."""
+"""*tag*: sound events with start and end."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from paqa_builder.records import Tag
 
 
 class TagOptions(ListenOptions):
-    """Where *tag* listens."""
+    """Input signals of *tag*."""
 
-    mix: bool = Field(True, description="Hear the mixture too, not the background stem alone.")
+    mix: bool = Field(True, description="Tag the mixture, too, not the background stem alone.")
     min_background: float = Field(
-        SILENCE_RMS, ge=0, description="Below this RMS the background stem is empty, and is not heard."
+        SILENCE_RMS,
+        ge=0,
+        description="RMS below which the background stem counts as empty and is not tagged.",
     )
 
 
 class TagEvents(Stage):
-    """Listens to the background stem and to the mixture, and makes one list of both.
+    """Tags the background stem and the mixture, and merges the results.
 
-    Without speech in front of them quiet events are heard better, so the background comes first;
-    events that the separator took for speech (a cough, a crying baby) are only left in the mixture.
+    Quiet events are easier to detect in the background, without speech. Events that the separator takes for
+    speech (a cough, a crying baby) are only in the mixture.
 
-    - Speech heard in the background is what the separator leaked, and is dropped. Speech heard in
-      the mixture is kept, with ``stem="mix"``: it is true of the clip, though not its environment.
-    - One label heard in both at overlapping times is one event: it spans both, has the higher score,
-      and counts as heard in the background.
-    - Without separation there is only the mixture.
+    - Speech labels in the background are leakage of the separator and are dropped. In the mixture they are
+      kept, with ``stem="mix"``.
+    - The same label at overlapping times in both is one event with the union of the times, the higher score
+      and ``stem="background"``.
+    - Without stems there is only the mixture.
     """
 
     name = "tag"
@@ -41,24 +43,22 @@ class TagEvents(Stage):
     layer = "tags"
     Options = TagOptions
 
-    def run(self, views: Sequence[ClipContext]) -> list[tuple[Tag, ...]]:
+    def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Tag, ...]]:
         rate = self.backend.sample_rate
-        asked: list[tuple[int, str]] = []
-        heard = []
-        for index, view in enumerate(views):
-            background = view.at("background", rate)
+        signals: list[tuple[int, str]] = []
+        inputs = []
+        for index, context in enumerate(contexts):
+            background = context.at("background", rate)
             if background is not None and background.rms >= self.options.min_background:
-                asked.append((index, "background"))
-                heard.append(self.heard(view, background))
+                signals.append((index, "background"))
+                inputs.append(self.audio_input(context, background))
             if self.options.mix or background is None:
-                mix = view.at("mix", rate)
-                assert mix is not None
-                asked.append((index, "mix"))
-                heard.append(self.heard(view, mix))
-        found: list[list[Tag]] = [[] for _ in views]
-        for (index, stem), spans in zip(asked, self.backend.run(heard), strict=True):
-            found[index] += self._tags(spans, stem, views[index].info.duration)
-        return [merge(tags) for tags in found]
+                signals.append((index, "mix"))
+                inputs.append(self.audio_input(context, context.mix_at(rate)))
+        tags: list[list[Tag]] = [[] for _ in contexts]
+        for (index, stem), spans in zip(signals, self.backend.run(inputs), strict=True):
+            tags[index] += self._tags(spans, stem, contexts[index].info.duration)
+        return [merge(of_clip) for of_clip in tags]
 
     def _tags(self, spans: Iterable[Span], stem: str, duration: float) -> list[Tag]:
         tags = []
@@ -72,9 +72,9 @@ class TagEvents(Stage):
 
 
 def merge(tags: Iterable[Tag]) -> tuple[Tag, ...]:
-    """Joins tags of one label that overlap in time; sorts by start, end and label.
+    """Merges tags of one label that overlap in time; sorts by start, end and label.
 
-    The joint tag spans all of them, has the highest score, and is of the background if one was.
+    A merged tag has the union of the times, the highest score, and the background stem if any of them has.
     """
     joined: list[Tag] = []
     for tag in sorted(tags, key=lambda t: (t.label, t.start, t.end, t.stem)):

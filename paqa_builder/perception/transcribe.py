@@ -1,4 +1,4 @@
-"""*transcribe*: what is said, by whom, in which language."""
+"""*transcribe*: words, utterances, their speakers and their language."""
 
 from __future__ import annotations
 
@@ -9,50 +9,47 @@ from itertools import pairwise
 import numpy as np
 from pydantic import Field
 
-from paqa_builder.audio import Audio
 from paqa_builder.perception.backends.base import RejectedWords, Speech, dropped_words
 from paqa_builder.perception.listening import SpeechOptions, speech_blend
 from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.records import Abstention, Turn, Utterance, Word
 
 _CHANGE, _AT_A_PAUSE, _AT_A_SENTENCE = 1.0, 0.5, 0.1
-"""Cost of a change of speaker between two words, in seconds' worth of misplaced word; and its factors."""
+"""Cost of a change of speaker between two words, and its factors after a pause and after a sentence."""
 _PAUSE = 0.3
 _FAR = 2.0
 _TOLERANCE = 0.2
 _FULL_STOPS = (".", "?", "!", "。", "？", "！")
-_SPACELESS = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
+SPACELESS = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 """Languages written without spaces between words."""
 
 
 class TranscribeOptions(SpeechOptions):
-    """Where *transcribe* listens, and whose words are whose."""
+    """Input signal, attribution of words to speakers, and rejection."""
 
     reach: float = Field(
-        0.5, ge=0, description="A word this many seconds from the nearest turn still belongs to it."
+        0.5, ge=0, description="Maximum distance in seconds of a word from its speaker's nearest turn."
     )
     pause: float = Field(1.0, gt=0, description="A longer silence, in seconds, starts a new utterance.")
     overlap_discount: float = Field(
-        0.85, ge=0, le=1, description="Factor on the confidence of words said while two speak."
+        0.85, ge=0, le=1, description="Factor on the confidence of words in overlapping speech."
     )
     min_outside: float = Field(
         0.7,
         ge=0,
         le=1,
-        description="A phrase further from every turn is believed from this mean confidence on.",
+        description="Mean confidence below which a phrase out of `reach` of every turn is rejected.",
     )
     min_language: float = Field(
-        0.5, ge=0, le=1, description="Below this confidence the language counts as not determined."
+        0.5, ge=0, le=1, description="Confidence below which the language counts as unknown."
     )
 
 
 class Transcribe(Stage):
-    """Hears every clip once, as a whole: a recogniser needs the context that single turns lack.
+    """Transcribes every clip as a whole, so that the model has context, and attributes words to speakers.
 
-    Words go to the speaker whose turn covers them, and become utterances: one speaker, no long pause.
-    A clip in which *diarize* found no turn is not heard at all: most of a sound event corpus is so.
-    What the backend itself does not believe, and doubtful words out of every turn's reach, become
-    abstentions.
+    An utterance has one speaker and no long pause. Clips without speaker turns are not transcribed. Words
+    that the backend rejects, and words of low confidence far from all turns, become abstentions.
     """
 
     name = "transcribe"
@@ -61,28 +58,24 @@ class Transcribe(Stage):
     layer = "utterances"
     Options = TranscribeOptions
 
-    def run(self, views: Sequence[ClipContext]) -> list[tuple[Utterance, ...]]:
-        # Where *diarize* heard nobody, a recogniser has nothing to find, and much to invent.
-        spoken = [view for view in views if view.turns is None or view.turns]
-        speeches = self.backend.run([self.heard(view, self.ear(view)) for view in spoken])
-        made: dict[int, tuple[Utterance, ...]] = {}
-        for view, speech in zip(spoken, speeches, strict=True):
-            made[id(view)], dropped = self.utterances(speech, view.turns or (), view.info.duration)
-            view.abstentions += dropped
-        return [made.get(id(view), ()) for view in views]
-
-    def ear(self, view: ClipContext) -> Audio:
+    def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Utterance, ...]]:
+        # Without speech, models hallucinate text.
+        spoken = [context for context in contexts if context.turns is None or context.turns]
         rate = self.backend.sample_rate
-        heard = speech_blend(view, rate, self.options)
-        if heard is None:
-            heard = view.at("mix", rate)
-        assert heard is not None
-        return heard
+        blends = [speech_blend(context, rate, self.options) for context in spoken]
+        speeches = self.backend.run([self.audio_input(*pair) for pair in zip(spoken, blends, strict=True)])
+        utterances: dict[int, tuple[Utterance, ...]] = {}
+        for context, speech in zip(spoken, speeches, strict=True):
+            utterances[id(context)], rejected = self.utterances(
+                speech, context.turns or (), context.info.duration
+            )
+            context.abstentions += rejected
+        return [utterances.get(id(context), ()) for context in contexts]
 
     def utterances(
         self, speech: Speech, turns: Sequence[Turn], duration: float
     ) -> tuple[tuple[Utterance, ...], list[Abstention]]:
-        """Cuts the words where the speaker changes and at long pauses; also returns what is not believed."""
+        """Splits the words at changes of speaker and long pauses; also returns the rejected words."""
         words = [
             replace(word, start=max(0.0, word.start), end=min(duration, word.end))
             for word in speech.words
@@ -90,12 +83,12 @@ class Transcribe(Stage):
         ]
         words.sort(key=lambda word: (word.start, word.end))
         speakers = attribute(words, turns, self.options.reach)
-        dropped = [d for d in speech.dropped if d.start < min(duration, d.end)]
+        rejected = [words for words in speech.dropped if words.start < min(duration, words.end)]
         if turns:
             for first, last in reversed(self._phrases(words, speakers)):
-                found = dropped_words(words[first:last], "outside_turns")
-                if speakers[first] is None and found.confidence < self.options.min_outside:
-                    dropped.append(found)
+                phrase = dropped_words(words[first:last], "outside_turns")
+                if speakers[first] is None and phrase.confidence < self.options.min_outside:
+                    rejected.append(phrase)
                     del words[first:last], speakers[first:last]
         words = into_turns(words, speakers, turns)
         words = [
@@ -106,38 +99,32 @@ class Transcribe(Stage):
         ]
         sure = speech.language_confidence >= self.options.min_language
         language = speech.language if sure else None
-        made = tuple(
+        utterances = tuple(
             self._utterance(words[first:last], speakers[first], language)
             for first, last in self._phrases(words, speakers)
         )
-        return made, [self._abstention(d, duration) for d in sorted(dropped, key=lambda d: (d.start, d.end))]
+        rejected.sort(key=lambda phrase: (phrase.start, phrase.end))
+        return utterances, [self._abstention(phrase, duration) for phrase in rejected]
 
     def _phrases(self, words: Sequence[Word], speakers: Sequence[str | None]) -> list[tuple[int, int]]:
-        """Words of one speaker without a long pause, as [first, last)."""
+        """Index ranges [first, last) of words of one speaker without a long pause."""
         cuts = [
             n + 1
-            for n, (one, other) in enumerate(pairwise(words))
-            if speakers[n] != speakers[n + 1] or other.start - one.end > self.options.pause
+            for n, (word, following) in enumerate(pairwise(words))
+            if speakers[n] != speakers[n + 1] or following.start - word.end > self.options.pause
         ]
         return list(pairwise([0, *cuts, len(words)])) if words else []
 
-    def _abstention(self, found: RejectedWords, duration: float) -> Abstention:
-        return Abstention(
-            self.name,
-            max(0.0, found.start),
-            min(duration, found.end),
-            found.reason,
-            found.text,
-            found.confidence,
-            self.origin,
-        )
+    def _abstention(self, phrase: RejectedWords, duration: float) -> Abstention:
+        start, end = max(0.0, phrase.start), min(duration, phrase.end)
+        return Abstention(self.name, start, end, phrase.reason, phrase.text, phrase.confidence, self.origin)
 
     def _utterance(self, words: Sequence[Word], speaker: str | None, language: str | None) -> Utterance:
         return Utterance(
             start=words[0].start,
             end=max(word.end for word in words),
             speaker=speaker,
-            text=("" if language in _SPACELESS else " ").join(word.text for word in words),
+            text=("" if language in SPACELESS else " ").join(word.text for word in words),
             words=tuple(words),
             language=language,
             confidence=sum(word.confidence for word in words) / len(words),
@@ -152,13 +139,14 @@ def speakers_at(word: Word, turns: Sequence[Turn]) -> int:
 
 
 def attribute(words: Sequence[Word], turns: Sequence[Turn], reach: float) -> list[str | None]:
-    """Whose each word is: the sequence of speakers that fits words, turns and punctuation best (Viterbi).
+    """Speaker of each word, by the sequence of speakers of least cost (Viterbi).
 
-    A word costs half the share of it that the speaker's turns leave uncovered, and the seconds from its
-    middle to the nearest of them. A change of speaker costs ``_CHANGE``, less after a pause, next to
-    nothing after a sentence's end: a turn's border is off by a word more often than a sentence has two
-    authors. So where turns overlap the words stay together, too. A word further than ``reach`` seconds
-    from every turn is nobody's (None): likely nobody said it.
+    A word costs half the share of it outside the speaker's turns, plus the seconds from its middle to the
+    nearest of them. A change of speaker costs ``_CHANGE``, less after a pause, and little after the end of a
+    sentence: errors of turn boundaries are more frequent than sentences with two speakers.
+
+    Args:
+        reach: Words further than this many seconds from every turn have no speaker (None).
     """
     speakers = sorted({turn.speaker for turn in turns})
     if not speakers or not words:
@@ -168,11 +156,11 @@ def attribute(words: Sequence[Word], turns: Sequence[Turn], reach: float) -> lis
     )
     came_from = np.zeros(costs.shape, int)
     best = costs[0]
-    for n, (before, word) in enumerate(pairwise(words), 1):
+    for n, (previous, word) in enumerate(pairwise(words), 1):
         change = _CHANGE
-        if word.start - before.end > _PAUSE:
+        if word.start - previous.end > _PAUSE:
             change *= _AT_A_PAUSE
-        if before.text.endswith(_FULL_STOPS):
+        if previous.text.endswith(_FULL_STOPS):
             change *= _AT_A_SENTENCE
         paths = best[:, None] + change * (1 - np.eye(len(speakers)))
         came_from[n] = paths.argmin(axis=0)
@@ -181,8 +169,8 @@ def attribute(words: Sequence[Word], turns: Sequence[Turn], reach: float) -> lis
     for row in came_from[:0:-1]:
         path.append(int(row[path[-1]]))
     return [
-        speakers[who] if min(_seconds_from(word, turn) for turn in turns) <= reach else None
-        for word, who in zip(words, reversed(path), strict=True)
+        speakers[index] if min(_seconds_from(word, turn) for turn in turns) <= reach else None
+        for word, index in zip(words, reversed(path), strict=True)
     ]
 
 
@@ -193,15 +181,15 @@ def _cost(word: Word, turns: Sequence[Turn]) -> float:
 
 
 def _seconds_from(word: Word, turn: Turn) -> float:
-    """From the word's middle to the turn; 0 inside."""
+    """Distance in seconds from the middle of a word to a turn; 0 inside the turn."""
     middle = (word.start + word.end) / 2
     return max(turn.start - middle, 0.0, middle - turn.end)
 
 
 def into_turns(words: Sequence[Word], speakers: Sequence[str | None], turns: Sequence[Turn]) -> list[Word]:
-    """Cuts off what of a word lies more than ``_TOLERANCE`` outside the turn of its speaker that it is in.
+    """Trims words to the turn of their speaker that they overlap most, extended by ``_TOLERANCE`` seconds.
 
-    A recogniser starts the first word of a clip, or after a pause, long before anybody speaks.
+    Models start the first word of a clip, or after a pause, much too early.
     """
     cut = []
     for word, speaker in zip(words, speakers, strict=True):
