@@ -1,3 +1,3 @@
-"""Checks of finished data: :mod:`~paqa_builder.check.proof` proves shards of this project again,
-:mod:`~paqa_builder.check.lint` finds faults in multiple-choice audio questions of any format.
+"""Checks of finished data: :mod:`~paqa_builder.check.proof` verifies the questions of shards again,
+:mod:`~paqa_builder.check.lint` finds defects in multiple-choice audio questions of any format.
 """

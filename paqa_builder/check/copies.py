@@ -1,4 +1,4 @@
-"""Checks across questions: copies, near copies, leaks between splits, overlap with other data."""
+"""Checks across questions: duplicates, near duplicates, split leakage, overlap with other data."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from paqa_builder.formats.read import Data
 from paqa_builder.seeded import below, digest
 
 ALIKE = 0.8
-"""Two texts are near copies from this Jaccard likeness of their word pairs on."""
+"""Smallest Jaccard similarity of the word pairs of near duplicates."""
 NEAR_CAP = 50_000
-"""Questions that near copies are looked for among; above it they are drawn by hash."""
+"""Most questions to compare for near duplicates; a larger set is sampled by hash."""
 _BANDS, _ROWS = 10, 3
-_LARGE = 0.01  # share of the data from which copies matter
+_LARGE = 0.01  # share of the data above which repetitions are a warning
 _PRIME = (1 << 61) - 1
 
 
 def text_of(item: Item) -> str:
-    """Question and choices, in any order, as one key."""
+    """Normalised text of question and choices; the order of the choices does not matter."""
     return "\n".join([plain(item.question), *sorted(map(plain, item.choices))])
 
 
 class Copies:
-    """Questions that are there twice: on one clip, or with the same words on several clips."""
+    """Duplicate questions: on one clip, or with the same text on several clips."""
 
     def __init__(self) -> None:
         self.seen = 0
@@ -38,7 +38,7 @@ class Copies:
         self._first: dict[str, str] = {}
 
     def see(self, item: Item) -> None:
-        """Looks at one question."""
+        """Adds one question."""
         self.seen += 1
         key = digest(text_of(item))
         on_clip = digest(key, item.clip)
@@ -50,9 +50,9 @@ class Copies:
         self._first.setdefault(key, item.id)
 
     def findings(self) -> Iterator[Finding]:
-        """What was seen."""
+        """The findings on all questions."""
         yield self.twice.finding(
-            "duplicates", "error", f"{self.twice.count} questions are there before, on the same clip"
+            "duplicates", "error", f"{self.twice.count} questions repeat one on the same clip"
         )
         repeated = {key: counts for key, counts in self._answers.items() if counts.total() > 1}
         copies = sum(counts.total() - 1 for counts in repeated.values())
@@ -63,15 +63,15 @@ class Copies:
         # Three standard deviations: a handful of copies may agree by chance.
         bad = copies > _LARGE * self.seen and known - chance > 3 * (asked / 4) ** 0.5
         examples = tuple(self._first[key] for key in list(repeated)[:5])
-        message = f"{copies} of {self.seen} repeat the words of another"
+        message = f"{copies} of {self.seen} repeat the text of another question"
         if asked:
-            message += f"; by memory of the others {share:.1%} of them are answered"
+            message += f"; {share:.1%} of them are answered by memory of the others"
         figures = {"copies": copies, "remembered": round(share, 4)}
         yield Finding("repeated text", "warning" if bad else "ok", message, copies, examples, figures)
 
 
 def _remembered(counts: Counter[str]) -> float:
-    """Of questions with the same words, how many are right if each takes the answer of most others."""
+    """Expected number of correct answers if each question gets the commonest answer of the others."""
     right = 0.0
     for answer, n in counts.items():
         others = Counter(counts)
@@ -83,18 +83,18 @@ def _remembered(counts: Counter[str]) -> float:
 
 
 class Near:
-    """Questions that differ in a word or two, found by MinHash (Broder 1997) in bands."""
+    """Near duplicates, found by banded MinHash (Broder, 1997) over pairs of words."""
 
     def __init__(self, total: int) -> None:
         self.share = min(1.0, NEAR_CAP / max(1, total))
         self._bands: dict[tuple[int, int], list[int]] = defaultdict(list)
         self._bags: list[frozenset[int]] = []
-        self._ids: list[tuple[str, str]] = []
+        self._ids: list[str] = []
         self._seen: set[str] = set()
         self.pairs = Tally()
 
     def see(self, item: Item) -> None:
-        """Looks at one question."""
+        """Adds one question."""
         text = text_of(item)
         key = digest(text)
         if key in self._seen or (self.share < 1 and below(1 << 30, key) >= self.share * (1 << 30)):
@@ -105,27 +105,24 @@ class Near:
         if len(bag) < 4:
             return
         number = len(self._bags)
-        found: set[int] = set()
+        candidates: set[int] = set()
         for band in range(_BANDS):
             low = tuple(min((x * a + b) % _PRIME for x in bag) for a, b in _HASHES[band])
             slot = self._bands[band, hash(low)]
-            found.update(slot[:20])
+            candidates.update(slot[:20])
             slot.append(number)
-        like = next((n for n in sorted(found) if _alike(bag, self._bags[n])), None)
+        like = next((n for n in sorted(candidates) if _alike(bag, self._bags[n])), None)
         self._bags.append(bag)
-        self._ids.append((item.id, item.clip))
+        self._ids.append(item.id)
         if like is not None:
-            self.pairs.add(f"{item.id} ~ {self._ids[like][0]}")
+            self.pairs.add(f"{item.id} ~ {self._ids[like]}")
 
     def findings(self) -> Iterator[Finding]:
-        """What was seen."""
+        """The finding on all questions."""
         looked = len(self._bags)
-        message = f"{self.pairs.count} of {looked} different texts are nearly another's"
+        message = f"{self.pairs.count} of {looked} different texts are nearly equal to another"
         grade: Grade = "warning" if self.pairs.count > 0.05 * looked else "ok"
-        figures = {"looked_at": looked}
-        yield Finding(
-            "near duplicates", grade, message, self.pairs.count, tuple(self.pairs.examples), figures
-        )
+        yield self.pairs.finding("near duplicates", grade, message, looked_at=looked)
 
 
 _HASHES = [
@@ -142,7 +139,7 @@ def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
 
 
 class Leaks:
-    """What two splits have in common: clips, audio, recordings, speakers, texts that are not common."""
+    """Split leakage: clips, audio, recordings, speakers and rare texts that several splits share."""
 
     def __init__(self, sha256: dict[str, str] | None = None) -> None:
         self._sha256 = sha256 or {}
@@ -153,41 +150,41 @@ class Leaks:
         self._questions: Counter[str] = Counter()
 
     def see(self, item: Item) -> None:
-        """Looks at one question."""
+        """Adds one question."""
         self._names.add(item.split)
         text = digest(text_of(item))
         self._questions[text] += 1
-        shown = {
+        values_of = {
             "clip": [item.clip], "audio": [self._sha256.get(item.clip, "")],
             "recording": [item.recording], "speaker": item.speakers, "text": [text],
         }  # fmt: skip
-        for what, values in shown.items():
+        for name, values in values_of.items():
             for value in filter(None, values):
-                self._splits[what][value].add(item.split)
+                self._splits[name][value].add(item.split)
 
     def findings(self) -> Iterator[Finding]:
-        """What was seen."""
+        """The findings on all questions."""
         if len(self._names) < 2:
-            yield Finding("split leakage", "skipped", "there is but one split")
+            yield Finding("split leakage", "skipped", "the data has one split")
             return
-        for what, splits in self._splits.items():
+        for name, splits in self._splits.items():
             leaked = Tally()
             for value, names in splits.items():
-                # Words that are asked of many clips ("How many people speak?") belong to no clip.
-                if len(names) > 1 and (what != "text" or self._questions[value] <= 3):
+                # Texts of many questions ("How many people speak?") are common to all splits.
+                if len(names) > 1 and (name != "text" or self._questions[value] <= 3):
                     leaked.add(value)
-            if what == "text":
+            if name == "text":
                 large = leaked.count > _LARGE * len(splits)
                 message = f"{leaked.count} rare texts are in several splits"
                 yield Finding("leak: text", "warning" if large else "ok", message, leaked.count)
             elif splits:
-                yield leaked.finding(f"leak: {what}", "error", f"{leaked.count} are in several splits")
+                yield leaked.finding(f"leak: {name}", "error", f"{leaked.count} are in several splits")
             else:
-                yield Finding(f"leak: {what}", "skipped", f"the data names no {what}")
+                yield Finding(f"leak: {name}", "skipped", f"the data has no {name}")
 
 
 class Overlap:
-    """Questions and audio that other data sets have, too."""
+    """Overlap of questions and audio with other data sets."""
 
     def __init__(self, others: Sequence[Data]) -> None:
         self.names = ", ".join(data.path.name for data in others)
@@ -199,35 +196,35 @@ class Overlap:
             self._questions.setdefault(digest(plain(item.question)), item.id)
             for name in _audio_names(item):
                 self._audio.setdefault(name, item.id)
-        self.same, self.asked, self.heard = Tally(), Tally(), Tally()
+        self.same, self.wording, self.audio = Tally(), Tally(), Tally()
 
     def see(self, item: Item) -> None:
-        """Looks at one question."""
+        """Adds one question."""
         if (other := self._texts.get(digest(text_of(item)))) is not None:
             self.same.add(f"{item.id} = {other}")
         elif (other := self._questions.get(digest(plain(item.question)))) is not None:
-            self.asked.add(f"{item.id} ~ {other}")
+            self.wording.add(f"{item.id} ~ {other}")
         for name in _audio_names(item):
             if name in self._audio:
-                self.heard.add(f"{item.id} = {self._audio[name]}")
+                self.audio.add(f"{item.id} = {self._audio[name]}")
                 break
 
     def findings(self) -> Iterator[Finding]:
-        """What was seen."""
+        """The findings on all questions."""
         if not self.names:
             yield Finding("overlap", "skipped", "nothing to compare with: --against FILE")
             return
         yield self.same.finding(
-            "overlap: question", "error", f"{self.same.count} have question and choices of {self.names}"
+            "overlap: question", "error", f"{self.same.count} have the question and choices of {self.names}"
         )
-        yield self.asked.finding(
-            "overlap: wording", "warning", f"{self.asked.count} more ask in the words of {self.names}"
+        yield self.wording.finding(
+            "overlap: wording", "warning", f"{self.wording.count} more have the question of {self.names}"
         )
-        yield self.heard.finding("overlap: audio", "error", f"{self.heard.count} are about its audio")
+        yield self.audio.finding("overlap: audio", "error", f"{self.audio.count} are about its audio")
 
 
 def _audio_names(item: Item) -> Iterable[str]:
-    """Names by which the same audio is known: the file's stem, the recording."""
+    """Names of the audio that may occur in other data sets: the file's stem and the recording."""
     names = {PurePosixPath(item.audio).stem if item.audio else item.clip, item.recording}
-    # Names such as "12" or "audio_3" say nothing.
+    # Short names such as "12" or "audio_3" are not specific.
     return {name for name in names if len(name) >= 8}

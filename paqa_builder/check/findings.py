@@ -1,4 +1,4 @@
-"""What a linter says: one finding a check, graded, with examples."""
+"""Findings of ``paqa check``: one for each check, with a grade and examples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Grade = Literal["ok", "warning", "error", "skipped"]
 EXAMPLES = 5
-"""Examples that a finding names, at most."""
+"""Most examples in a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,11 @@ class Finding:
 
     Attributes:
         check: The check's name.
-        grade: How bad it is; ``"skipped"`` where the data has nothing to look at.
-        message: What was found, with its figures.
-        count: Questions that are affected; 0 where the check is about the whole.
-        examples: Ids of some of them.
-        figures: The numbers, by name.
+        grade: Severity; ``"skipped"`` if the data lacks what the check needs.
+        message: The result as a sentence with its figures.
+        count: Affected questions; 0 if the check is about the whole data set.
+        examples: Ids of the first of them.
+        figures: The figures by name.
     """
 
     check: str
@@ -46,25 +46,25 @@ class Report:
         return all(finding.grade in ("ok", "skipped") for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """The report as JSON data."""
         return asdict(self)
 
 
 class Tally:
-    """Counts questions and remembers the first few."""
+    """Counts questions and keeps the ids of the first ones."""
 
     def __init__(self) -> None:
         self.count = 0
         self.examples: list[str] = []
 
     def add(self, name: str) -> None:
-        """Counts one."""
+        """Counts one question."""
         self.count += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(name)
 
     def finding(self, check: str, grade: Grade, message: str, **figures: Any) -> Finding:
-        """``ok`` with nothing counted, else ``grade``."""
+        """The finding: ``ok`` if nothing was counted, else ``grade``."""
         return Finding(
             check, grade if self.count else "ok", message, self.count, tuple(self.examples), figures
         )

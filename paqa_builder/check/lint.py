@@ -1,4 +1,4 @@
-"""Looks at a data set once with every check, and once more, blind."""
+"""Runs all checks on a data set, and the blind solver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paqa_builder.formats.read import Data, find_audio, open_data, parquet_files
 from paqa_builder.gate.item import BlindItem
 
 LEAST = 50
-"""With fewer questions the blind solver has nothing to learn from."""
+"""Fewest questions for the blind solver."""
 _MARGIN, _LARGE = 0.02, 0.05
 
 
@@ -25,12 +25,12 @@ def lint(
     """Checks a data set.
 
     Args:
-        against: Data that it must not overlap with.
-        audio_root: Folder to which its audio paths refer.
-        blind: Whether to try to answer the questions from their text.
+        against: Data sets that it must not overlap with.
+        audio_root: Folder to which its audio paths are relative.
+        blind: Whether to answer the questions from their text.
 
     Raises:
-        ConfigError: A file cannot be read, holds no question, or is in no known format.
+        ConfigError: A file cannot be read, has no question, or is in an unknown format.
     """
     data = open_data(path)
     others = [open_data(other) for other in against]
@@ -40,7 +40,7 @@ def lint(
     if not total:
         first = next(data.rows(), None)
         why = f": {first.where}: {first.why}" if first and not isinstance(first, Item) else ""
-        raise ConfigError(f"{path}: holds no question{why}", fix="see docs/check.md for the formats")
+        raise ConfigError(f"{path}: has no question{why}", fix="see docs/check.md for the formats")
     form, spread, traces = Form(), Spread(), Traces()
     copies, near, leaks = Copies(), Near(total), Leaks(_sha256(data))
     overlap, audio = Overlap(others), Audio(data, audio_root)
@@ -68,7 +68,7 @@ def _blind(data: Data) -> Finding:
 
     clips = Counter(item.clip for item in items())
     if clips.total() < LEAST or len(clips) < 2:
-        return Finding("blind score", "skipped", f"fewer than {LEAST} questions, or but one clip")
+        return Finding("blind score", "skipped", f"fewer than {LEAST} questions, or one clip")
     result = score(held_out(items))
     grade: Grade = "ok"
     if result.beats(_MARGIN):
@@ -77,46 +77,45 @@ def _blind(data: Data) -> Finding:
 
 
 class Audio:
-    """Audio that questions refer to and that is not there."""
+    """Missing or empty audio files."""
 
     def __init__(self, data: Data, root: Path | None) -> None:
         self.data, self.root = data, root
-        self.dead = Tally()
+        self.missing = Tally()
         self.looked = 0
-        self._known: dict[str, bool] = {}
+        self._exists: dict[str, bool] = {}
 
     def see(self, item: Item) -> None:
-        """Looks at one question."""
+        """Adds one question."""
         if self.root is None or item.audio is None:
             return
         self.looked += 1
-        if item.audio not in self._known:
+        if item.audio not in self._exists:
             path = find_audio(self.root, item.audio)
-            self._known[item.audio] = path is not None and path.stat().st_size > 0
-        if not self._known[item.audio]:
-            self.dead.add(item.id)
+            self._exists[item.audio] = path is not None and path.stat().st_size > 0
+        if not self._exists[item.audio]:
+            self.missing.add(item.id)
 
     def findings(self) -> Iterator[Finding]:
-        """What was seen."""
+        """The findings on all questions."""
         if self.data.format == "shards" or self.data.path.suffix == ".parquet":
             yield _null_audio(self.data)
         elif self.looked:
-            yield self.dead.finding(
-                "audio", "error", f"{self.dead.count} of {self.looked} refer to audio that is not there"
-            )
+            message = f"{self.missing.count} of {self.looked} refer to missing audio"
+            yield self.missing.finding("audio", "error", message)
         else:
-            yield Finding("audio", "skipped", "not looked for: --audio-root DIR")
+            yield Finding("audio", "skipped", "not searched: --audio-root DIR")
 
 
 def _null_audio(data: Data) -> Finding:
-    """Counts rows without audio, from the files' statistics: the audio itself is not read."""
+    """Counts rows without audio from the Parquet statistics, without reading the audio."""
     import pyarrow.parquet as pq
 
     empty = rows = 0
     for path in parquet_files(data.path):
-        about = pq.ParquetFile(path).metadata
-        for n in range(about.num_row_groups):
-            group = about.row_group(n)
+        metadata = pq.read_metadata(path)
+        for n in range(metadata.num_row_groups):
+            group = metadata.row_group(n)
             columns = {group.column(m).path_in_schema: group.column(m) for m in range(group.num_columns)}
             column = columns.get("audio.bytes")
             if column is not None:
@@ -128,7 +127,7 @@ def _null_audio(data: Data) -> Finding:
 
 
 def _sha256(data: Data) -> dict[str, str]:
-    """The checksum of every clip's audio, where shards have scenes beside them."""
+    """SHA-256 of the audio by clip, for shards with scenes; else empty."""
     if data.format != "shards" or not data.path.is_dir():
         return {}
     from paqa_builder.dataset import read as reader

@@ -1,4 +1,4 @@
-"""Proving a finished data set: every question again, from the shards' own scenes and nothing else."""
+"""Verification of finished shards: proves every question again from the scenes in the same folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from paqa_builder import registry
 from paqa_builder.dataset import lock
+from paqa_builder.dataset.read import rows
 from paqa_builder.errors import PaqaError
 from paqa_builder.files import file_sha256
 from paqa_builder.runtime.executor import Crash, Processes
@@ -23,7 +24,7 @@ CONTRIBUTIONS = ("weak", "strong", None)
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """A question that cannot be proved, and why."""
+    """A question that cannot be proved, and the reasons."""
 
     id: str
     clip: str
@@ -32,12 +33,12 @@ class Refuted:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What came of proving a data set.
+    """The result of verifying shards.
 
     Attributes:
-        questions: How many were proved or refuted.
-        refuted: Those that could not be proved, in the order of the shards.
-        damaged: What is wrong with the files or with what the lock says of the build.
+        questions: Number of questions.
+        refuted: The questions that cannot be proved, in the order of the shards.
+        damaged: Problems of the files, templates and ids.
     """
 
     questions: int
@@ -62,48 +63,48 @@ class _Task:
 def prove(
     folder: Path, templates: Sequence[Path] = (), jobs: int = 1, *, plugins: Sequence[Path] = ()
 ) -> Proof:
-    """Proves every question of a data set again.
+    """Proves every question of a finished build again.
 
     Args:
-        folder: A finished build's shards.
-        templates: Folders with the build's further templates.
-        jobs: Worker processes. They change nothing but the time.
-        plugins: Files with the build's further fact kinds.
+        folder: The shards.
+        templates: Folders with the build's own templates.
+        jobs: Worker processes; the result does not depend on them.
+        plugins: Files with the build's own fact kinds.
 
     Raises:
-        PaqaError: No build has finished there, or it does not say with which options.
+        PaqaError: The folder has no finished build, or its lock lacks the options of the questions.
     """
     from paqa_builder.questions import QaOptions
 
-    made = lock.read(folder)
-    if made is None:
+    locked = lock.read(folder)
+    if locked is None:
         raise PaqaError(
             f"{folder}: no finished build in there (no {lock.LOCK})", fix=f"paqa build … --out '{folder}'"
         )
-    asked = made.build.get("questions")
-    if not isinstance(asked, dict) or not isinstance(asked.get("options"), dict):
-        raise PaqaError(f"{folder / lock.LOCK}: does not say how questions were asked", fix="build again")
-    options = QaOptions(**asked["options"]).model_dump_json()
+    recorded = locked.build.get("questions")
+    if not isinstance(recorded, dict) or not isinstance(recorded.get("options"), dict):
+        raise PaqaError(f"{folder / lock.LOCK}: has no options of the questions", fix="build again")
+    options = QaOptions(**recorded["options"]).model_dump_json()
     registry.load_plugins(plugins)
-    damaged = [*_files(folder, made), *_templates(asked.get("templates"), templates)]
-    tasks = list(_tasks(folder, made, options, tuple(templates), tuple(plugins)))
+    damaged = [*_files(folder, locked), *_templates(recorded.get("templates"), templates)]
+    tasks = list(_tasks(folder, locked, options, tuple(templates), tuple(plugins)))
     refuted: list[Refuted] = []
     ids: Counter[str] = Counter()
-    for found, seen in _run(tasks, jobs):
-        refuted += found
-        ids.update(seen)
-    damaged += [f"{n} questions are called {name}" for name, n in ids.items() if n > 1]
+    for task_refuted, task_ids in _run(tasks, jobs):
+        refuted += task_refuted
+        ids.update(task_ids)
+    damaged += [f"{n} questions have the id {name}" for name, n in ids.items() if n > 1]
     return Proof(sum(ids.values()), tuple(refuted), tuple(damaged))
 
 
-def _files(folder: Path, made: lock.Lock) -> Iterator[str]:
-    for file in made.files:
+def _files(folder: Path, locked: lock.Lock) -> Iterator[str]:
+    for file in locked.files:
         path = folder / file.path
         if not path.is_file():
             yield f"{file.path} is missing"
         elif path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
-            yield f"{file.path} is not what the build wrote: its SHA-256 differs from {lock.LOCK}"
-    known = {file.path for file in made.files}
+            yield f"{file.path} was changed after the build: its SHA-256 differs from {lock.LOCK}"
+    known = {file.path for file in locked.files}
     for path in sorted(folder.glob("*/*.parquet")):
         if path.relative_to(folder).as_posix() not in known:
             yield f"{path.relative_to(folder).as_posix()} is not in {lock.LOCK}"
@@ -116,18 +117,18 @@ def _templates(recorded: Mapping[str, str] | None, folders: Sequence[Path]) -> I
     here = {template.name: template_hash(template) for template in load_templates(list(folders))}
     for name, value in (recorded or {}).items():
         if name not in here:
-            yield f"template {name} is not known here: name its folder with --templates"
+            yield f"template {name} is unknown: give its folder with --templates"
         elif here[name] != value:
-            yield f"template {name} is not the one that the build used"
+            yield f"template {name} differs from the one in the build"
 
 
 def _tasks(
-    folder: Path, made: lock.Lock, options: str, templates: tuple[Path, ...], plugins: tuple[Path, ...]
+    folder: Path, locked: lock.Lock, options: str, templates: tuple[Path, ...], plugins: tuple[Path, ...]
 ) -> Iterator[_Task]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for file in made.files:
+    for file in locked.files:
         path = folder / file.path
         if not file.path.startswith("data/") or not path.is_file():
             continue
@@ -136,8 +137,8 @@ def _tasks(
         except (pa.ArrowException, OSError) as error:
             raise PaqaError(f"{path}: cannot be read ({error})", fix="run the build again") from error
         for at in range(0, groups, _GROUPS):
-            some = tuple(range(at, min(at + _GROUPS, groups)))
-            yield _Task(folder, file.path, some, options, templates, plugins)
+            chunk = tuple(range(at, min(at + _GROUPS, groups)))
+            yield _Task(folder, file.path, chunk, options, templates, plugins)
 
 
 def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[list[Refuted], list[str]]]:
@@ -160,10 +161,12 @@ def _prove(task: _Task) -> tuple[list[Refuted], list[str]]:
 
     refuted, ids = [], []
     file = pq.ParquetFile(task.folder / task.file)
+    scene_files = f"{Path(task.file).name.partition('-')[0]}-*.parquet"
     for group in task.groups:
-        rows = file.read_row_group(group).to_pylist()
-        scenes = _scenes(task.folder, Path(task.file).name.partition("-")[0], {r["clip_id"] for r in rows})
-        for row in rows:
+        questions = file.read_row_group(group).to_pylist()
+        clips = {row["clip_id"] for row in questions}
+        scenes = {s["clip_id"]: s for s in rows(task.folder, "scenes", files=scene_files, clip_id=clips)}
+        for row in questions:
             ids.append(row["id"])
             problems = _problems(row, scenes.get(row["clip_id"]), task)
             if problems:
@@ -171,41 +174,29 @@ def _prove(task: _Task) -> tuple[list[Refuted], list[str]]:
     return refuted, ids
 
 
-def _scenes(folder: Path, split: str, clips: set[str]) -> dict[str, dict[str, Any]]:
-    import pyarrow.dataset as ds
-
-    files = sorted(str(path) for path in (folder / "scenes").glob(f"{split}-*.parquet"))
-    if not files:
-        return {}
-    data = ds.dataset(files, format="parquet")
-    wanted = [name for name in data.schema.names if name != "audio"]
-    table = data.to_table(columns=wanted, filter=ds.field("clip_id").isin(sorted(clips)))
-    return {row["clip_id"]: row for row in table.to_pylist()}
-
-
 def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task) -> list[str]:
     from paqa_builder.dataset.schema import question_from_row, scene_from_row
     from paqa_builder.questions import verify
 
     if scene_row is None:
-        return [f"there is no scene of clip {row['clip_id']!r} in the split"]
-    found = [
+        return [f"the split has no scene of clip {row['clip_id']!r}"]
+    problems = [
         f"{name} is {row[name]!r}, the scene's is {scene_row[name]!r}"
         for name in _SAME
         if row[name] != scene_row[name]
     ]
     audio = (row["audio"] or {}).get("bytes") or b""
     if hashlib.sha256(audio).hexdigest() != scene_row["sha256"]:
-        found.append("the audio is not the clip that the scene describes")
+        problems.append("the SHA-256 of the audio differs from the scene's")
     if row.get("audio_contribution") not in CONTRIBUTIONS:
-        found.append(f"audio_contribution is {row['audio_contribution']!r}")
+        problems.append(f"audio_contribution is {row['audio_contribution']!r}")
     registry.load_plugins(task.plugins)
     options, templates = _tools(task.options, task.templates)
     try:
         question, scene = question_from_row(row), scene_from_row(scene_row)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        return [*found, f"a field is missing or malformed ({error})"]
-    return [*found, *verify(question, scene, options, templates)]
+        return [*problems, f"a field is missing or malformed ({error})"]
+    return [*problems, *verify(question, scene, options, templates)]
 
 
 @cache

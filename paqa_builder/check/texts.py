@@ -1,4 +1,4 @@
-"""Checks of single questions and of how answers are spread: form, position, length, trace."""
+"""Checks of single questions and of the distribution of answers: form, position, length, trace."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from paqa_builder.formats.item import Broken, Item
 from paqa_builder.questions.traces.grammar import TAGS, validate
 from paqa_builder.questions.wording import tokens
 
-# Words that a question may well have for another reason ("the one who speaks").
+# Words that occur in questions for other reasons ("the one who speaks").
 _SMALL = ("", "a", "an", "one", "no", "none", "the")
 OPTIONAL = ("REFLECT", "FINAL_ANSWER")
-# "(b)", "option B", "answer is B": a letter in front of the answer.
+# A choice's letter: "(b)", "option B", "answer is B".
 _LABEL = re.compile(r"\([a-hA-H]\)|\b(?:option|choice|answer)s?(?: is)?:?\s+\(?[A-H]\b")
 _SURE, _VERY_SURE = 0.01, 0.001
 _LARGE = 0.05  # points above chance that make an imbalance an error
 
 
 class Form:
-    """Rows that are no questions, answers that are not among the choices, choices that are the same."""
+    """Rows without a question, answers outside the choices, too few or equal choices, repeated ids."""
 
     def __init__(self) -> None:
         self.broken, self.answerless, self.few, self.twice = Tally(), Tally(), Tally(), Tally()
         self.ids: Counter[str] = Counter()
 
     def see(self, row: Item | Broken) -> None:
-        """Looks at one row."""
+        """Adds one row."""
         if isinstance(row, Broken):
             self.broken.add(f"{row.where}: {row.why}")
             return
@@ -42,24 +42,24 @@ class Form:
             self.twice.add(row.id)
 
     def findings(self) -> Iterator[Finding]:
-        """What was seen."""
-        same = Tally()
+        """The findings on all questions."""
+        repeated = Tally()
         for name, n in self.ids.items():
             if n > 1:
-                same.add(name)
-        yield self.broken.finding("rows", "error", f"{self.broken.count} rows are no questions")
-        yield same.finding("ids", "error", f"{same.count} ids are used more than once")
+                repeated.add(name)
+        yield self.broken.finding("rows", "error", f"{self.broken.count} rows are not questions")
+        yield repeated.finding("ids", "error", f"{repeated.count} ids are used more than once")
         yield self.answerless.finding(
             "answers", "error", f"{self.answerless.count} questions whose answer is not among the choices"
         )
         yield self.few.finding("choices", "error", f"{self.few.count} questions with fewer than two choices")
         yield self.twice.finding(
-            "duplicate choices", "error", f"{self.twice.count} questions with two choices that are the same"
+            "duplicate choices", "error", f"{self.twice.count} questions with two equal choices"
         )
 
 
 class Spread:
-    """Where the answers stand, and whether they stand out by length or are in the question."""
+    """Position of the answers, their length, and answers that the question contains."""
 
     def __init__(self) -> None:
         self.places: dict[int, Counter[int]] = {}
@@ -67,7 +67,7 @@ class Spread:
         self.said = Tally()
 
     def see(self, item: Item) -> None:
-        """Looks at one question."""
+        """Adds one question."""
         if item.answer is None or len(item.choices) < 2:
             return
         n = len(item.choices)
@@ -85,7 +85,7 @@ class Spread:
             self.said.add(item.id)
 
     def findings(self) -> Iterator[Finding]:
-        """What was seen."""
+        """The findings on all questions."""
         yield self._position()
         yield _extreme("longest is right", "longest", self.long)
         yield _extreme("shortest is right", "shortest", self.short)
@@ -99,7 +99,7 @@ class Spread:
         from scipy.stats import chisquare
 
         if not self.places:
-            return Finding("position", "skipped", "there is no answer to look at")
+            return Finding("position", "skipped", "the data has no answers")
         n, counts = max(self.places.items(), key=lambda pair: pair[1].total())
         total = counts.total()
         shares = {chr(ord("A") + place): round(counts[place] / total, 4) for place in range(n)}
@@ -114,7 +114,11 @@ class Spread:
 
 
 def _extreme(check: str, which: str, tally: list[float]) -> Finding:
-    """Grades how often the one choice that is longest (or shortest) is right."""
+    """Grades how often the only longest (or shortest) choice is the answer.
+
+    Args:
+        tally: Number of questions, of right ones, its expectation and its variance by chance.
+    """
     total, right, fair, variance = tally
     if not total:
         return Finding(check, "skipped", f"no question has one {which} choice")
@@ -127,21 +131,21 @@ def _extreme(check: str, which: str, tally: list[float]) -> Finding:
 
 
 class Traces:
-    """Tags that the grammar promises, and letters before the answer is given."""
+    """Tags of traces against the grammar, and choice letters before the answer."""
 
     def __init__(self) -> None:
         self.seen = 0
         self.broken, self.label = Tally(), Tally()
-        self.lacking: Counter[str] = Counter()
+        self.missing: Counter[str] = Counter()
 
     def see(self, item: Item) -> None:
-        """Looks at one question."""
+        """Adds one question."""
         if item.trace is None:
             return
         self.seen += 1
         if validate(item.trace):
             self.broken.add(item.id)
-        self.lacking.update(
+        self.missing.update(
             tag for tag in TAGS if f"<{tag}>" not in item.trace or f"</{tag}>" not in item.trace
         )
         before = re.sub(r"“[^”]*”", "", item.trace.partition("<RESPONSE>")[0])
@@ -149,17 +153,15 @@ class Traces:
             self.label.add(item.id)
 
     def findings(self) -> Iterator[Finding]:
-        """What was seen."""
+        """The findings on all questions."""
         if not self.seen:
             yield Finding("trace tags", "skipped", "the data has no traces")
             yield Finding("label before answer", "skipped", "the data has no traces")
             return
-        lacking = {tag: self.lacking[tag] for tag in TAGS if self.lacking[tag] and tag not in OPTIONAL}
-        names = ", ".join(f"{tag} {n}" for tag, n in lacking.items())
-        message = f"{self.broken.count} of {self.seen} traces break the grammar" + (
-            f"; missing: {names}" if names else ""
-        )
-        yield self.broken.finding("trace tags", "error", message, missing=dict(self.lacking))
+        names = [f"{tag} {self.missing[tag]}" for tag in TAGS if self.missing[tag] and tag not in OPTIONAL]
+        message = f"{self.broken.count} of {self.seen} traces break the grammar"
+        message += f"; missing: {', '.join(names)}" if names else ""
+        yield self.broken.finding("trace tags", "error", message, missing=dict(self.missing))
         yield self.label.finding(
             "label before answer",
             "warning",
@@ -168,5 +170,5 @@ class Traces:
 
 
 def plain(text: str) -> str:
-    """A text without case, punctuation and spacing, for comparison; as it is where nothing would be left."""
+    """A text for comparison, without case, punctuation and spacing; unchanged if nothing else remains."""
     return " ".join(tokens(text)) or text.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,24 +56,30 @@ def _published(shards: Path, folder: str) -> Iterator[dict[str, Any]]:
 
 
 def rows(
-    shards: Path, folder: str, columns: list[str] | None = None, **equal: str
+    shards: Path,
+    folder: str,
+    columns: list[str] | None = None,
+    files: str = "*.parquet",
+    **equal: str | Collection[str],
 ) -> Iterator[dict[str, Any]]:
     """Reads the rows of a configuration's folder, one at a time.
 
     Args:
         folder: ``"data"``, ``"scenes"`` or ``"quarantine"``.
         columns: Names of columns; all but the audio by default.
-        equal: Values that rows must have, by column.
+        files: Pattern of the names of the files to read.
+        equal: Values that rows must have, by column: one value, or several of which a row must have one.
     """
     import pyarrow.dataset as ds
 
-    if not any((shards / folder).glob("*.parquet")):
+    paths = sorted(map(str, (shards / folder).glob(files)))
+    if not paths:
         return
-    data = ds.dataset(shards / folder, format="parquet")
+    data = ds.dataset(paths, format="parquet")
     wanted = columns or [name for name in data.schema.names if name != "audio"]
     condition = None
     for name, value in equal.items():
-        equals = ds.field(name) == value
+        equals = ds.field(name).isin([value] if isinstance(value, str) else sorted(value))
         condition = equals if condition is None else condition & equals
     for batch in data.to_batches(columns=wanted, filter=condition):
         yield from batch.to_pylist()

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One multiple-choice question, in whatever format its file is.
+    """One multiple-choice question of any format.
 
     Attributes:
-        answer: Index of the right choice, from 0; None where the row does not settle on one choice.
-        clip: Name of the clip that the question is about; questions on one clip share it.
-        template: Name of the question's template or category; empty where the data has none.
-        trace: Reasoning from perception to answer; None where the data has none.
-        audio: Name or path of the audio as the file gives it; None where it gives none.
-        recording: Name of the recording that the clip was cut from; empty where unknown.
-        speakers: Speaker names that hold across the corpus.
-        split: Name of the split; empty where the data has none.
+        answer: Index of the right choice, from 0; None if the row names no single choice.
+        clip: Name of the question's clip.
+        template: Name of the question's template or category; empty if unknown.
+        trace: Reasoning from perception to answer; None if the data has none.
+        audio: Name or path of the audio as in the file; None if the data has none.
+        recording: Name of the recording from which the clip was cut; empty if unknown.
+        speakers: Speaker names, unique over the corpus.
+        split: Name of the split; empty if unknown.
     """
 
     id: str

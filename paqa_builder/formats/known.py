@@ -22,7 +22,7 @@ from typing import Any
 from paqa_builder.formats.item import Broken, Item
 
 _LETTER = re.compile(r"\(([a-h])\)\s*")
-# A letter that is given as the answer: "the answer is (c)", "making the answer C", at the end also
+# A letter stated as the answer: "the answer is (c)", "making the answer C", at the end of a text also
 # "the most likely setting is B". "a" and "A word" are articles, not letters.
 _GIVEN = re.compile(
     r"\b(?:answer|option|choice)\b(?:\s+is)?:?\s*[*'\"“]*(?:\(([A-Ha-h])\)|([A-H])\b(?!\s+[a-z]))"
@@ -39,8 +39,8 @@ class Format:
 
     Attributes:
         fields: Fields that a row of it has.
-        reader: Reads a row; the second argument stands for the id where the row has none. Raises
-            KeyError for a missing field, TypeError or ValueError for a malformed one.
+        reader: Reads a row; the second argument is the id of a row without one. Raises KeyError for a
+            missing field, TypeError or ValueError for a malformed one.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Format:
         """Reads one row.
 
         Args:
-            row: The decoded row; a text is the reason why it could not be decoded.
+            row: The decoded row, or a text: the reason why it could not be decoded.
             where: Position of the row in its file.
         """
         if not isinstance(row, dict):
@@ -66,13 +66,13 @@ class Format:
 
 
 def format_of(fields: Iterable[str]) -> Format | None:
-    """The first format whose fields are all there; None where there is none."""
+    """The first format whose fields are all present; None if there is none."""
     names = set(fields)
     return next((known for known in FORMATS.values() if names.issuperset(known.fields)), None)
 
 
 def answer_in(text: str, choices: tuple[str, ...]) -> int | None:
-    """Index of the choice that an answer in free text settles on; None where it does not.
+    """Index of the choice that a free-text answer names; None if it names no single choice.
 
     The rules, in order: the text is a choice; it is a letter; the last letter given as the answer ("the
     answer is C"); the only letter in parentheses; the only choice whose words occur in it.
@@ -98,8 +98,8 @@ def answer_in(text: str, choices: tuple[str, ...]) -> int | None:
 def _paqa(row: dict[str, Any], where: str) -> Item:
     """A row of PAQA: the choices are in the instruction, the answer is in RESPONSE or FINAL_ANSWER.
 
-    Some instructions hold two questions with markup between them: the last one counts. A trace with
-    several answers that differ settles on none: it repeats a prompt with its examples.
+    Some instructions have two questions with markup between them; the last one is read. A trace with
+    different answers has none, because it repeats a prompt with its examples.
     """
     text = row["instruction"].replace("<audio>", "").rpartition("<question>")[2].strip()
     question, first, options = text.rpartition("(a)")
@@ -153,11 +153,11 @@ def _plain(row: dict[str, Any], where: str) -> Item:
 
 
 def _index(index: Any, answer: Any, choices: Any) -> int | None:
-    """Index of the right choice; None where there is no such choice, or where the two contradict each other.
+    """Index of the right choice; None if there is no such choice, or if the arguments contradict each other.
 
     Args:
-        index: The index that a row gives, from 0 or as a letter, if any.
-        answer: The right choice's text, letter or index, if any.
+        index: The row's index of the choice, from 0 or as a letter; None if it has none.
+        answer: The row's answer: text, letter or index; None if it has none.
     """
     texts = [str(choice).strip() for choice in choices]
     if index is not None:
@@ -191,7 +191,7 @@ def _text(value: Any) -> str:
 
 def _choices(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list | tuple):
-        raise ValueError("choices are no list")
+        raise ValueError("the choices are not a list")
     return tuple(map(str, values))
 
 

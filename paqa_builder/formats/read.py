@@ -1,5 +1,5 @@
-"""Reading of question files: JSON (a list, or an object that holds one) and JSON lines, each also with gzip,
-Parquet, and folders of shards. :mod:`~paqa_builder.formats.known` parses the rows.
+"""Reading of question files: JSON (a list, or an object with one) and JSON lines, both also gzipped, Parquet,
+and folders of shards. :mod:`~paqa_builder.formats.known` parses the rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Data:
 
     Attributes:
         format: Name of its format.
-        rows: Reads it from the start: questions, and rows that are none.
+        rows: Reads all rows from the start, questions and broken rows.
     """
 
     path: Path
@@ -52,8 +52,8 @@ def open_data(path: Path, name: str | None = None) -> Data:
         return _parquet(path)
     first = next((row for _, row in json_rows(path) if isinstance(row, dict)), None)
     if first is None:
-        bad = next(((where, row) for where, row in json_rows(path)), None)
-        reason = "is empty" if bad is None else f"holds no JSON object ({bad[0]}: {bad[1]})"
+        bad = next(json_rows(path), None)
+        reason = "is empty" if bad is None else f"has no JSON object ({bad[0]}: {bad[1]})"
         raise ConfigError(f"{path}: {reason}", fix="see docs/check.md for the formats")
     known = FORMATS[name] if name else _recognised(path, first)
     return Data(path, known.name, lambda: (known.parse(row, where) for where, row in json_rows(path)))
@@ -62,7 +62,7 @@ def open_data(path: Path, name: str | None = None) -> Data:
 def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
     """The decoded rows of a JSON file, each with its position ("line 3"), from 1.
 
-    A line that is not JSON comes as a text with the reason.
+    A line that is not JSON is yielded as a text with the reason.
 
     Raises:
         ConfigError: The file cannot be read, or is not JSON as a whole.
@@ -88,15 +88,15 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
         reason = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise ConfigError(f"{path}: not JSON: {reason}") from error
     except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
-        raise ConfigError(f"{path}: not a text of UTF-8 ({error})") from error
+        raise ConfigError(f"{path}: not text in UTF-8 ({error})") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def find_audio(root: Path, name: str) -> Path | None:
-    """The file that a row's audio name stands for: as it is, below the root, or by its last part below it.
+    """Finds the audio file of a row: the name itself, or the name or its last part below the root.
 
-    Names without a suffix are tried with those of audio and video files.
+    Suffixes of audio and video files are tried as well. None if there is no such file.
     """
     for candidate in (Path(name), root / name, root / PurePosixPath(name).name):
         for suffix in _SUFFIXES if candidate.name else ():
@@ -121,7 +121,7 @@ def _decoded(line: str) -> Any:
 
 
 def _is_whole(text: Callable[[], Any], is_json: bool) -> bool:
-    """True if a file is one JSON value rather than one a line."""
+    """True if a file is a single JSON value, not JSON lines."""
     with text() as file:
         first = next((line for line in file if line.strip()), "")
         if first.lstrip().startswith("[") or not is_json:

@@ -55,7 +55,7 @@ def found(path: Path, *args: Any, **options: Any) -> dict[str, Finding]:
     return {finding.check: finding for finding in lint(path, *args, **options).findings}
 
 
-def test_good_data_is_left_in_peace(tmp_path: Path) -> None:
+def test_good_data_has_no_findings(tmp_path: Path) -> None:
     report = lint(written(tmp_path / "a.jsonl", rows()))
     assert {f.check: f.message for f in report.findings if f.grade not in ("ok", "skipped")} == {}
     assert report.clean
@@ -159,7 +159,7 @@ def test_the_missing_tag_is_named(tmp_path: Path) -> None:
     assert "ENV 240" in finding.message
 
 
-def test_audio_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_audio(tmp_path: Path) -> None:
     data = rows()
     (tmp_path / "audio").mkdir()
     for n in range(119):
@@ -191,7 +191,7 @@ def test_overlap_with_other_data(tmp_path: Path) -> None:
         ("c.json", lambda data: "".join(json.dumps(row) + "\n" for row in data)),
     ],
 )
-def test_json_in_its_shapes(tmp_path: Path, name: str, convert: Callable[[list], str]) -> None:
+def test_shapes_of_json(tmp_path: Path, name: str, convert: Callable[[list], str]) -> None:
     (tmp_path / name).write_text(convert(rows()))
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(convert(rows()).encode()))
     one, two = (lint(tmp_path / file, blind=False) for file in (name, f"{name}.gz"))
@@ -215,7 +215,7 @@ def test_answers_by_text_letter_and_place(tmp_path: Path) -> None:
     assert answers_of(written(tmp_path / "b.jsonl", both)) == [1, None, 2]
 
 
-def test_the_formats_of_others(tmp_path: Path) -> None:
+def test_formats_of_other_projects(tmp_path: Path) -> None:
     avqa = [{"id": 1, "video_name": "v1", "video_id": 3, "question_text": "What?", "answer": 2,
              "multi_choice": ["a", "b", "c", "d"], "question_type": "Which"}] * 2  # fmt: skip
     paqa = {
@@ -250,13 +250,13 @@ def test_our_own_shards(fake_config: Callable[..., Config]) -> None:
     [
         ("", "is empty"),
         ("\n\n", "is empty"),
-        ("nonsense\n", "holds no JSON object"),
-        ("[1, 2]\n", "holds no JSON object"),
+        ("nonsense\n", "has no JSON object"),
+        ("[1, 2]\n", "has no JSON object"),
         ('{"a": 1}\n', "unknown format: the first row has a"),
         ('{"question": "Why?", "choices": ["a", "b"]}\n', "line 1: lacks answer"),
     ],
 )
-def test_what_cannot_be_read_is_said_clearly(tmp_path: Path, content: str, says: str) -> None:
+def test_unreadable_files_are_errors(tmp_path: Path, content: str, says: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(content)
     with pytest.raises(ConfigError, match=says):
@@ -270,8 +270,8 @@ def test_broken_containers(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "empty").mkdir()
     for name, says in (
-        ("a.json", "not JSON: line 1"), ("a.parquet", "not Parquet"), ("a.jsonl.gz", "not a text"),
-        ("b.jsonl", "not a text"), ("empty", "no Parquet file"), ("nowhere", "no such file"),
+        ("a.json", "not JSON: line 1"), ("a.parquet", "not Parquet"), ("a.jsonl.gz", "not text"),
+        ("b.jsonl", "not text"), ("empty", "no Parquet file"), ("nowhere", "no such file"),
     ):  # fmt: skip
         with pytest.raises(ConfigError, match=says):
             lint(tmp_path / name)

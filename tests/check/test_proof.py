@@ -47,13 +47,13 @@ def tamper(shards: Path, change: Callable[[list[dict[str, Any]]], None], folder:
     pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
 
 
-def test_what_a_build_wrote_is_proved(shards: Path) -> None:
+def test_the_questions_of_a_build_are_proved(shards: Path) -> None:
     proof = prove(shards)
     assert proof.good
     assert proof.questions == pq.read_table(shards / "data", columns=["id"]).num_rows > 10
 
 
-def test_jobs_change_nothing(shards: Path) -> None:
+def test_the_result_does_not_depend_on_jobs(shards: Path) -> None:
     tamper(shards, lambda rows: rows[3].update(answer="nonsense"))
     assert prove(shards, jobs=2) == prove(shards)
 
@@ -141,8 +141,8 @@ def test_another_template_of_the_same_name_is_named(shards: Path) -> None:
     content["build"]["questions"]["templates"]["of_yours"] = "1" * 12
     path.write_text(json.dumps(content))
     damaged = "\n".join(prove(shards).damaged)
-    assert f"template {name} is not the one" in damaged
-    assert "template of_yours is not known here" in damaged
+    assert f"template {name} differs from" in damaged
+    assert "template of_yours is unknown" in damaged
 
 
 def test_an_unfinished_build_cannot_be_proved(shards: Path, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_two_questions_fused_in_one_instruction(tmp_path: Path) -> None:
     assert (item.question, item.choices, item.answer) == ("Who?", ("Ann", "B"), 1)
 
 
-def test_the_trace_to_learn_from_says_each_answer_in_the_choices_words(tmp_path: Path) -> None:
+def test_traces_for_training_name_the_answer_by_its_text(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     output = (
         "<RESPONSE>The answer is B.</RESPONSE><REFLECT>No.</REFLECT><FINAL_ANSWER>It is C: (c)</FINAL_ANSWER>"

@@ -48,14 +48,14 @@ def test_covost_gives_sentence_language_and_translation(covost: Path) -> None:
     assert ((clips["common_voice_zh_3"].truth.utterances or ())[0]).language == "zh"
 
 
-def test_covost_lists_the_pairs_that_are_wanted(covost: Path) -> None:
+def test_covost_lists_the_chosen_pairs(covost: Path) -> None:
     assert len(list(Covost2(covost, Covost2Options(pairs=("de_en",))).clips())) == 2
     with pytest.raises(SourceError, match="fr_en") as caught:
         list(Covost2(covost, Covost2Options(pairs=("fr_en",))).clips())
     assert "de_en" in str(caught.value)
 
 
-def test_covost_of_one_clip_in_two_languages_says_what_to_do(covost: Path) -> None:
+def test_covost_names_the_option_for_a_clip_in_two_languages(covost: Path) -> None:
     (covost / "covost_v2.de_fr.dev.tsv").write_text(f"{HEAD}common_voice_de_2\tGuten Tag.\tBonjour.\tcd34\n")
     with pytest.raises(SourceError, match="pairs"):
         list(Covost2(covost).clips())

@@ -129,12 +129,12 @@ class TestMetadata:
             )
         assert a.truth.tags is None
 
-    def test_without_any_word_on_the_licence_it_is_unknown(self, tmp_path: Path) -> None:
+    def test_the_licence_is_unknown_by_default(self, tmp_path: Path) -> None:
         put(tmp_path, "a.wav")
         (clip,) = Folder(tmp_path).clips()
         assert (clip.license, clip.split, clip.source) == ("unknown", "train", "folder")
 
-    def test_names_match_whatever_their_unicode_form(self, tmp_path: Path) -> None:
+    def test_names_match_in_any_unicode_form(self, tmp_path: Path) -> None:
         put(tmp_path, unicodedata.normalize("NFC", "é.wav"))
         table(tmp_path, "file_name,license", unicodedata.normalize("NFD", "é.wav") + ",CC0-1.0")
         (clip,) = Folder(tmp_path).clips()
@@ -159,9 +159,7 @@ class TestMetadata:
             ([""], "no column 'file_name'; it has nothing"),
         ],
     )
-    def test_what_is_wrong_is_said_with_row_and_column(
-        self, tmp_path: Path, lines: list[str], says: str
-    ) -> None:
+    def test_errors_name_row_and_column(self, tmp_path: Path, lines: list[str], says: str) -> None:
         put(tmp_path, "a.wav")
         table(tmp_path, *lines)
         with pytest.raises(SourceError, match=says):

@@ -76,7 +76,7 @@ def test_unlisted_audio_is_counted_in_one_warning(root: Path, caplog: pytest.Log
     ]
 
 
-def test_half_the_corpus_can_be_asked_for(root: Path) -> None:
+def test_one_half_can_be_listed(root: Path) -> None:
     (root / "FSD50K.ground_truth" / "dev.csv").unlink()
     with pytest.raises(SourceError, match=r"dev\.csv: not there") as caught:
         list(Fsd50k(root).clips())
@@ -121,7 +121,7 @@ def test_a_missing_audio_folder_is_an_error(root: Path) -> None:
         ("", "cannot be read as CSV"),
     ],
 )
-def test_a_wrong_csv_is_named_with_row_and_column(root: Path, text: str, says: str) -> None:
+def test_errors_of_a_table_name_row_and_column(root: Path, text: str, says: str) -> None:
     (root / "FSD50K.ground_truth" / "dev.csv").write_text(text)
     with pytest.raises(SourceError, match=says) as caught:
         list(Fsd50k(root).clips())
