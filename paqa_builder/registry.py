@@ -106,6 +106,11 @@ def reward(function: F) -> F:
     return function
 
 
+def name_of(thing: Any) -> str:
+    """The ``name`` attribute of a class or function itself, else its own name in snake case."""
+    return vars(thing).get("name") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", thing.__name__).lower()
+
+
 def declare(kind: str, table: Mapping[str, Any]) -> None:
     """Adds built-ins of a kind that lives above this module: objects, or ``"module:attribute"``.
 
@@ -211,7 +216,7 @@ def _register_all(module: Any, where: str) -> list[Entry]:
             continue
         if inspect.isabstract(thing):
             continue
-        name = vars(thing).get("name") or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", thing.__name__).lower()
+        name = name_of(thing)
         if kind == "backend":
             kind = thing.stage
         elif inspect.isclass(thing):

@@ -8,6 +8,7 @@ choices that are judged false, and the verifier judges all choices again.
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,6 @@ from paqa_builder import registry
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.interpretation import Interpretation
-
-_MODULES = (
-    "environment", "speakers", "words", "together", "lasting", "order", "cooccurrence", "levels", "silence",
-    "families", "inference", "across", "around",
-    "turntaking", "overlap", "voice", "timing", "phrases", "roles", "mentions", "language",
-)  # fmt: skip
 
 
 class AnswerType(StrEnum):
@@ -131,7 +126,7 @@ class FactKind(ABC):
     """Base of all fact kinds.
 
     Class attributes:
-        name: Its name in templates.
+        name: Its name in templates; by default the class name in snake case.
         form: The type of its answers.
         needs: The layers that it requires (``"tags"``, ``"turns"``, ``"utterances"``, ``"measures"``); it
             finds no facts where one of them is unknown.
@@ -173,11 +168,12 @@ K = TypeVar("K", bound=type[FactKind])
 
 
 def register(cls: K) -> K:
-    """Class decorator that registers a fact kind by name. In a plugin it is optional.
+    """Class decorator that registers a fact kind by its name. In a plugin it is optional.
 
     Raises:
         ConfigError: The name is taken.
     """
+    cls.name = registry.name_of(cls)
     if cls.__module__.startswith(f"{__package__}."):
         registry.declare("fact", {cls.name: cls})
     else:
@@ -208,8 +204,8 @@ def _instance(cls: type[FactKind]) -> FactKind:
 
 @cache
 def _load() -> None:
-    for module in _MODULES:
-        importlib.import_module(f"{__package__}.{module}")
+    for module in pkgutil.iter_modules(importlib.import_module(__package__).__path__):
+        importlib.import_module(f"{__package__}.{module.name}")
     # Plugins loaded before the built-in kinds were not checked against their names.
     names = registry.names("fact")
     for name in names:

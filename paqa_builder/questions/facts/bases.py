@@ -86,6 +86,7 @@ class SoundKind(SubjectKind):
     """
 
     form = AnswerType.SOUND
+    needs: ClassVar[tuple[str, ...]] = ("tags",)
     timed: ClassVar[bool] = False
 
     @abstractmethod
@@ -128,6 +129,7 @@ class SpeakerKind(SubjectKind):
     """
 
     form = AnswerType.SPEAKER
+    needs: ClassVar[tuple[str, ...]] = ("turns",)
     at_least: ClassVar[int] = 2
 
     @abstractmethod

@@ -58,8 +58,6 @@ def _judge_pair(reading: Interpretation, one: Sound, other: Sound) -> Verdict:
 class SoundDuringSound(SoundKind):
     """A sound is heard at the same time as another."""
 
-    name = "sound_during_sound"
-    needs = ("tags",)
     slots = ("sound",)
     open = True
 
@@ -76,7 +74,6 @@ class SoundDuringSound(SoundKind):
 class SoundsMeet(YesNoKind):
     """Whether two sounds are ever heard at the same time."""
 
-    name = "sounds_meet"
     needs = ("tags",)
     slots = ("sound", "other")
 
@@ -96,7 +93,6 @@ class SoundsTogether(FactKind):
     sound occurs equally often, so that the counts do not reveal the answer.
     """
 
-    name = "sounds_together"
     form = AnswerType.PAIR
     needs = ("tags",)
 

@@ -1,4 +1,4 @@
-"""Facts about sounds, and about sounds with and without speech."""
+"""Facts about the sounds of a clip: presence, order, duration and number."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from paqa_builder.intervals import both, grow, outside, total
+from paqa_builder.intervals import total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
-from paqa_builder.questions.facts.bases import (
-    NumberKind,
-    SoundKind,
-    Subject,
-    YesNoKind,
-    absent,
-    decided,
-    extreme,
-)
-from paqa_builder.questions.facts.subjects import heard, noun, sound_called, sound_subject, starts
+from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, absent, extreme
+from paqa_builder.questions.facts.subjects import heard, noun, starts
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
@@ -29,8 +21,6 @@ from paqa_builder.questions.reading.sounds import Sound
 class SoundPresent(SoundKind):
     """A sound occurs in the clip."""
 
-    name = "sound_present"
-    needs = ("tags",)
     open = True
 
     def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
@@ -41,7 +31,6 @@ class SoundPresent(SoundKind):
 class SoundAbsent(FactKind):
     """A sound does not occur in the clip; all wrong choices do."""
 
-    name = "sound_absent"
     form = AnswerType.SOUND
     needs = ("tags",)
 
@@ -72,8 +61,6 @@ class SoundAbsent(FactKind):
 class SoundOrder(SoundKind):
     """The first or the last of several sounds to start."""
 
-    name = "sound_order"
-    needs = ("tags",)
     slots = ("which",)
     timed = True
 
@@ -105,8 +92,6 @@ def starts_before(reading: Interpretation, one: Sound, other: Sound) -> bool:
 class SoundLongest(SoundKind):
     """The sound with the longest total duration of several."""
 
-    name = "sound_longest"
-    needs = ("tags",)
     timed = True
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -128,7 +113,6 @@ def longer_sound(reading: Interpretation, sound: Sound, other: Sound) -> bool:
 class SoundCount(NumberKind):
     """The number of different sounds; only if the annotation is complete."""
 
-    name = "sound_count"
     needs = ("tags",)
 
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
@@ -145,80 +129,3 @@ class SoundCount(NumberKind):
         because = f"There {'is' if len(sounds.heard) == 1 else 'are'} {kinds} of sound: {names}."
         evidence = tuple(e for sound in sounds.heard for e in sound.presence_evidence)
         return len(sounds.heard), Verdict(True, because, (*evidence, *reading.layer("tags")))
-
-
-@register
-class SoundWithoutSpeech(SoundKind):
-    """A sound is heard in a pause of the speech; the wrong ones only during speech, or not at all."""
-
-    name = "sound_without_speech"
-    needs = ("tags", "turns")
-    open = True
-    timed = True
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        speech = reading.voices.speech
-        quiet = outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration)
-        # Without any speech the question would be the same as for "sound_present".
-        if total(speech) >= 1.0 and total(quiet) >= reading.thresholds.min_overlap:
-            step = f"Nobody speaks {wording.stretches(outside(speech, 0.0, reading.duration))}."
-            yield Subject(steps=(step,), evidence=(*reading.voices.evidence, *reading.layer("turns")))
-
-    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
-        quiet = both(sound.spans, outside(grow(reading.maybe_spoken, 0.1), 0.0, reading.duration))
-        if total(quiet) >= reading.thresholds.min_overlap:
-            return Verdict(True, heard(sound), sound.timing_evidence)
-        if total(both(sound.maybe, outside(reading.voices.speech, 0.0, reading.duration))) < 0.1:
-            because = f"{noun(sound)} is heard only while somebody speaks."
-            return Verdict(False, because, sound.timing_evidence)
-        return Verdict(None)
-
-
-@register
-class SoundBeforeSpeech(SoundKind):
-    """A sound starts well before the first word of the clip."""
-
-    name = "sound_before_speech"
-    needs = ("tags", "turns")
-    open = True
-    timed = True
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        speech = reading.voices.speech
-        if speech and reading.maybe_spoken[0][0] >= reading.thresholds.min_overlap:
-            step = f"Speech begins at {wording.at(speech[0][0])}."
-            yield Subject(steps=(step,), evidence=reading.voices.speakers[0].evidence[:1])
-
-    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
-        right = decided(
-            reading.maybe_spoken[0][0] - sound.onset >= reading.thresholds.min_overlap,
-            sound.earliest - reading.voices.speech[0][0] >= reading.thresholds.min_gap,
-        )
-        because = f"{starts(sound)}, {'before' if right else 'after'} that."
-        return Verdict(right, because, sound.timing_evidence)
-
-
-@register
-class SpeechOverSound(YesNoKind):
-    """Whether there is speech during a sound."""
-
-    name = "speech_over_sound"
-    needs = ("tags", "turns")
-    slots = ("sound",)
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        if reading.voices.speech:
-            for sound in reading.sounds.timed:
-                yield sound_subject(sound, heard(sound), group=f"sound:{sound.label}")
-
-    def decide(self, reading: Interpretation, about: Any) -> Verdict:
-        sound, voices = sound_called(reading, about), reading.voices
-        shared = both(sound.spans, voices.speech)
-        if total(shared) >= reading.thresholds.min_overlap:
-            speakers = [s for s in voices.speakers if both(s.spans, sound.spans)]
-            evidence = tuple(e for s in speakers for a, b in shared for e in s.evidence_in(a, b))
-            return Verdict(True, f"Somebody speaks over it {wording.stretches(shared)}.", evidence)
-        if not both(grow(sound.maybe, reading.thresholds.min_gap), reading.maybe_spoken):
-            because = f"Speech is heard only {wording.stretches(voices.speech)}, never at the same time."
-            return Verdict(False, because, (*voices.evidence, *reading.layer("turns")))
-        return Verdict(None)

@@ -140,7 +140,6 @@ class FamilyKind(ListedKind):
 class SourceFamily(FamilyKind):
     """The family of a sound source in the clip."""
 
-    name = "source_family"
     needs = ("tags",)
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -155,7 +154,6 @@ class SourceFamily(FamilyKind):
 class FirstSourceFamily(FamilyKind):
     """The family of the source of the first sound, or of the last to start."""
 
-    name = "first_source_family"
     needs = ("tags",)
     slots = ("which",)
 
@@ -187,7 +185,6 @@ class FirstSourceFamily(FamilyKind):
 class FamilyDuringSpeaker(FamilyKind):
     """The family of a sound source that is heard while a given speaker talks."""
 
-    name = "family_during_speaker"
     needs = ("tags", "turns")
     slots = ("speaker",)
 

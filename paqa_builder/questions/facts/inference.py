@@ -82,7 +82,6 @@ class InferenceKind(ListedKind):
 class Setting(InferenceKind):
     """The place, from two or more sounds together."""
 
-    name = "setting"
     subject = "setting"
 
 
@@ -90,7 +89,6 @@ class Setting(InferenceKind):
 class Activity(InferenceKind):
     """The activity of a person, from a sound that it makes."""
 
-    name = "activity"
     subject = "activity"
 
 
@@ -98,5 +96,4 @@ class Activity(InferenceKind):
 class Cause(InferenceKind):
     """The event or problem that causes a sound."""
 
-    name = "cause"
     subject = "cause"

@@ -46,7 +46,6 @@ def _codes() -> dict[str, str]:
 class SpokenLanguage(ListedKind):
     """The spoken language."""
 
-    name = "spoken_language"
     needs = ("utterances",)
 
     def answers(self) -> tuple[str, ...]:
@@ -98,7 +97,6 @@ def _beginning(utterance: Utterance) -> str:
 class Translation(FactKind):
     """The meaning of an utterance in another language; only from a corpus with translations."""
 
-    name = "translation"
     form = AnswerType.TRANSLATION
     needs = ("utterances",)
     slots = ("language",)

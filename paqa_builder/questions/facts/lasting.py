@@ -22,7 +22,6 @@ from paqa_builder.questions.reading.sounds import Sound
 class SoundSeconds(LengthKind):
     """Total duration of a sound."""
 
-    name = "sound_seconds"
     needs = ("tags",)
     slots = ("sound",)
 
@@ -39,7 +38,6 @@ class SoundSeconds(LengthKind):
 class SoundLonger(YesNoKind):
     """Whether the total duration of a sound exceeds that of another."""
 
-    name = "sound_longer"
     needs = ("tags",)
     slots = ("sound", "other")
 
@@ -57,8 +55,6 @@ class SoundLonger(YesNoKind):
 class SoundReturns(SoundKind):
     """A sound stops and starts again after a pause; the wrong ones occur once, or not at all."""
 
-    name = "sound_returns"
-    needs = ("tags",)
     open = True
     timed = True
 
@@ -85,7 +81,6 @@ def returns(reading: Interpretation, sound: Sound) -> Verdict:
 class SoundRepeats(YesNoKind):
     """Whether a sound starts again after it has stopped."""
 
-    name = "sound_repeats"
     needs = ("tags",)
     slots = ("sound",)
 
@@ -100,7 +95,6 @@ class SoundRepeats(YesNoKind):
 class SoundTimes(NumberKind):
     """Number of separate occurrences of a sound."""
 
-    name = "sound_times"
     needs = ("tags",)
     slots = ("sound",)
 
@@ -124,8 +118,6 @@ class SoundTimes(NumberKind):
 class SoundInHalf(SoundKind):
     """A sound occurs in one half of the clip and not in the other."""
 
-    name = "sound_in_half"
-    needs = ("tags",)
     slots = ("half",)
     open = True
     timed = True

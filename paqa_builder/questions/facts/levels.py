@@ -63,7 +63,6 @@ def levels_of(reading: Interpretation, sound: Sound, by: str) -> Levels | None:
 class SoundLevel(SoundKind):
     """The loudest or the softest of several sounds."""
 
-    name = "sound_level"
     needs = ("tags", "measures")
     slots = ("which",)
 
@@ -111,7 +110,6 @@ def over_speech(reading: Interpretation, sound: Sound) -> Verdict:
 class SoundOverSpeech(YesNoKind):
     """Whether a sound is louder than simultaneous speech."""
 
-    name = "sound_over_speech"
     needs = ("tags", "turns", "measures")
     slots = ("sound",)
 
@@ -126,7 +124,6 @@ class SoundOverSpeech(YesNoKind):
 class SoundMasksSpeech(SoundKind):
     """A sound is louder than simultaneous speech; the wrong ones are softer, at other times, or absent."""
 
-    name = "sound_masks_speech"
     needs = ("tags", "turns", "measures")
     open = True
     timed = True
@@ -145,7 +142,6 @@ class SoundMasksSpeech(SoundKind):
 class SpeechClarity(ListedKind):
     """Loudness of the speech relative to all other sounds."""
 
-    name = "speech_clarity"
     needs = ("turns", "measures")
 
     def answers(self) -> tuple[str, ...]:

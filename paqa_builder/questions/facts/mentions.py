@@ -64,7 +64,6 @@ class _WordKind(FactKind):
 class WordSaid(_WordKind):
     """A word that is said."""
 
-    name = "word_said"
     open = True
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:
@@ -81,8 +80,6 @@ class WordSaid(_WordKind):
 @register
 class WordNotSaid(_WordKind):
     """A word that is not said; all wrong choices are."""
-
-    name = "word_not_said"
 
     def find(self, reading: Interpretation) -> Iterator[Fact]:
         words = clear_words(reading)
@@ -103,7 +100,6 @@ class WordNotSaid(_WordKind):
 class WordMentions(NumberKind):
     """The number of times a word is said."""
 
-    name = "word_mentions"
     needs = ("turns", "utterances")
     slots = ("word",)
 
@@ -131,7 +127,6 @@ class WordMentions(NumberKind):
 class WhoMentions(SpeakerKind):
     """The speaker who says a given word."""
 
-    name = "who_mentions"
     needs = ("turns", "utterances")
     slots = ("word",)
 

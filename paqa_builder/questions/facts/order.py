@@ -23,7 +23,6 @@ _ORDERED = 5
 class SoundStartsFirst(YesNoKind):
     """Whether one sound starts before another."""
 
-    name = "sound_starts_first"
     needs = ("tags",)
     slots = ("sound", "other")
 
@@ -40,8 +39,6 @@ class SoundStartsFirst(YesNoKind):
 class SoundRelative(SoundKind):
     """A sound starts after the end of another (``which`` is "after"), or ends before its start ("before")."""
 
-    name = "sound_relative"
-    needs = ("tags",)
     slots = ("sound", "which")
     open = True
     timed = True
@@ -77,7 +74,6 @@ _THEN = ", then "
 class SoundsInOrder(FactKind):
     """The order in which three sounds start; the choices are the orders of the same three."""
 
-    name = "sounds_in_order"
     form = AnswerType.SEQUENCE
     needs = ("tags",)
 

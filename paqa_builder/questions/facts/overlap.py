@@ -41,7 +41,6 @@ def overlapping(reading: Interpretation, one: Speaker, other: Speaker) -> Verdic
 class OverlapCount(NumberKind):
     """The number of overlaps of two or more voices."""
 
-    name = "overlap_count"
     needs = ("turns",)
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -67,7 +66,6 @@ class OverlapCount(NumberKind):
 class OverlapPair(FactKind):
     """The two of three or more speakers who talk at the same time."""
 
-    name = "overlap_pair"
     form = AnswerType.LISTED
     needs = ("turns",)
 
@@ -97,7 +95,6 @@ def _pairs(reading: Interpretation) -> dict[str, tuple[Speaker, Speaker]]:
 class PairOverlaps(YesNoKind):
     """Whether two given speakers ever talk at the same time."""
 
-    name = "pair_overlaps"
     needs = ("turns",)
     slots = ("one", "other")
 

@@ -36,8 +36,6 @@ def _phrase_subject(phrase: Phrase) -> Subject:
 class FirstWords(PlaceKind):
     """The first words of the clip."""
 
-    name = "first_words"
-
     def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         utterances, speech = reading.speech.utterances, reading.voices.speech
         if not utterances or not speech:
@@ -54,8 +52,6 @@ class FirstWords(PlaceKind):
 @register
 class LastWords(PlaceKind):
     """The last words of the clip."""
-
-    name = "last_words"
 
     def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         utterances, speech = reading.speech.utterances, reading.voices.speech
@@ -74,7 +70,6 @@ class LastWords(PlaceKind):
 class SpeakerWords(PlaceKind):
     """The first or the last words of a given speaker."""
 
-    name = "speaker_words"
     slots = ("which", "speaker")
 
     def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
@@ -127,8 +122,6 @@ class _ReplyKind(PlaceKind):
 class SaidNext(_ReplyKind):
     """The first words of the next speaker after a given phrase."""
 
-    name = "said_next"
-
     def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         for one, other in self.replies(reading):
             for phrase in reading.speech.phrases:
@@ -140,8 +133,6 @@ class SaidNext(_ReplyKind):
 @register
 class SaidPrevious(_ReplyKind):
     """The last words of the previous speaker before a given phrase."""
-
-    name = "said_previous"
 
     def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
         opening = {phrase.utterance: phrase for phrase in once(reading) if phrase.opens}
@@ -166,7 +157,6 @@ class Piece:
 class Completion(PlaceKind):
     """The words with which a speaker continues after a given phrase."""
 
-    name = "completion"
     slots = ("quote",)
 
     def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place | Piece]]:  # type: ignore[override]
@@ -215,7 +205,6 @@ def _differ(one: Phrase, other: Phrase) -> bool:
 class SameSpeaker(YesNoKind):
     """Whether two phrases are said by the same speaker."""
 
-    name = "same_speaker"
     needs = ("turns", "utterances")
     slots = ("one", "other")
 
@@ -235,7 +224,6 @@ class SameSpeaker(YesNoKind):
 class QuoteOrder(YesNoKind):
     """Whether one phrase is said before another."""
 
-    name = "quote_order"
     needs = ("turns", "utterances")
     slots = ("one", "other")
 

@@ -25,8 +25,6 @@ _ROLES = {
 class RoleWords(QuoteKind):
     """Words of a speaker who is identified by voice or behaviour."""
 
-    name = "role_words"
-    needs = ("turns", "utterances")
     slots = ("role", "who")
     open = True
 

@@ -27,7 +27,6 @@ SHARES = {
 class QuietStretch(YesNoKind):
     """Whether there is a second or more with neither speech nor any other sound."""
 
-    name = "quiet_stretch"
     needs = ("tags", "turns")
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -63,7 +62,6 @@ class QuietStretch(YesNoKind):
 class SpeechShare(ListedKind):
     """Share of the clip that is speech."""
 
-    name = "speech_share"
     needs = ("turns",)
 
     def answers(self) -> tuple[str, ...]:

@@ -27,7 +27,6 @@ def may_overlap(one: Speaker, other: Speaker, limits: Thresholds) -> bool:
 class SpeakerCount(NumberKind):
     """The number of speakers."""
 
-    name = "speaker_count"
     needs = ("turns",)
 
     def number(self, reading: Interpretation, about: Any) -> tuple[int | None, Verdict]:
@@ -46,8 +45,6 @@ class SpeakerCount(NumberKind):
 class SpeakerLongest(ExtremeSpeakerKind):
     """The speaker with the longest total speaking time."""
 
-    name = "speaker_longest"
-    needs = ("turns",)
     claim = ", longer than anybody else"
 
     def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
@@ -62,7 +59,6 @@ class SpeakerLongest(ExtremeSpeakerKind):
 class SpeakerShortest(SpeakerLongest):
     """The speaker with the shortest total speaking time."""
 
-    name = "speaker_shortest"
     claim = ", less than anybody else"
 
     def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
@@ -73,8 +69,6 @@ class SpeakerShortest(SpeakerLongest):
 class SpeakerLast(ExtremeSpeakerKind):
     """The last speaker to be heard."""
 
-    name = "speaker_last"
-    needs = ("turns",)
     claim = ", after everybody else"
 
     def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
@@ -89,7 +83,6 @@ class SpeakerLast(ExtremeSpeakerKind):
 class VoicesOverlap(YesNoKind):
     """Whether two speakers ever talk at the same time."""
 
-    name = "voices_overlap"
     needs = ("turns",)
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -114,7 +107,6 @@ class VoicesOverlap(YesNoKind):
 class SpeakerChanges(NumberKind):
     """The number of changes from one speaker to another."""
 
-    name = "speaker_changes"
     needs = ("turns",)
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:

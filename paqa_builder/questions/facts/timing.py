@@ -31,9 +31,6 @@ _LATEST = 30
 class LongestStretch(ExtremeSpeakerKind):
     """The speaker with the longest uninterrupted stretch of speech."""
 
-    name = "longest_stretch"
-    needs = ("turns",)
-
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         # With one stretch each, the answer is the same as for "speaker_longest".
         several = any(len(speaker.spans) > 1 for speaker in reading.voices.speakers)
@@ -56,8 +53,6 @@ def _length(span: Span) -> float:
 class SpeakerAtTime(SpeakerKind):
     """The speaker who is talking at a whole number of seconds, or at half of the clip."""
 
-    name = "speaker_at_time"
-    needs = ("turns",)
     slots = ("which", "seconds")
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -103,7 +98,6 @@ class SpeakerAtTime(SpeakerKind):
 class SpeakingSeconds(LengthKind):
     """Total speaking time of a given speaker."""
 
-    name = "speaking_seconds"
     needs = ("turns",)
     slots = ("speaker",)
 
@@ -124,7 +118,6 @@ class SpeakingSeconds(LengthKind):
 class SpeechOnset(LengthKind):
     """Time from the start of the clip to the first speech."""
 
-    name = "speech_onset"
     needs = ("turns",)
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -144,7 +137,6 @@ class SpeechOnset(LengthKind):
 class SpeakerGap(LengthKind):
     """Duration of the pause between the turns of two speakers."""
 
-    name = "speaker_gap"
     needs = ("turns",)
     slots = ("one", "other")
 

@@ -42,8 +42,6 @@ class SpeakerBeside(SpeakerKind):
     After the *first* turn it would often be the speaker with the next number.
     """
 
-    name = "speaker_beside"
-    needs = ("turns",)
     slots = ("which", "speaker")
     at_least = 3
 
@@ -85,7 +83,6 @@ class SpeakerBeside(SpeakerKind):
 class TurnOrder(FactKind):
     """The order of all turns."""
 
-    name = "turn_order"
     form = AnswerType.LISTED
     needs = ("turns",)
 
@@ -134,7 +131,6 @@ def _orders(size: int, length: int, begun: tuple[int, ...] = (1,)) -> Iterator[t
 class FloorCount(NumberKind):
     """The number of turns of a given speaker."""
 
-    name = "floor_count"
     needs = ("turns",)
     slots = ("speaker",)
 
@@ -155,8 +151,6 @@ class FloorCount(NumberKind):
 class MostTurns(ExtremeSpeakerKind):
     """The speaker with the most turns, of three or more speakers."""
 
-    name = "most_turns"
-    needs = ("turns",)
     at_least = 3  # of two speakers it can only be the first
     claim = ", more than anybody else"
 
@@ -193,9 +187,6 @@ def interrupts(reading: Interpretation, one: Speaker, other: Speaker) -> tuple[b
 class Interrupter(SpeakerKind):
     """The speaker who starts to talk while another is still talking."""
 
-    name = "interrupter"
-    needs = ("turns",)
-
     def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         name = wording.choice_of_speaker(speaker.number)
         results = [(interrupts(reading, speaker, s), s) for s in reading.voices.speakers if s != speaker]
@@ -214,8 +205,6 @@ class Interrupter(SpeakerKind):
 class Interrupted(SpeakerKind):
     """The speaker whom a given speaker interrupts."""
 
-    name = "interrupted"
-    needs = ("turns",)
     slots = ("speaker",)
     at_least = 3
 

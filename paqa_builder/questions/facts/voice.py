@@ -96,7 +96,6 @@ def _says(voice: VoiceMeasure, what: VoiceProperty, number: int) -> str:
 class VoiceExtreme(SpeakerKind):
     """The speaker with the highest, lowest, fastest, slowest, loudest or softest voice."""
 
-    name = "voice_extreme"
     needs = ("turns", "measures")
     slots = ("which",)
 
@@ -124,7 +123,6 @@ class VoiceCompared(YesNoKind):
     Both orders of a pair occur, so that "yes" and "no" balance.
     """
 
-    name = "voice_compared"
     needs = ("turns", "measures")
     slots = ("which", "one", "other", "claim")
 
@@ -160,7 +158,6 @@ class VoiceCompared(YesNoKind):
 class LongestPause(SpeakerKind):
     """The speaker with the longest pause in their own speech."""
 
-    name = "longest_pause"
     needs = ("turns", "measures")
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -182,7 +179,6 @@ class LongestPause(SpeakerKind):
 class SpeakerPauses(YesNoKind):
     """Whether a given speaker pauses in their own speech."""
 
-    name = "speaker_pauses"
     needs = ("turns", "measures")
     slots = ("speaker",)
 

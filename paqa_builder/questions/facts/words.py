@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from paqa_builder.intervals import both
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import ExtremeSpeakerKind, SpeakerKind, Subject, numbered
@@ -43,7 +42,6 @@ def unsaid(reading: Interpretation, choice: str) -> Verdict:
 class WhoSays(SpeakerKind):
     """The speaker of a given phrase."""
 
-    name = "who_says"
     needs = ("turns", "utterances")
     slots = ("quote",)
 
@@ -74,7 +72,6 @@ class WhoSays(SpeakerKind):
 class MoreWords(ExtremeSpeakerKind):
     """The speaker who says the most words."""
 
-    name = "more_words"
     needs = ("turns", "utterances")
     claim = ", the most"
 
@@ -103,6 +100,7 @@ class QuoteKind(FactKind):
     """
 
     form = AnswerType.QUOTE
+    needs: ClassVar[tuple[str, ...]] = ("turns", "utterances")
     edges: ClassVar[bool] = False
 
     @abstractmethod
@@ -134,8 +132,6 @@ class QuoteKind(FactKind):
 class SaidBy(QuoteKind):
     """Words of a given speaker."""
 
-    name = "said_by"
-    needs = ("turns", "utterances")
     slots = ("speaker",)
     open = True
 
@@ -177,7 +173,6 @@ class Place:
 class PlaceKind(QuoteKind):
     """The words at a given place; wrong choices are said elsewhere or never. Override :meth:`places`."""
 
-    needs: ClassVar[tuple[str, ...]] = ("turns", "utterances")
     edges: ClassVar[bool] = True
 
     @abstractmethod
@@ -198,10 +193,3 @@ class PlaceKind(QuoteKind):
             return Verdict(None)
         because = f"{quote(choice)} is said elsewhere, {when(phrases[0])}."
         return Verdict(False, because, phrases[0].evidence)
-
-
-def spoken_between(reading: Interpretation, start: float, end: float) -> bool:
-    """Whether there may be speech within ``[start, end)``."""
-    return bool(both(reading.maybe_spoken, ((start, end),))) or any(
-        u.start < end and start < u.end for u in reading.speech.utterances
-    )

@@ -1,4 +1,4 @@
-"""Facts about the speakers during and after a sound, and the time from a sound to speech."""
+"""Facts about speakers and words during and after sounds."""
 
 from __future__ import annotations
 
@@ -18,12 +18,20 @@ from paqa_builder.questions.facts.subjects import (
     sound_called,
     sound_subject,
     speaks,
+    starts,
     within,
 )
-from paqa_builder.questions.facts.words import spoken_between
+from paqa_builder.questions.facts.words import Place, PlaceKind
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 from paqa_builder.questions.reading.voices import Speaker
+
+
+def spoken_between(reading: Interpretation, start: float, end: float) -> bool:
+    """Whether there may be speech within ``[start, end)``."""
+    return bool(both(reading.maybe_spoken, ((start, end),))) or any(
+        u.start < end and start < u.end for u in reading.speech.utterances
+    )
 
 
 def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
@@ -57,7 +65,6 @@ def _onset_after(speaker: Speaker, moment: float) -> float:
 class SecondsToSpeech(LengthKind):
     """Time from the end of a sound to the next speech."""
 
-    name = "seconds_to_speech"
     needs = ("tags", "turns")
     slots = ("sound",)
 
@@ -82,7 +89,6 @@ class SecondsToSpeech(LengthKind):
 class SpeakerAfterSound(SpeakerKind):
     """The first speaker after the end of a sound."""
 
-    name = "speaker_after_sound"
     needs = ("tags", "turns")
     slots = ("sound",)
 
@@ -109,10 +115,35 @@ class SpeakerAfterSound(SpeakerKind):
 
 
 @register
+class SpeakerAtSound(SpeakerKind):
+    """The speaker who is talking when a sound starts."""
+
+    needs = ("tags", "turns")
+    slots = ("sound",)
+
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
+        for sound in reading.sounds.timed:
+            # At the very start of the clip no onset is audible.
+            if sound.onset >= 0.5:
+                yield sound_subject(sound, f"{starts(sound)}.")
+
+    def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
+        sound, margin = sound_called(reading, about), reading.thresholds.order
+        # The same speaker must be talking at every possible onset.
+        start, end = max(0.0, sound.earliest - margin), sound.onset + margin
+        active = reading.voices.at(start, end)
+        name = wording.choice_of_speaker(speaker.number)
+        if active == (speaker,) and any(a <= start and end <= b for a, b in speaker.spans):
+            span = next((a, b) for a, b in speaker.spans if a <= sound.onset < b)
+            because = f"{name} is talking then, {wording.from_to(*span)}."
+            return Verdict(True, because, speaker.evidence_in(start, end))
+        return Verdict(None) if speaker in active else Verdict(False, speaks(speaker), speaker.evidence)
+
+
+@register
 class SpeakerDuringSound(SpeakerKind):
     """The speaker who talks during a sound; the others talk only at other times."""
 
-    name = "speaker_during_sound"
     needs = ("tags", "turns")
     slots = ("sound",)
 
@@ -133,7 +164,6 @@ class SpeakerDuringSound(SpeakerKind):
 class SpeakerDuringLoudest(SpeakerKind):
     """The speaker who talks during the loudest sound: first the sound, then the speaker."""
 
-    name = "speaker_during_loudest"
     needs = ("tags", "turns", "measures")
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
@@ -155,7 +185,6 @@ class SpeakerDuringLoudest(SpeakerKind):
 class SpeakersDuringSound(NumberKind):
     """The number of speakers who talk during a sound."""
 
-    name = "speakers_during_sound"
     needs = ("tags", "turns")
     slots = ("sound",)
 
@@ -172,3 +201,43 @@ class SpeakersDuringSound(NumberKind):
         because = f"{heard(sound)} {names} {'speak' if len(active) > 1 else 'speaks'} meanwhile."
         evidence = (*sound.timing_evidence, *voices.evidence, *reading.layer("turns"))
         return len(active), Verdict(True, because, evidence)
+
+
+@register
+class SaidAfterSound(PlaceKind):
+    """The first words after the end of a sound."""
+
+    needs = ("tags", "turns", "utterances")
+    slots = ("sound",)
+
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
+        limits = reading.thresholds
+        for sound in reading.sounds.timed:
+            end = sound.latest
+            later = [u for u in reading.speech.utterances if u.start >= end + 0.1]
+            # The edges of a tag are imprecise, so there must be no speech around the end of the sound.
+            if not later or spoken_between(reading, sound.offset - limits.min_gap, end + 0.1):
+                continue
+            if later[0].start - end > limits.soon or spoken_between(reading, end, later[0].start - 0.3):
+                continue
+            yield sound_subject(sound, f"{ends(sound)}."), Place(later[0])
+
+
+@register
+class SaidBeforeSound(PlaceKind):
+    """The last words before the start of a sound."""
+
+    needs = ("tags", "turns", "utterances")
+    slots = ("sound",)
+
+    def places(self, reading: Interpretation) -> Iterable[tuple[Subject, Place]]:
+        limits = reading.thresholds
+        for sound in reading.sounds.timed:
+            start = sound.earliest
+            earlier = [u for u in reading.speech.utterances if u.end <= start - 0.1]
+            if not earlier or spoken_between(reading, start - 0.1, sound.onset + limits.min_gap):
+                continue
+            last = max(earlier, key=lambda u: u.end)
+            if start - last.end > limits.soon or spoken_between(reading, last.end + 0.3, start):
+                continue
+            yield sound_subject(sound, f"{starts(sound)}."), Place(last, opening=False)
