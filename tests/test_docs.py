@@ -16,7 +16,11 @@ import typer
 from paqa_builder import registry
 from paqa_builder.cli import app
 from paqa_builder.config import Config
+from paqa_builder.questions import load_templates
+from paqa_builder.questions.examples import run_example, scene_of
+from paqa_builder.questions.facts import kind
 from paqa_builder.questions.options import QaOptions, Thresholds
+from paqa_builder.questions.reading.interpretation import Interpretation
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data_cards/*.md")])
@@ -58,6 +62,20 @@ def test_every_option_of_questions_is_documented() -> None:
     cells = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
     named = {name for cell in cells for name in CODE.findall(cell)}
     assert named == {*QaOptions.model_fields, *Thresholds.model_fields}
+
+
+def test_the_examples_of_the_questions_guide_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = dict(FENCE.findall((ROOT / "docs/questions.md").read_text(encoding="utf-8")))
+    (tmp_path / "template.yaml").write_text(blocks["yaml"], encoding="utf-8")
+    template = next(t for t in load_templates([tmp_path / "template.yaml"]) if t.name == "event_opening")
+    assert not [problem for example in template.examples for problem in run_example(template, example)]
+
+    monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
+    (tmp_path / "longest_turn.py").write_text(blocks["python"], encoding="utf-8")
+    registry.load_plugin(tmp_path / "longest_turn.py")
+    scene = template.examples[0].scene.model_copy(update={"turns": [(0.0, 4.0, "S1"), (4.5, 6.0, "S2")]})
+    (fact,) = kind("longest_turn").find(Interpretation(scene_of(scene)))
+    assert fact.answer == "The first speaker"
 
 
 def test_the_readme_is_short() -> None:
