@@ -16,7 +16,6 @@ from paqa_builder.questions.question import cite, confidence_of
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.speech import NEAR, near
 from paqa_builder.questions.wording import meant, quote, tokens
-from paqa_builder.records import Utterance
 
 # Fewest words that identify a language.
 _WORDS = 4
@@ -35,11 +34,6 @@ def languages() -> dict[str, str]:
     """English names of the languages that can be an answer, by ISO 639-1 code."""
     text = files("paqa_builder").joinpath("data/languages.csv").read_text(encoding="utf-8")
     return {row["code"]: row["name"] for row in csv.DictReader(text.splitlines())}
-
-
-@cache
-def _codes() -> dict[str, str]:
-    return {name: code for code, name in languages().items()}
 
 
 @register
@@ -74,23 +68,21 @@ class SpokenLanguage(ListedKind):
 
     def holds(self, reading: Interpretation, about: Any, answer: str) -> Verdict:
         utterances = reading.speech.utterances
-        spoken, code = {u.language for u in utterances}, _codes()[answer]
-        if len(spoken) != 1 or None in spoken or not spoken <= set(languages()):
+        spoken = {u.language for u in utterances}
+        language = next(iter(spoken), None)
+        if len(spoken) != 1 or language is None or language not in languages():
             return Verdict(None)
-        (language,) = spoken
-        first = utterances[0]
         evidence = tuple(map(cite, utterances))
-        if language == code:
-            because = f"{quote(_beginning(first))}, {wording.from_to(first.start, first.end)}, is {answer}."
+        if languages()[language] == answer:
+            first = utterances[0]
+            words = first.text.split()
+            beginning = quote(" ".join(words[:8]) + (" …" if len(words) > 8 else ""))
+            because = f"{beginning}, {wording.from_to(first.start, first.end)}, is {answer}."
             return Verdict(True, because, evidence)
-        if not reading.speech.truth and any({language, code} <= family for family in _SIMILAR):
+        similar = {languages().get(code) for group in _SIMILAR if language in group for code in group}
+        if answer in similar and not reading.speech.truth:
             return Verdict(None)
         return Verdict(False, "", evidence)
-
-
-def _beginning(utterance: Utterance) -> str:
-    words = utterance.text.split()
-    return " ".join(words[:8]) + (" …" if len(words) > 8 else "")
 
 
 @register

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from paqa_builder.intervals import both, longest
+from paqa_builder.intervals import both, grow, longest
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, Subject, YesNoKind, numbered
-from paqa_builder.questions.facts.speakers import may_overlap
 from paqa_builder.questions.facts.subjects import speaker_pair, speaks
+from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
 
@@ -24,6 +24,12 @@ def pair_name(one: Speaker, other: Speaker) -> str:
     return f"the {wording.ordinal(one.number)} and {wording.speaker(other.number)}"
 
 
+def _may_overlap(one: Speaker, other: Speaker, limits: Thresholds) -> bool:
+    """Whether two speakers may talk at the same time, given the tolerance of turn edges."""
+    margin = limits.min_gap / 2
+    return bool(both(grow(one.spans, margin), grow(other.spans, margin)))
+
+
 def overlapping(reading: Interpretation, one: Speaker, other: Speaker) -> Verdict:
     """Whether two speakers ever talk at the same time."""
     limits, names = reading.thresholds, wording.capital(pair_name(one, other))
@@ -32,9 +38,33 @@ def overlapping(reading: Interpretation, one: Speaker, other: Speaker) -> Verdic
         start, end = longest(stretches)
         evidence = (*one.evidence_in(start, end), *other.evidence_in(start, end))
         return Verdict(True, f"{names} talk at once {wording.from_to(start, end)}.", evidence)
-    if may_overlap(one, other, limits):
+    if _may_overlap(one, other, limits):
         return Verdict(None)
     return Verdict(False, f"{names} never talk at once.", (*one.evidence, *other.evidence))
+
+
+@register
+class VoicesOverlap(YesNoKind):
+    """Whether two speakers ever talk at the same time."""
+
+    needs = ("turns",)
+
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
+        return [Subject()] if reading.voices.sure and len(reading.voices.speakers) >= 2 else []
+
+    def decide(self, reading: Interpretation, about: Any) -> Verdict:
+        voices, limits = reading.voices, reading.thresholds
+        stretches = [span for span in voices.together if span[1] - span[0] >= limits.overlap]
+        if stretches:
+            start, end = longest(stretches)
+            active = voices.at(start, end)
+            names = wording.capital(wording.listed([wording.speaker(s.number) for s in active]))
+            evidence = tuple(e for s in active for e in s.evidence_in(start, end))
+            return Verdict(True, f"{names} talk at once {wording.from_to(start, end)}.", evidence)
+        if any(_may_overlap(*pair, limits) for pair in itertools.combinations(voices.speakers, 2)):
+            return Verdict(None)
+        because = " ".join(map(speaks, voices.speakers)) + " Their turns never meet."
+        return Verdict(False, because, (*voices.evidence, *reading.layer("turns")))
 
 
 @register

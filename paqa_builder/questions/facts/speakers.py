@@ -1,26 +1,16 @@
-"""Facts about the number of speakers, who talks longest or last, and whether voices overlap."""
+"""Facts about the number and changes of speakers, and the speaker who talks longest or last."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from typing import Any
 
-from paqa_builder.intervals import both, grow, longest
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
-from paqa_builder.questions.facts.bases import ExtremeSpeakerKind, NumberKind, Subject, YesNoKind, numbered
-from paqa_builder.questions.facts.subjects import speaks
-from paqa_builder.questions.options import Thresholds
+from paqa_builder.questions.facts.bases import ExtremeSpeakerKind, NumberKind, Subject, numbered
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.voices import Speaker
-
-
-def may_overlap(one: Speaker, other: Speaker, limits: Thresholds) -> bool:
-    """Whether two speakers may talk at the same time, given the tolerance of turn edges."""
-    margin = limits.min_gap / 2
-    return bool(both(grow(one.spans, margin), grow(other.spans, margin)))
 
 
 @register
@@ -77,30 +67,6 @@ class SpeakerLast(ExtremeSpeakerKind):
     def describe(self, reading: Interpretation, speaker: Speaker) -> tuple[str, tuple[Evidence, ...]]:
         name = wording.choice_of_speaker(speaker.number)
         return f"{name} is last heard at {wording.at(speaker.offset)}", speaker.evidence[-1:]
-
-
-@register
-class VoicesOverlap(YesNoKind):
-    """Whether two speakers ever talk at the same time."""
-
-    needs = ("turns",)
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()] if reading.voices.sure and len(reading.voices.speakers) >= 2 else []
-
-    def decide(self, reading: Interpretation, about: Any) -> Verdict:
-        voices, limits = reading.voices, reading.thresholds
-        stretches = [span for span in voices.together if span[1] - span[0] >= limits.overlap]
-        if stretches:
-            start, end = longest(stretches)
-            active = voices.at(start, end)
-            names = wording.capital(wording.listed([wording.speaker(s.number) for s in active]))
-            evidence = tuple(e for s in active for e in s.evidence_in(start, end))
-            return Verdict(True, f"{names} talk at once {wording.from_to(start, end)}.", evidence)
-        if any(may_overlap(*pair, limits) for pair in itertools.combinations(voices.speakers, 2)):
-            return Verdict(None)
-        because = " ".join(map(speaks, voices.speakers)) + " Their turns never meet."
-        return Verdict(False, because, (*voices.evidence, *reading.layer("turns")))
 
 
 @register

@@ -34,8 +34,12 @@ def spoken_between(reading: Interpretation, start: float, end: float) -> bool:
     )
 
 
-def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
-    """The first speaker after the end of a sound; None if uncertain, or if there may be speech at its end."""
+def next_voice(reading: Interpretation, sound: Sound) -> tuple[Speaker, float] | None:
+    """The first speaker after the end of a sound and the start of that speech, in seconds.
+
+    Returns:
+        None if it is uncertain, or if there may be speech at the end of the sound.
+    """
     limits, end = reading.thresholds, sound.latest
     if _spoken(reading, sound.offset - limits.min_gap, end + 0.1):
         return None
@@ -47,7 +51,7 @@ def next_voice(reading: Interpretation, sound: Sound) -> Speaker | None:
     # Words before the turn may belong to another speaker.
     if not alone or _spoken(reading, end, start - 0.3):
         return None
-    return reading.voices.speakers[number - 1]
+    return reading.voices.speakers[number - 1], start
 
 
 def _spoken(reading: Interpretation, start: float, end: float) -> bool:
@@ -55,10 +59,6 @@ def _spoken(reading: Interpretation, start: float, end: float) -> bool:
     if reading.knows("utterances"):
         return spoken_between(reading, start, end)
     return bool(both(reading.maybe_spoken, ((start, end),)))
-
-
-def _onset_after(speaker: Speaker, moment: float) -> float:
-    return min(a for a, _ in speaker.spans if a >= moment)
 
 
 @register
@@ -73,10 +73,10 @@ class SecondsToSpeech(LengthKind):
 
     def length(self, reading: Interpretation, about: Any) -> Length | None:
         sound = sound_called(reading, about)
-        speaker = next_voice(reading, sound)
-        if speaker is None:
+        voice = next_voice(reading, sound)
+        if voice is None:
             return None
-        start = _onset_after(speaker, sound.latest)
+        speaker, start = voice
         because = (
             f"{ends(sound)}, and the next voice starts at {wording.at(start)}, "
             f"{wording.long(start - sound.offset)} later."
@@ -98,20 +98,17 @@ class SpeakerAfterSound(SpeakerKind):
                 yield sound_subject(sound, f"{ends(sound)}.")
 
     def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
-        sound = sound_called(reading, about)
-        first = next_voice(reading, sound)
-        name = wording.choice_of_speaker(speaker.number)
-        if first is None:
+        voice = next_voice(reading, sound_called(reading, about))
+        if voice is None:
             return Verdict(None)
-        start = _onset_after(first, sound.latest)
+        first, start = voice
+        name = wording.choice_of_speaker(speaker.number)
         if speaker == first:
             because = f"{name} is the next to speak, from {wording.at(start)} on."
             return Verdict(True, because, speaker.evidence_in(start, start + 0.1))
         later = [a for a, _ in speaker.spans if a >= start]
-        because = (
-            f"{name} next speaks at {wording.at(later[0])}." if later else f"{name} has no further turn."
-        )
-        return Verdict(False, because, speaker.evidence)
+        turn = f"next speaks at {wording.at(later[0])}" if later else "has no further turn"
+        return Verdict(False, f"{name} {turn}.", speaker.evidence)
 
 
 @register

@@ -1,4 +1,4 @@
-"""Choices: nothing about their form says which one is right."""
+"""Choices do not reveal the answer by their form."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ QUOTES = {t.name for t in TEMPLATES if kind(t.fact).form is AnswerType.QUOTE}
 OPTIONS = QaOptions(per_clip=100, unanswerable=0.0, include=tuple(sorted(QUOTES)))
 
 
-def test_no_quote_is_alone_in_its_length() -> None:
-    """Were wrong quotes only about as long as the answer, the odd one would be known to be wrong."""
+def test_no_quote_has_a_unique_length() -> None:
+    """A quote with a unique length would certainly be wrong."""
     corpus, patterns = Corpus.of(SCENES), Counter[str]()
     short = long = 0
     for question in (q for s in SCENES for q in generate(s, corpus, TEMPLATES, OPTIONS)):
@@ -38,7 +38,7 @@ def test_no_quote_is_alone_in_its_length() -> None:
     assert abs(short - long) < 3 * (short + long) ** 0.5
 
 
-def test_where_three_quotes_stand_beside_none_of_these_any_may_be_alone_in_its_length() -> None:
+def test_any_of_three_quotes_may_have_a_unique_length() -> None:
     larger = sum(Lengths.drawn(3, n).same == 2 for n in range(3_000))
     assert abs(larger - 2_000) < 90
     two_of_it, alone = Lengths(2, 1), Lengths(1, 2)
@@ -52,8 +52,8 @@ def test_where_three_quotes_stand_beside_none_of_these_any_may_be_alone_in_its_l
     assert not Lengths(2, 2).fit("k l m n o", ["a b c d"] * 3)
 
 
-def test_what_somebody_says_is_offered_beside_what_others_say() -> None:
-    """Else it were enough to know the words, not the voice."""
+def test_wrong_quotes_of_a_speaker_come_from_other_speakers() -> None:
+    """Otherwise the words alone would reveal the answer."""
     corpus, beside, total = Corpus.of(SCENES), 0, 0
     options = QaOptions(per_clip=100, include=("said_by_speaker", "words_of_longest_talker"))
     for scene in SCENES:
@@ -64,13 +64,13 @@ def test_what_somebody_says_is_offered_beside_what_others_say() -> None:
     assert beside > 0.7 * total
 
 
-def test_wrong_quotes_do_not_resemble_one_another() -> None:
+def test_wrong_quotes_are_not_similar() -> None:
     assert too_close(AnswerType.QUOTE, "we left the house at noon", "we left the old house at noon")
     assert not too_close(AnswerType.QUOTE, "we left the house at noon", "nobody told me about that")
     assert not too_close(AnswerType.QUOTE, NOTHING, "these take the shape of a long round arch")
 
 
-def test_what_could_never_be_missing_is_no_choice_among_what_is_heard() -> None:
+def test_a_sound_that_is_never_ruled_out_is_not_a_choice() -> None:
     scene = scene_of(
         MiniScene(
             turns=[(0.5, 4.0, "S1"), (5.0, 9.0, "S2")],

@@ -1,4 +1,4 @@
-""" "None of these": as often right as any other choice, proved like any other, and told in words."""
+""" "None of these" is right as often as the other choices, and is proved and stated in the trace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def options(share: float) -> QaOptions:
     return QaOptions(per_clip=200, balance=False, reflection=0.0, unanswerable=share)
 
 
-def test_where_it_is_offered_it_is_right_as_often_as_the_others() -> None:
+def test_it_is_right_as_often_as_the_other_choices() -> None:
     counts, allowed = Counter[bool](), 0
     for scene in SCENES:
         for question in generate(scene, CORPUS, TEMPLATES, options(0.1)):
@@ -40,13 +40,13 @@ def test_where_it_is_offered_it_is_right_as_often_as_the_others() -> None:
     assert abs(share - 0.1) < 4 * (0.1 * 0.9 / allowed) ** 0.5, (counts, allowed)
 
 
-def test_none_is_offered_where_the_share_is_nought() -> None:
+def test_it_is_not_offered_if_the_share_is_zero() -> None:
     asked = [q for scene in SCENES[:20] for q in generate(scene, CORPUS, TEMPLATES, options(0.0))]
     assert asked
     assert all(NOTHING not in question.choices for question in asked)
 
 
-def test_it_is_proved_and_said_in_the_trace() -> None:
+def test_it_is_proved_and_stated_in_the_trace() -> None:
     wanted = options(0.125)
     scene = farm()
     questions = generate(scene, Corpus(), TEMPLATES, wanted)

@@ -1,4 +1,4 @@
-"""Single facts: the margins that make them right, and the cases in which they keep silent."""
+"""Margins and abstentions of single fact kinds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def judged(name: str, on: Interpretation, choice: str) -> bool | None:
     return kind(name).judge(on, fact.about, choice).true
 
 
-def test_of_labels_for_one_sound_the_surest_is_asked_about() -> None:
+def test_the_most_certain_label_of_a_sound_is_the_answer() -> None:
     on = reading(tags=[(1, 3, "Dog", 0.9), (1, 3, "Bark", 0.8), (1, 3, "Animal", 0.95), (5, 6, "Cat", 0.85)])
     assert answers("sound_present", on) == {"Dog"}
     assert judged("sound_present", on, "Dog bark") is None
@@ -38,14 +38,14 @@ def test_of_labels_for_one_sound_the_surest_is_asked_about() -> None:
     assert judged("sound_present", on, "Church bell") is False
 
 
-def test_what_was_heard_at_the_lowest_score_is_no_wrong_choice() -> None:
+def test_a_sound_with_the_lowest_score_is_not_a_wrong_choice() -> None:
     on = reading(tags=[(1, 3, "Church bell", 0.9), (4, 5, "Rain", 0.02)])
     assert judged("sound_present", on, "Rain") is None
     assert judged("sound_present", on, "Flowing stream") is None
     assert judged("sound_present", on, "Dog") is False
 
 
-def test_speech_and_vague_labels_are_no_sounds() -> None:
+def test_speech_and_vague_labels_do_not_count_as_sounds() -> None:
     on = reading(
         tags=[
             (1, 3, "Speech", 0.9),
@@ -57,7 +57,7 @@ def test_speech_and_vague_labels_are_no_sounds() -> None:
     assert answers("sound_present", on) == set()
 
 
-def test_a_laugh_beside_speech_must_be_surer() -> None:
+def test_a_laugh_in_a_clip_with_speech_needs_a_higher_score() -> None:
     laugh = [(5.0, 6.0, "Laughter", 0.8)]
     assert answers("sound_present", reading(tags=laugh, turns=[])) == {"Laughter"}
     assert answers("sound_present", reading(tags=laugh, turns=[(1.0, 4.0, "S1")])) == set()
@@ -66,14 +66,14 @@ def test_a_laugh_beside_speech_must_be_surer() -> None:
     assert judged("sound_present", reading(tags=[(1, 2, "Church bell", 0.9)], turns=[]), "Cough") is False
 
 
-def test_who_speaks_breathes() -> None:
+def test_breathing_is_never_ruled_out_in_a_clip_with_speech() -> None:
     on = reading(truth=MiniLayers(tags=["Dog"], turns=[(1, 2, "a")]), tags_complete=True)
     assert judged("sound_present", on, "Breathing") is None
     assert judged("sound_present", on, "Snoring") is None
     assert judged("sound_present", on, "Rain") is False
 
 
-def test_an_incomplete_annotation_alone_denies_nothing() -> None:
+def test_an_incomplete_annotation_alone_proves_no_absence() -> None:
     alone = reading(truth=MiniLayers(tags=["Dog"]))
     assert judged("sound_present", alone, "Piano") is None
     listened = reading(truth=MiniLayers(tags=["Dog"]), tags=[(1, 2, "Rain", 0.1)])
@@ -81,7 +81,7 @@ def test_an_incomplete_annotation_alone_denies_nothing() -> None:
     assert judged("sound_present", listened, "Rain") is None
 
 
-def test_a_model_times_what_a_corpus_only_names() -> None:
+def test_a_model_gives_the_times_of_labels_without_times() -> None:
     on = reading(
         truth=MiniLayers(tags=["Dog", "Church bell"]),
         tags=[(1, 3, "Bark", 0.8), (5, 6, "Church bell", 0.8), (8, 9, "Siren", 0.9)],
@@ -118,24 +118,24 @@ def test_longest_needs_a_clear_margin(turns: list, answer: set) -> None:
         ([(0.5, 8.0, "S1")], set()),
     ],
 )
-def test_overlap_is_clear_or_not_asked_about(turns: list, answer: set) -> None:
+def test_unclear_overlap_has_no_fact(turns: list, answer: set) -> None:
     assert answers("voices_overlap", reading(turns=turns)) == answer
 
 
-def test_a_voice_that_seems_cut_in_two_counts_for_nothing() -> None:
+def test_a_voice_that_may_be_split_in_two_is_not_counted() -> None:
     turns = [(0.5, 4.0, "S1"), (4.05, 8.0, "S2")]
     assert answers("speaker_count", reading(turns=turns)) == set()
     assert answers("speaker_count", reading(truth=MiniLayers(turns=turns))) == {"Two"}
 
 
-def test_an_unsure_turn_makes_its_clip_unsure() -> None:
+def test_one_uncertain_turn_makes_the_speaker_count_uncertain() -> None:
     scene = kitchen()
     unsure = tuple(dataclasses.replace(t, confidence=0.5 if t.start > 9 else 0.9) for t in scene.turns or ())
     assert answers("speaker_count", Interpretation(scene)) == {"Two"}
     assert answers("speaker_count", Interpretation(dataclasses.replace(scene, turns=unsure))) == set()
 
 
-def test_speech_that_the_diarizer_missed_breaks_the_silence() -> None:
+def test_speech_missed_by_the_diarizer_still_counts_as_speech() -> None:
     layers: dict[str, Any] = {"turns": [(0.5, 4.0, "S1")], "tags": [(6.0, 9.0, "Church bell", 0.9)]}
     assert answers("sound_without_speech", reading(**layers)) == {"Church bell"}
     assert answers("speech_over_sound", reading(**layers)) == {"No"}
@@ -146,7 +146,7 @@ def test_speech_that_the_diarizer_missed_breaks_the_silence() -> None:
         assert answers("speech_over_sound", reading(**{**layers, **more})) == set()
 
 
-def test_a_corpus_that_labels_speech_leaves_no_silence() -> None:
+def test_a_speech_label_without_times_leaves_no_pause() -> None:
     layers: dict[str, Any] = {
         "turns": [(0.5, 4.0, "S1")],
         "tags": [(0.5, 4.0, "Speech", 0.9), (6.0, 9.0, "Church bell", 0.9)],
@@ -158,20 +158,20 @@ def test_a_corpus_that_labels_speech_leaves_no_silence() -> None:
     assert answers("sound_without_speech", laugh) == {"Church bell"}
 
 
-def test_a_complete_annotation_may_lack_a_word() -> None:
+def test_a_complete_annotation_does_not_rule_out_a_tagged_sound() -> None:
     on = reading(truth=MiniLayers(tags=["Dog"]), tags_complete=True, tags=[(1, 2, "Theremin", 0.6)])
     assert judged("sound_present", on, "Theremin") is None
     assert judged("sound_present", on, "Piano") is False
 
 
-def test_a_models_edges_are_vague_and_a_corpuss_are_not() -> None:
+def test_tag_edges_of_a_model_are_imprecise_and_those_of_a_corpus_exact() -> None:
     tags = [(1.0, 3.0, "Church bell", 1.0), (1.8, 4.0, "Rain", 1.0)]
     assert answers("sound_order", reading(tags=tags)) == set()
     truth = reading(truth=MiniLayers(tags=tags), tags_complete=True)
     assert answers("sound_order", truth) == {"Church bell", "Rain"}
 
 
-def test_a_corpus_knows_its_speakers_even_if_they_say_little() -> None:
+def test_short_speakers_count_if_the_corpus_names_them() -> None:
     turns = [(0.5, 4.0, "x"), (4.5, 5.0, "y")]
     assert answers("speaker_count", reading(turns=turns)) == set()
     assert answers("speaker_count", reading(truth=MiniLayers(turns=turns))) == {"Two"}
@@ -194,7 +194,7 @@ def test_words_of_low_confidence_are_not_quoted() -> None:
     assert not any("table" in (a or "") for a in found)
 
 
-def test_words_under_another_voice_are_not_quoted() -> None:
+def test_words_in_overlapping_speech_are_not_quoted() -> None:
     said = [(0.6, 3.9, "S1", "have you seen my keys anywhere")]
     clean = reading(turns=[(0.5, 4.0, "S1"), (5.0, 9.0, "S2")], utterances=said)
     assert answers("who_says", clean) == {"The first speaker"}
@@ -218,7 +218,7 @@ def test_a_corpus_transcript_is_matched_to_a_models_turns_by_time() -> None:
     assert answers("who_says", on) == {"The second speaker"}
 
 
-def test_a_quote_that_is_nearly_said_is_beyond_proof() -> None:
+def test_a_similar_quote_is_undecidable() -> None:
     on = Interpretation(kitchen())
     assert judged("said_by", on, "they were still on the table") is None
     assert judged("said_by", on, "turn left after the bridge") is False
@@ -257,7 +257,7 @@ def test_a_tag_on_two_stems_is_one_sound() -> None:
     assert [round(edge, 3) for span in on.sounds.heard[0].spans for edge in span] == [0.2, 1.1, 4.1, 5.2]
 
 
-def test_what_a_facts_answer_is_no_other_choice_can_be() -> None:
+def test_no_other_choice_of_a_fact_is_true() -> None:
     for scene in (kitchen(), annotated()):
         on = Interpretation(scene)
         for name in ("first_words", "said_next", "speaker_changes", "speaker_last"):
@@ -284,8 +284,8 @@ VOICE = [(1.0, 5.0, "S1")]
         ),
     ],
 )
-def test_voices_that_nobody_else_knows_of_are_not_asked_about(layers: dict[str, Any], known: bool) -> None:
-    """A guitar that a diarizer took for a voice: "is anybody speaking?", "how many speak?"."""
+def test_voices_that_other_layers_contradict_have_no_facts(layers: dict[str, Any], known: bool) -> None:
+    """The diarizer may mistake a guitar for a voice."""
     on = reading(turns=VOICE, **layers)
     assert on.knows("turns") == known
     assert bool(kind("speaker_count").facts(on)) == known

@@ -1,4 +1,4 @@
-"""Facts about voices, turns, words and languages: their margins, and when they keep silent."""
+"""Margins and abstentions of facts about voices, turns, words and languages."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_measures_are_a_layer_like_any_other() -> None:
         seeing.measures.cite_voice(voice, "rate")
 
 
-def test_every_measure_can_be_cited_and_told_from_others() -> None:
+def test_every_measure_has_its_own_evidence() -> None:
     for scene in many(10):
         measured = Interpretation(scene).maybe_measures
         assert measured is not None
@@ -112,7 +112,7 @@ def test_the_highest_of_three_is_higher_than_both() -> None:
         ([1.0], [1.2], None, {"1": "Yes", "2": "Yes"}),
     ],
 )
-def test_pauses_are_long_or_not_there(first: list, second: list, who: str | None, does: dict) -> None:
+def test_pauses_are_long_or_absent(first: list, second: list, who: str | None, does: dict) -> None:
     on = reading(turns=TWO, measures=voices(S1={"pauses": first}, S2={"pauses": second}))
     assert answers("longest_pause", on) == ({who} if who else set())
     assert found("speaker_pauses", on) == does
@@ -121,7 +121,7 @@ def test_pauses_are_long_or_not_there(first: list, second: list, who: str | None
 FOUR = [(0.5, 3.0, "S1"), (3.5, 6.0, "S2"), (6.5, 9.0, "S1"), (9.5, 12.0, "S3")]
 
 
-def test_who_comes_after_and_before_whom() -> None:
+def test_the_speaker_before_and_after_another() -> None:
     on = reading(turns=FOUR)
     assert found("speaker_beside", on) == {
         "after 1|3": "The third speaker",
@@ -140,13 +140,13 @@ def test_who_comes_after_and_before_whom() -> None:
         [*FOUR[:3], (7.0, 8.5, "S3")],  # within another's turn
     ],
 )
-def test_without_clear_turns_nothing_is_asked_of_them(turns: list) -> None:
+def test_unclear_turns_have_no_facts(turns: list) -> None:
     on = reading(truth=MiniLayers(turns=turns))
     for name in ("speaker_beside", "turn_order", "floor_count", "most_turns"):
         assert answers(name, on) == set()
 
 
-def test_orders_of_turns_are_all_possible_ones() -> None:
+def test_all_choices_are_possible_orders_of_turns() -> None:
     (fact,) = kind("turn_order").facts(reading(turns=FOUR))
     assert fact.answer == "First, second, first, third"
     assert set(fact.own) == {"First, second, third, first", "First, second, third, second"}
@@ -170,12 +170,12 @@ def test_turns_are_counted() -> None:
     ("start", "answer"),
     [(4.0, {"The second speaker"}), (4.8, set()), (0.9, set()), (5.3, set()), (6.0, set())],
 )
-def test_who_cuts_in(start: float, answer: set) -> None:
+def test_the_interrupting_speaker(start: float, answer: set) -> None:
     on = reading(turns=[(0.5, 5.0, "S1"), (start, 9.0, "S2")])
     assert answers("interrupter", on) == answer
 
 
-def test_whom_one_cuts_in_on() -> None:
+def test_the_interrupted_speaker() -> None:
     on = reading(turns=[(0.5, 3.0, "S1"), (3.5, 6.0, "S2"), (5.2, 9.0, "S3")])
     assert found("interrupted", on) == {"3|2": "The second speaker"}
     assert answers("overlap_pair", on) == {"The second and the third speaker"}
@@ -195,7 +195,7 @@ def test_overlaps_are_counted_if_they_are_clear(turns: list, number: set) -> Non
     assert answers("overlap_count", reading(turns=turns)) == number
 
 
-def test_least_and_longest_without_a_break() -> None:
+def test_shortest_time_and_longest_stretch() -> None:
     turns = [(0.5, 3.0, "S1"), (3.5, 9.0, "S2"), (9.5, 12.0, "S1"), (12.5, 15.5, "S1")]
     on = reading(turns=turns)
     # Who talks least in all may talk longest at a stretch.
@@ -207,7 +207,7 @@ def test_least_and_longest_without_a_break() -> None:
     }
 
 
-def test_who_talks_at_a_moment() -> None:
+def test_the_speaker_at_a_given_time() -> None:
     on = reading(duration=10.0, turns=[(0.2, 4.0, "S1"), (4.2, 9.8, "S2")])
     times = found("speaker_at_time", on, "time")
     assert set(times.values()) == {"The first speaker", "The second speaker"}
@@ -248,7 +248,7 @@ def test_first_and_last_words() -> None:
 LONG = "I looked for them in the kitchen this morning, but nobody had put them on the shelf."
 
 
-def test_how_a_sentence_goes_on() -> None:
+def test_the_continuation_of_a_sentence() -> None:
     on = reading(turns=[(0.5, 6.0, "S1"), (7.0, 10.0, "S2")], utterances=[(0.6, 5.9, "S1", LONG)])
     assert answers("completion", on) == {"but nobody had put them on the shelf"}
     words = on.speech.utterances[0].words
@@ -278,7 +278,7 @@ def test_pairs_of_phrases() -> None:
     assert answers("quote_order", single) == set()
 
 
-def test_words_of_whom_one_must_first_find() -> None:
+def test_words_of_a_speaker_who_must_be_found_first() -> None:
     pitched = voices(S1={"pitch": 110.0}, S2={"pitch": 200.0})
     on = reading(turns=TWO, utterances=SAID, measures=pitched)
     (fact,) = [f for f in kind("role_words").facts(on) if f.slots["role"] == "highest"]
@@ -315,7 +315,7 @@ def test_single_words() -> None:
     assert "harbour" not in who  # both say it
 
 
-def test_a_word_that_was_not_heard_clearly_is_not_counted() -> None:
+def test_an_unclear_word_is_not_counted() -> None:
     scene = reading(turns=TWO, utterances=HARBOUR).scene
     unclear = tuple(
         dataclasses.replace(
@@ -345,11 +345,11 @@ def test_a_word_that_was_not_heard_clearly_is_not_counted() -> None:
         ("door", "window", False),
     ],
 )
-def test_words_that_could_be_taken_for_each_other(one: str, other: str, same: bool) -> None:
+def test_confusable_words(one: str, other: str, same: bool) -> None:
     assert alike(one, other) == alike(other, one) == same
 
 
-def test_telling_words_are_neither_short_nor_common() -> None:
+def test_keywords_are_neither_short_nor_common() -> None:
     assert keywords("I really think that the harbour was about 40 miles from the harbour") == (
         "harbour", "miles",
     )  # fmt: skip
@@ -364,12 +364,12 @@ def test_telling_words_are_neither_short_nor_common() -> None:
         ("de", "Der Hund", set()),
     ],
 )
-def test_the_language_is_known_or_not_asked_for(language: str | None, text: str, answer: set) -> None:
+def test_an_uncertain_language_has_no_fact(language: str | None, text: str, answer: set) -> None:
     on = reading(turns=TWO[:1], utterances=[(0.6, 2.9, "S1", text)], language=language)
     assert answers("spoken_language", on) == answer
 
 
-def test_models_mistake_languages_for_their_neighbours() -> None:
+def test_similar_languages_are_not_wrong_choices_for_a_model() -> None:
     heard: dict[str, Any] = {"turns": TWO[:1], "utterances": [(0.6, 2.9, "S1", "Der Hund bellt im Garten")],
                              "language": "de"}  # fmt: skip
     judge = kind("spoken_language").judge
@@ -407,7 +407,7 @@ def test_translations_come_from_the_corpus_alone() -> None:
     assert answers("translation", heard) == set()
 
 
-def test_wrong_quotes_open_or_close_an_utterance_as_the_right_one_does() -> None:
+def test_wrong_quotes_begin_or_end_an_utterance_as_the_answer_does() -> None:
     scenes = many(120)
     corpus = Corpus.of(scenes)
     edges: dict[str, set[str]] = {}

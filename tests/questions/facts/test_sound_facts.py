@@ -21,7 +21,7 @@ Tags = list[tuple[float, float, str, float]]
 
 
 def known(tags: Tags, measures: MiniMeasures | None = None, **layers: Any) -> Interpretation:
-    """A clip of which the corpus says all that is heard, and when."""
+    """A clip with a complete annotation of sounds and times."""
     truth = MiniLayers(tags=tags, turns=layers.pop("turns", []), **layers)
     return Interpretation(scene_of(MiniScene(truth=truth, tags_complete=True, measures=measures)))
 
@@ -34,7 +34,7 @@ def answers(name: str, on: Interpretation) -> set[str | None]:
     ("seconds", "answer"),
     [(0.5, "About half a second"), (2.0, "About two seconds"), (2.4, "About two seconds"), (2.8, None)],
 )
-def test_a_length_is_near_one_step_or_not_asked_for(seconds: float, answer: str | None) -> None:
+def test_a_duration_between_two_steps_has_no_fact(seconds: float, answer: str | None) -> None:
     found = answers("sound_seconds", known([(1.0, 1.0 + seconds, "Dog", 1.0)]))
     assert found == ({answer} if answer else set())
 
@@ -45,7 +45,7 @@ def test_no_length_is_longer_than_the_clip() -> None:
     assert "About 16 seconds" not in fact.own
 
 
-def test_a_models_edges_hide_a_return() -> None:
+def test_imprecise_edges_hide_a_short_pause() -> None:
     stretches: Tags = [(1.0, 2.0, "Dog", 0.9), (5.0, 6.0, "Dog", 0.9), (9.0, 9.5, "Dog", 0.9)]
     on = Interpretation(scene_of(MiniScene(tags=stretches)))
     assert answers("sound_repeats", on) == {"Yes"}  # one second is left between two of the widest edges
@@ -58,7 +58,7 @@ def events(*levels: tuple[float, float, str, float, float | None]) -> MiniMeasur
     return MiniMeasures(events=list(levels))
 
 
-def test_what_is_heard_with_another_sound_is_no_louder_than_both() -> None:
+def test_the_level_of_simultaneous_sounds_is_an_upper_bound() -> None:
     tags: Tags = [(0.0, 4.0, "Train", 1.0), (1.0, 2.0, "Dog", 1.0), (6.0, 8.0, "Church bell", 1.0)]
     # The train is in the dog's level: the dog is at most as loud, and may be the softest of all.
     measures = events(
@@ -80,7 +80,7 @@ def test_what_is_heard_with_another_sound_is_no_louder_than_both() -> None:
     }
 
 
-def test_a_sound_that_was_not_measured_makes_no_order_of_loudness() -> None:
+def test_an_unmeasured_sound_prevents_facts_about_loudness() -> None:
     tags: Tags = [(0.0, 4.0, "Train", 1.0), (4.5, 5.5, "Dog", 1.0)]
     assert answers("sound_level", known(tags, events((0.0, 4.0, "Train", -20.0, None)))) == set()
 
@@ -91,14 +91,14 @@ def test_louder_than_speech_needs_a_margin(over: float | None, answer: set[str])
     assert answers("sound_over_speech", on) == answer
 
 
-def test_families_reach_as_far_as_labels_are_taken_for_one_another() -> None:
+def test_a_label_touches_the_families_of_all_confusable_labels() -> None:
     for label in list(audioset.labels())[::23]:
         for strictly, alike in ((True, audioset.same_source), (False, audioset.confusable)):
             plain = {c for c, family in families().items() if any(alike(label, m) for m in family.members)}
             assert plain <= touched(label, strictly), label
 
 
-def test_a_family_is_denied_only_where_nothing_may_be_of_it() -> None:
+def test_a_family_is_ruled_out_only_if_no_possible_sound_belongs_to_it() -> None:
     of, on = kind("source_family"), known([(1.0, 3.0, "Dog", 1.0)])
     assert of.judge(on, None, "An animal").true
     assert of.judge(on, None, "A vehicle").true is False
@@ -110,7 +110,7 @@ def test_a_family_is_denied_only_where_nothing_may_be_of_it() -> None:
     assert of.judge(spoken, None, "A person").true is None
 
 
-def test_a_place_needs_two_cues_and_others_none() -> None:
+def test_a_place_needs_two_cues_and_no_cue_of_the_others() -> None:
     cow, rooster = (1.0, 3.0, "Cattle, bovinae", 1.0), (4.0, 6.0, "Crowing, cock-a-doodle-doo", 1.0)
     assert answers("setting", known([cow])) == set()
     both = known([cow, rooster])
@@ -120,7 +120,7 @@ def test_a_place_needs_two_cues_and_others_none() -> None:
     assert kind("setting").judge(gull, None, "By the sea").true is None
 
 
-def test_no_cue_of_a_place_speaks_for_another_place() -> None:
+def test_no_cue_supports_two_places() -> None:
     found = list(conclusions("setting").values())
     for one in found:
         for other in found:
@@ -141,7 +141,7 @@ def test_wrong_pairs_name_every_sound_twice() -> None:
     assert sorted(map(names.count, set(names))) == [2, 2, 2, 2]
 
 
-def test_breath_and_coughs_beside_speech_are_no_choices() -> None:
+def test_human_sounds_are_no_choices_in_a_clip_with_speech() -> None:
     tags: Tags = [(1.0, 2.0, "Sneeze", 1.0), (3.0, 4.0, "Dog", 1.0)]
     assert answers("sound_present", known(tags)) == {"Sneeze", "Dog"}
     spoken = known(tags, turns=[(5.0, 7.0, "anna")])
@@ -149,7 +149,7 @@ def test_breath_and_coughs_beside_speech_are_no_choices() -> None:
     assert all("Sneeze" not in fact.own for fact in kind("sound_present").facts(spoken))
 
 
-def test_a_corpuss_own_words_cannot_be_told_from_audiosets() -> None:
+def test_a_label_outside_audioset_may_name_the_same_sound() -> None:
     on = known([(1.0, 3.0, "sea_waves", 1.0)])
     assert kind("sound_present").judge(on, None, "Waves").true is None
     assert kind("sound_present").judge(on, None, "clock_tick").true is False
