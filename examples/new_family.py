@@ -14,7 +14,7 @@ class MyQwen2Audio(Family):
     processor_class = "Qwen2AudioProcessor"
 
     def tiny(self, seed=0, lines=()):
-        """A random model with the family's architecture, for tests."""
+        """A small random model of the family's architecture, for tests."""
         from transformers import Qwen2AudioConfig, Qwen2AudioProcessor
 
         words = tiny.tokenizer(CONTROL, lines, end="<|im_end|>", pad="<|endoftext|>")

@@ -8,7 +8,7 @@ class MonologueOptions(Options):
 
 
 class Monologue(Diarizer):
-    """Silero's voice activity detector: for lectures, where it is always the same who speaks."""
+    """Silero's voice activity detector as a diarizer of recordings with one speaker, such as lectures."""
 
     sample_rate = 16_000
     revision = "silero-6"
@@ -20,6 +20,6 @@ class Monologue(Diarizer):
 
         self.vad, self.vad_options = vad, vad.VadOptions(threshold=self.options.threshold)
 
-    def diarize(self, heard):
-        found = self.vad.get_speech_timestamps(heard.main.samples, self.vad_options)
-        return [Span(s["start"] / 16_000, s["end"] / 16_000, "me", self.options.threshold) for s in found]
+    def diarize(self, audio):
+        segments = self.vad.get_speech_timestamps(audio.main.samples, self.vad_options)
+        return [Span(s["start"] / 16_000, s["end"] / 16_000, "me", self.options.threshold) for s in segments]

@@ -5,6 +5,6 @@ import paqa_builder as paqa
 
 @paqa.reward
 def concise(completions, rows, tokens=None):
-    """1 for at most 120 words, less for more."""
+    """1 for at most 120 words, then falling with the number of words."""
     lengths = [len(completion.split()) for completion in completions]
     return [min(1.0, 120 / max(length, 1)) for length in lengths]

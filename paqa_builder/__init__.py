@@ -1,6 +1,6 @@
 """PAQA Builder: perception-grounded question answering data from raw audio.
 
-Importing the package is cheap: each name below is imported on first use.
+Importing the package is fast, because every name is imported on first use.
 
 Example::
 

@@ -1,4 +1,4 @@
-"""``python -m paqa_builder``: the same as ``paqa``."""
+"""Runs the command line as ``python -m paqa_builder``."""
 
 from paqa_builder.cli import main
 

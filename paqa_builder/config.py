@@ -1,8 +1,8 @@
-"""A build's settings: flag > ``PAQA_*`` environment > configuration file > preset > default.
+"""Settings of a build: flag > ``PAQA_*`` environment variable > configuration file > preset > default.
 
-``PAQA_JOBS=4`` sets ``jobs``; two underscores go one level down, so
-``PAQA_STAGES__TAG__BACKEND=yamnet`` sets ``stages.tag.backend``. Unknown keys are refused wherever
-they come from. ``docs/configuration.md`` lists every key.
+``PAQA_JOBS=4`` sets ``jobs``; two underscores separate levels, so
+``PAQA_STAGES__TAG__BACKEND=yamnet`` sets ``stages.tag.backend``. Unknown keys are errors.
+``docs/configuration.md`` lists every key.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from paqa_builder.records import STAGES, StageName
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 
 _FILE = "_file"
-"""Under this name :func:`load` hands a file's content to :class:`Config`."""
+"""Keyword by which :func:`load` passes the content of the file to :class:`Config`."""
 
 
 class StageConfig(BaseModel):
-    """One stage's part of the configuration. ``backend: none`` leaves the stage out."""
+    """Configuration of one stage. ``backend: none`` leaves the stage out."""
 
     model_config = ConfigDict(extra="forbid")
 
     backend: str = Field(description="Name of a backend; `paqa ls backends` lists them.")
     options: dict[str, Any] = Field(default_factory=dict, description="The backend's options.")
-    listen: dict[str, Any] = Field(default_factory=dict, description="Where the stage listens.")
+    listen: dict[str, Any] = Field(default_factory=dict, description="The stage's own options.")
 
 
 class Config(BaseSettings):
-    """Everything that decides what a build makes, and where."""
+    """All settings of a build."""
 
     model_config = SettingsConfigDict(
         env_prefix="PAQA_",
@@ -47,37 +47,45 @@ class Config(BaseSettings):
     )
 
     source: str | None = Field(None, description="Name of a source; `paqa ls sources` lists them.")
-    root: Path | None = Field(None, description="The corpus's folder.")
+    root: Path | None = Field(None, description="Folder of the corpus.")
     source_options: dict[str, Any] = Field(default_factory=dict, description="The source's options.")
     out: Path = Field(Path("shards"), description="Folder for the Parquet shards.")
     work: Path | None = Field(None, description="Folder for parts and stems; OUT.work by default.")
     preset: str = Field("cpu", description="Named set of backends: cpu, gpu, fake.")
-    stages: dict[StageName, StageConfig] = Field(default_factory=dict, description="One entry a stage.")
+    stages: dict[StageName, StageConfig] = Field(
+        default_factory=dict, description="Backend and options by stage."
+    )
     plugins: list[Path] = Field(default_factory=list, description="Python files with sources or backends.")
     templates: list[Path] = Field(default_factory=list, description="Folders with question templates.")
-    questions: dict[str, Any] = Field(default_factory=dict, description="How questions are chosen.")
-    gate: dict[str, Any] = Field(default_factory=dict, description="What a blind reader may know.")
+    questions: dict[str, Any] = Field(default_factory=dict, description="Options of the questions.")
+    gate: dict[str, Any] = Field(default_factory=dict, description="Options of the blind gate.")
     llm: dict[str, Any] = Field(
-        default_factory=dict, description="A language model that may help; off by default."
+        default_factory=dict, description="Options of the optional language model; off by default."
     )
-    seed: int = Field(0, description="Seed of every choice that is made by hash.")
+    seed: int = Field(0, description="Seed of all random choices.")
     limit: int | None = Field(None, ge=1, description="Only the first N clips of the source.")
-    jobs: int | None = Field(None, ge=1, description="Worker processes; all cores, or GPUs, by default.")
-    device: str | None = Field(
-        None, pattern=DEVICE_PATTERN, description="Where models run: auto, cpu, cuda, cuda:N."
+    jobs: int | None = Field(
+        None, ge=1, description="Worker processes; one per core, or per GPU, by default."
     )
-    part_size: int | None = Field(None, ge=1, description="Clips per part; chosen by corpus size by default.")
-    executor: Literal["processes", "inline"] = Field("processes", description="Where stages run.")
-    shard_mb: int = Field(300, ge=1, description="Size at which a new shard starts, in MB of audio.")
+    device: str | None = Field(
+        None, pattern=DEVICE_PATTERN, description="Device of the models: auto, cpu, cuda, cuda:N."
+    )
+    part_size: int | None = Field(
+        None, ge=1, description="Clips per part; derived from the size of the corpus by default."
+    )
+    executor: Literal["processes", "inline"] = Field(
+        "processes", description="Run stages in worker processes or in this process."
+    )
+    shard_mb: int = Field(300, ge=1, description="MB of audio after which a new shard starts.")
 
     @property
     def work_folder(self) -> Path:
-        """Where parts and stems live."""
+        """Folder of parts and stems: ``work``, or ``OUT.work``."""
         return self.work if self.work is not None else self.out.with_name(self.out.name + ".work")
 
     @property
     def workers(self) -> int:
-        """Worker processes of a stage on the CPU: ``jobs``, or one a core that this process may use."""
+        """Worker processes of a stage on the CPU: ``jobs``, or one per core that this process may use."""
         if self.jobs:
             return self.jobs
         # Containers and batch systems pin processes to fewer cores than the machine has.
@@ -111,40 +119,37 @@ def presets() -> list[str]:
 
 
 def preset(name: str) -> dict[str, Any]:
-    """A preset's settings.
+    """The settings of a preset.
 
     Raises:
-        ConfigError: There is no such preset.
+        ConfigError: There is no preset of that name.
     """
     if name not in presets():
-        raise ConfigError(f"no preset is called {name!r}; there are: {', '.join(presets())}")
+        raise ConfigError(f"no preset is called {name!r}; the presets are: {', '.join(presets())}")
     text = files("paqa_builder").joinpath(f"presets/{name}.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
 
 def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Config:
-    """Puts a configuration together from all four layers.
+    """Loads the configuration from flags, environment, file and preset.
 
     Args:
-        flags: What the command line said; None values count as not said.
+        flags: Values from the command line; None values are ignored.
         file: A YAML file.
 
     Raises:
         ConfigError: The file is unreadable or not YAML, or a key or value is wrong; names it.
     """
-    said = {key: value for key, value in (flags or {}).items() if value is not None}
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
     try:
-        layers: dict[str, Any] = {**said, _FILE: _read_yaml(file) if file else {}}
+        layers: dict[str, Any] = {**given, _FILE: _read_yaml(file) if file else {}}
         config = Config(**layers)
     except ValidationError as error:
-        where = (
-            f" (from the command line, PAQA_* or {file})" if file else " (from the command line or PAQA_*)"
-        )
-        lines = [f"{'.'.join(map(str, e['loc']))}: {_explain(e)}" for e in error.errors()]
-        raise ConfigError("configuration" + where + ":\n  " + "\n  ".join(lines)) from error
+        origin = f"the command line, PAQA_* or {file}" if file else "the command line or PAQA_*"
+        raise ConfigError(f"configuration (from {origin}):{_explain(error, Config, 'key')}") from error
     missing = [stage for stage in STAGES if stage not in config.stages]
     if missing:
-        raise ConfigError(f"no backend is configured for: {', '.join(missing)}", fix="choose a --preset")
+        raise ConfigError(f"no backend is configured for: {', '.join(missing)}", fix="add --preset cpu")
     return config
 
 
@@ -158,35 +163,34 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{file}: must be a mapping of settings, not a {type(data).__name__}")
+        raise ConfigError(f"{file}: must be a YAML mapping of settings, not a {type(data).__name__}")
     return data
 
 
-def _explain(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return (
-            f"unknown key; there are: {', '.join(sorted(Config.model_fields))}"
-            if len(error["loc"]) == 1
-            else "unknown key"
-        )
-    return f"{error['msg']} (got {error['input']!r})"
-
-
 def validate_options(model: type[BaseModel], values: Mapping[str, Any], what: str) -> Any:
-    """Checks a plugin's options against its pydantic model.
+    """Checks options against their pydantic model and returns an instance of it.
+
+    Args:
+        what: What the options belong to, for the error message.
 
     Raises:
-        ConfigError: An option is unknown or has a wrong value; names it and what it belongs to.
+        ConfigError: An option is unknown or has a wrong value.
     """
     try:
         return model(**values)
     except ValidationError as error:
-        known = ", ".join(model.model_fields) or "none"
-        lines = [f"{'.'.join(map(str, e['loc']))}: {_explain_option(e, known)}" for e in error.errors()]
-        raise ConfigError(f"options of {what}:\n  " + "\n  ".join(lines)) from error
+        raise ConfigError(f"options of {what}:{_explain(error, model, 'option')}") from error
 
 
-def _explain_option(error: Any, known: str) -> str:
-    if error["type"] == "extra_forbidden":
-        return f"unknown option; there are: {known}"
-    return f"{error['msg']} (got {error['input']!r})"
+def _explain(error: ValidationError, model: type[BaseModel], kind: str) -> str:
+    """One indented line per error of a model whose fields are called ``kind``."""
+    text = ""
+    for item in error.errors():
+        if item["type"] != "extra_forbidden":
+            message = f"{item['msg']} (got {item['input']!r})"
+        elif len(item["loc"]) > 1:
+            message = f"unknown {kind}"
+        else:
+            message = f"unknown {kind}; the {kind}s are: {', '.join(sorted(model.model_fields)) or 'none'}"
+        text += f"\n  {'.'.join(map(str, item['loc']))}: {message}"
+    return text

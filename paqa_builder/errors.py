@@ -1,6 +1,6 @@
 """Errors that users can fix, exit codes, and suggestions for misspelt names.
 
-An error says what happened, to which clip or file, and the command that fixes it. The command line
+An error states the problem, the clip or file that has it, and the command that fixes it. The command line
 prints a :class:`PaqaError` without a traceback and exits with its ``exit_code``. Any other exception
 is a bug (exit code 1).
 """
@@ -26,9 +26,9 @@ class PaqaError(Exception):
     """An error that a user can fix.
 
     Args:
-        message: What happened, and to which clip, file or setting.
-        fix: The command or the change that fixes it, if there is one.
-        mend: The earlier name of ``fix``, which plugins may still use.
+        message: The problem, and the clip, file or setting that has it.
+        fix: The command or the change that fixes it, if known.
+        mend: Deprecated alias of ``fix``, for plugins.
     """
 
     exit_code = ExitCode.USAGE
@@ -42,7 +42,7 @@ class PaqaError(Exception):
         return f"{self.message}\n  → {self.fix}" if self.fix else self.message
 
     def __reduce__(self) -> tuple:
-        # Exceptions cross process boundaries; the default would lose the keyword argument.
+        # Errors of worker processes are pickled; the default would lose the keyword argument.
         return (_rebuild, (type(self), self.message, self.fix))
 
 
@@ -55,7 +55,7 @@ class ConfigError(PaqaError):
 
 
 class SourceError(PaqaError):
-    """A corpus cannot be listed: a folder, CSV or column is missing or malformed."""
+    """A corpus cannot be listed: a folder, a file or a column is missing or malformed."""
 
 
 class NotReadyError(PaqaError):
@@ -65,11 +65,11 @@ class NotReadyError(PaqaError):
 
 
 class AudioError(PaqaError):
-    """The audio of one clip cannot be used. Becomes an error row and never stops a build."""
+    """The audio of one clip cannot be used. It becomes a failure of that clip and never stops a build."""
 
 
 def suggest(name: str, names: Iterable[str]) -> str:
-    """A question about the most similar of the known names, to end an error message with.
+    """The end of an error message that suggests the most similar name; empty if none is similar.
 
     Example:
         >>> suggest("foldr", ["folder", "mix"])

@@ -184,29 +184,35 @@ class Part:
     """A group of clips that one task processes: the unit of work and of resume."""
 
     index: int
-    prints: tuple[Fingerprint, ...]
+    fingerprints: tuple[Fingerprint, ...]
     hash: str
 
     def with_truth(self, wanted: bool) -> Part:
         """The same clips, identified by audio and annotation, or by audio alone."""
-        if all(bool(p.truth) == wanted for p in self.prints):
+        if all(bool(item.truth) == wanted for item in self.fingerprints):
             return self
-        prints = (replace(p, truth=digest(to_json(p.clip.truth)) if wanted else "") for p in self.prints)
-        return _part(self.index, tuple(prints))
+        return _part(
+            self.index,
+            [
+                replace(item, truth=digest(to_json(item.clip.truth)) if wanted else "")
+                for item in self.fingerprints
+            ],
+        )
 
     def file(self, folder: Path) -> Path:
         """The path of the part's rows in a stage's folder."""
         return folder / f"part-{self.hash}.jsonl"
 
 
-def parts_of(prints: list[Fingerprint], size: int) -> list[Part]:
+def parts_of(fingerprints: list[Fingerprint], size: int) -> list[Part]:
     """Splits a list of clips into parts of ``size`` clips."""
-    return [_part(n, tuple(prints[at : at + size])) for n, at in enumerate(range(0, len(prints), size))]
+    starts = range(0, len(fingerprints), size)
+    return [_part(index, fingerprints[start : start + size]) for index, start in enumerate(starts)]
 
 
-def _part(index: int, prints: tuple[Fingerprint, ...]) -> Part:
-    rows = [[p.clip.id, p.sha256, *([p.truth] if p.truth else ())] for p in prints]
-    return Part(index, prints, digest(rows, 16))
+def _part(index: int, fingerprints: list[Fingerprint]) -> Part:
+    rows = [[item.clip.id, item.sha256, *filter(None, [item.truth])] for item in fingerprints]
+    return Part(index, tuple(fingerprints), digest(rows, 16))
 
 
 def row_identity(row: dict[str, Any]) -> Identity:
@@ -228,7 +234,7 @@ def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fin
         except json.JSONDecodeError:
             known = {}  # without the cache, every file is read again
     fresh: dict[str, list[Any]] = {}
-    prints = []
+    fingerprints = []
     for clip in clips:
         sha256 = ""
         try:
@@ -240,10 +246,10 @@ def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fin
             fresh[path] = [*stamp, sha256]
         except OSError:
             pass  # the stage `read` reports the error
-        prints.append(Fingerprint(clip, sha256))
+        fingerprints.append(Fingerprint(clip, sha256))
     if save and not fresh.items() <= known.items():
         write_atomic(cache_file, json.dumps({**known, **fresh}, sort_keys=True).encode())
-    return prints
+    return fingerprints
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

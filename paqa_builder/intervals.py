@@ -1,4 +1,4 @@
-"""Arithmetic on sets of time intervals: tuples of half-open ``(start, end)`` in seconds."""
+"""Set operations on time intervals: tuples of half-open ``(start, end)`` in seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Spans = tuple[Span, ...]
 
 
 def union(spans: Iterable[Span], gap: float = 0.0) -> Spans:
-    """Sorted and disjoint; neighbours at most ``gap`` seconds apart become one."""
+    """The union as sorted, disjoint intervals; joins neighbours at most ``gap`` seconds apart."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start - merged[-1][1] <= gap:
@@ -19,15 +19,13 @@ def union(spans: Iterable[Span], gap: float = 0.0) -> Spans:
     return tuple(merged)
 
 
-def both(one: Spans, other: Spans) -> Spans:
-    """Where both sets hold. Each must be disjoint in itself."""
-    return union(
-        (max(a, c), min(b, d)) for a, b in one for c, d in other if max(a, c) < min(b, d)
-    )  # fmt: skip
+def both(first: Spans, second: Spans) -> Spans:
+    """The intersection of two sets; each must be disjoint."""
+    return union((max(a, c), min(b, d)) for a, b in first for c, d in second if max(a, c) < min(b, d))
 
 
 def outside(spans: Spans, start: float, end: float) -> Spans:
-    """What ``spans`` leave of ``[start, end)``."""
+    """The complement of ``spans`` in ``[start, end)``."""
     gaps, at = [], start
     for a, b in union(spans):
         if at < min(a, end):
@@ -39,7 +37,7 @@ def outside(spans: Spans, start: float, end: float) -> Spans:
 
 
 def grow(spans: Spans, by: float) -> Spans:
-    """Each interval made longer by ``by`` seconds at both ends; shorter where ``by`` is negative."""
+    """Extends each interval by ``by`` seconds at both ends; shortens it if ``by`` is negative."""
     return union((max(0.0, a - by), b + by) for a, b in spans if a - by < b + by)
 
 
@@ -55,7 +53,7 @@ def time_covered(spans: Iterable[Span], least: int) -> float:
 
 
 def total(spans: Spans) -> float:
-    """Summed length in seconds; the set must be disjoint."""
+    """The total length in seconds; the set must be disjoint."""
     return sum(b - a for a, b in spans)
 
 

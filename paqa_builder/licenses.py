@@ -1,11 +1,10 @@
-"""Licences: one name each, and the licence of a mixture of recordings.
+"""Normalises the names of licences and derives the licence of a mixture of recordings.
 
-Names are SPDX identifiers where there is one, else the licence's URL. A mixture is an adaptation of
-all its recordings, so every licence applies. Where one licence includes the terms of all others, it
-alone is named (*the most restrictive*); otherwise (share-alike and non-commercial, say) those that
-count are joined as an SPDX expression: ``CC-BY-SA-4.0 AND CC-BY-NC-4.0``. Whether such a mixture may be
-published is a legal question that this module does not answer. One recording of unknown licence makes
-the mixture's licence unknown.
+A name is an SPDX identifier where there is one, else the licence's URL. A mixture is an adaptation of
+all its recordings, so all their licences apply. If one licence includes the terms of all others, it alone is
+named (the most restrictive one). Otherwise those with distinct terms are joined to an SPDX expression:
+``CC-BY-SA-4.0 AND CC-BY-NC-4.0``. Whether such a mixture may be published is a legal question that this
+module does not answer. One recording of unknown licence makes the licence of the mixture unknown.
 """
 
 from __future__ import annotations
@@ -19,17 +18,16 @@ UNKNOWN = "unknown"
 _CC = re.compile(
     r"https?://(?:www\.)?creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)/(\d\.\d)/?([a-z.]*)/?"
 )
-# The only two dedications to the public domain that Creative Commons has.
+# The two public domain tools of Creative Commons.
 _PUBLIC_DOMAIN = {"zero": "CC0", "mark": "CC-PDM"}
 
 
 @cache
 def spdx(text: str) -> str:
-    """Names a licence: a Creative Commons URL becomes its SPDX identifier.
+    """Converts a Creative Commons URL to its SPDX identifier.
 
-    Anything else is returned as it is, white space removed: SPDX identifiers, other URLs, and those
-    Creative Commons licences that SPDX has no identifier for (Sampling+, national ports). An
-    empty text becomes ``"unknown"``.
+    Other texts are stripped and returned unchanged: SPDX identifiers, other URLs, and Creative Commons
+    licences without an SPDX identifier (Sampling+, national ports). An empty text becomes ``"unknown"``.
 
     >>> spdx("http://creativecommons.org/licenses/by-nc/3.0/")
     'CC-BY-NC-3.0'
@@ -48,7 +46,7 @@ def spdx(text: str) -> str:
     return text
 
 
-# Identifiers that the Hub's dataset cards know, by SPDX identifier in lower case.
+# Licence identifiers of the Hub's dataset cards: SPDX identifiers in lower case.
 _HUB = frozenset(
     {
         "apache-2.0", "mit", "bsd-3-clause", "gpl-3.0", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0",
@@ -60,7 +58,7 @@ _HUB = frozenset(
 
 
 def hub_id(identifier: str) -> str:
-    """The Hub's identifier of one licence: ``"cc-by-4.0"``; ``"other"`` where it knows none."""
+    """The Hub's identifier of a licence, such as ``"cc-by-4.0"``; ``"other"`` if it has none."""
     name = identifier.lower().removesuffix("-only").removesuffix("-or-later")
     return name if name in _HUB else "other"
 
@@ -69,7 +67,7 @@ _PERMISSIVE = frozenset({"mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "i
 
 
 def normal(text: str) -> str:
-    """Normalises the name of a licence: remarks in brackets dropped, ``CC0`` and URLs as SPDX has them.
+    """Normalises the name of a licence: removes remarks in brackets, converts ``CC0`` and URLs to SPDX.
 
     >>> normal("CC-BY-4.0 (VCTK)"), normal("CC0"), normal("")
     ('CC-BY-4.0', 'CC0-1.0', 'unknown')
@@ -79,13 +77,13 @@ def normal(text: str) -> str:
 
 
 def combined(licenses: Iterable[str]) -> str:
-    """The licence of a mixture of recordings under ``licenses``; ``"unknown"`` of none."""
+    """The licence of a mixture of recordings under ``licenses``; ``"unknown"`` for no recordings."""
     names = sorted({normal(name) for name in licenses})
     if not names or UNKNOWN in names:
         return UNKNOWN
     terms = {name: _terms(name) for name in names}
     kept: list[str] = []
-    # The largest set of terms first; of equals the newest version, which is the last by name.
+    # The largest set of terms first; of equal sets, the newest version first.
     for name in sorted(names, key=lambda n: (len(terms[n]), n), reverse=True):
         if not any(terms[name] <= terms[other] for other in kept):
             kept.append(name)
@@ -93,7 +91,7 @@ def combined(licenses: Iterable[str]) -> str:
 
 
 def _terms(name: str) -> frozenset[str]:
-    """What a licence asks for. An unknown licence has a term of its own."""
+    """The terms of a licence. A licence that is not listed here has a term of its own."""
     lower = name.lower()
     if lower.startswith(("cc0", "cc-pdm")):
         return frozenset()
@@ -102,5 +100,5 @@ def _terms(name: str) -> frozenset[str]:
     match = re.fullmatch(r"cc-(by(?:-nc)?(?:-sa|-nd)?)(?:-\d\.\d)?", lower)
     if not match:
         return frozenset({"by", lower})
-    # Share-alike means the very same terms: BY-NC-SA does not do for what asks for BY-SA.
+    # Share-alike requires exactly the same terms: BY-NC-SA does not satisfy BY-SA.
     return frozenset(match[1] if term == "sa" else term for term in match[1].split("-"))

@@ -1,9 +1,8 @@
 """Typed records of a clip: turns, tags, utterances, measures, ground truth and the scene that holds them.
 
-Times are seconds from the clip's start, as floats; intervals are half open, ``start < end``.
-Confidences and scores are in [0, 1]. Records are immutable; a correction is a new record. ``None`` for a
-whole layer (``scene.turns is None``) means that it is unknown: the stage did not run, or failed. An empty
-tuple means that the stage ran and there is nothing.
+Times are seconds from the clip's start, as floats; intervals are half-open, ``start < end``.
+Confidences and scores are in [0, 1]. Records are immutable. A layer of ``None`` (``scene.turns is None``) is
+unknown: the stage did not run, or failed. An empty layer means that the stage ran and found nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ class Origin:
     """Provenance of a record: the stage, model and revision that produced it.
 
     Attributes:
-        stage: A stage's name, or ``"truth"`` for a corpus's own annotation.
-        backend: The backend's (or the source's) name in the registry.
+        stage: Name of the stage, or ``"truth"`` for a corpus's own annotation.
+        backend: Name of the backend (or the source) in the registry.
         revision: The revision of the model's weights, or of the corpus.
     """
 
@@ -40,9 +39,9 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One stretch of speech by one speaker. Turns of different speakers may overlap.
+    """A speech segment of one speaker. Segments of different speakers may overlap.
 
-    ``speaker`` is local to the clip: ``"S1"`` is the first person to speak, ``"S2"`` the next new voice.
+    ``speaker`` is local to the clip: ``"S1"`` is the first person to speak, ``"S2"`` the second.
     """
 
     start: float
@@ -54,13 +53,13 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One sound event: its label, its times and its score.
+    """A sound event: its label, its times and its score.
 
     Attributes:
         label: AudioSet display name (``"Dog"``), or the source's own name where AudioSet has none.
-        stem: Where it was heard: ``"background"``, ``"mix"`` or, for ground truth, ``"clip"``.
-        localized: False where only presence somewhere in the clip is known (clip-level labels);
-            ``start`` and ``end`` then span the clip.
+        stem: The audio that was tagged: ``"background"``, ``"mix"`` or, for ground truth, ``"clip"``.
+        localized: False for a clip-level label, which is present somewhere in the clip; ``start`` and
+            ``end`` then span the clip.
     """
 
     start: float
@@ -74,7 +73,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word with its times. ``text`` carries no surrounding white space."""
+    """A word with its times. ``text`` has no surrounding white space."""
 
     start: float
     end: float
@@ -84,10 +83,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What is said, by whom. ``speaker`` is None where no turn covers the words.
+    """Transcribed speech of one speaker.
 
-    ``language`` is an ISO 639-1 code (``"en"``), or None where it is unknown; ``translation``
-    is the corpus's own, with its language in ``translation_language``.
+    Attributes:
+        speaker: As in the turns; None if no turn covers the words.
+        language: ISO 639-1 code (``"en"``); None if unknown.
+        translation: Translation from the corpus, in ``translation_language``.
     """
 
     start: float
@@ -104,13 +105,13 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
-    """Something a model said that was not believed, and why: kept, so that nothing vanishes unseen.
+    """A model output that a stage rejected, with the reason.
 
     Attributes:
-        stage: The stage that dropped it.
-        reason: One of a few fixed words, such as ``"no_speech"``, ``"repetition"``, ``"compression"``
-            or ``"outside_turns"``; ``docs/records.md`` lists them.
-        text: What was dropped, as the model said it.
+        stage: The stage that rejected it.
+        reason: ``"no_speech"``, ``"repetition"``, ``"compression"``, ``"outside_turns"``, …;
+            ``docs/records.md`` lists all.
+        text: The model's output.
     """
 
     stage: str
@@ -124,18 +125,18 @@ class Abstention:
 
 @dataclass(frozen=True, slots=True)
 class VoiceMeasure:
-    """Acoustic measures of one speaker, taken where no other person speaks.
+    """Acoustic measures of one speaker, from speech without overlap.
 
     Attributes:
-        speaker: As in the turns that were measured.
-        seconds: How much speech of this speaker alone there was to measure.
-        pitch: Median fundamental frequency of the voiced frames, in Hz; None with too few of them, or
-            where they disagree.
+        speaker: As in the turns.
+        seconds: Duration of the measured speech.
+        pitch: Median fundamental frequency of the voiced frames, in Hz; None if these are too few or
+            inconsistent.
         spread: Interquartile range of the fundamental frequency, in semitones.
-        rate: Words per second of speech, pauses left out; None without words.
-        pauses: Silences of 0.3 s and more within the speaker's speech alone, in seconds each; noise
-            hides some, where there is no stem.
-        level: Loudness of the voice (RMS), in dBFS.
+        rate: Words per second of speech without pauses; None without words.
+        pauses: Durations of silences of 0.3 s or more within the measured speech, in seconds. Without a
+            speech stem, noise hides some.
+        level: RMS level of the voice, in dBFS.
     """
 
     speaker: str
@@ -149,7 +150,7 @@ class VoiceMeasure:
 
 @dataclass(frozen=True, slots=True)
 class EventMeasure:
-    """How loud one sound event is: RMS in dBFS, and in dB over the speech beneath it (None: none)."""
+    """Level of a sound event: RMS in dBFS, and in dB relative to simultaneous speech (None without)."""
 
     start: float
     end: float
@@ -160,16 +161,15 @@ class EventMeasure:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What can be measured rather than recognised.
+    """Acoustic measures of a clip, of its voices and of its events.
 
-    Voices and events are those of the best-known layer: the corpus's own turns and tags where it
-    has them, else the models'.
+    Voices and events are those of the corpus's own turns and tags if it has them, else the models'.
 
     Attributes:
-        snr: Ratio of speech to everything else while a person speaks, in dB; None without speech.
+        snr: Level of speech relative to all other sound during speech, in dB; None without speech.
         loudness: Integrated loudness in LUFS (ITU-R BS.1770-4); None for silence.
-        quality: DNSMOS P.835 overall score, 1 to 5; None where its optional model is not used.
-        overlap: Share of the speech during which two or more speak.
+        quality: DNSMOS P.835 overall score, 1 to 5; None without its optional model.
+        overlap: Share of speech with two or more simultaneous speakers.
     """
 
     snr: float | None
@@ -197,7 +197,7 @@ class Stem:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A stage that failed on a clip: a row, not a gap. ``stage`` may also be ``"read"``."""
+    """A stage that failed on a clip; ``stage`` is ``"read"`` if the audio cannot be decoded."""
 
     stage: str
     error: str
@@ -208,9 +208,9 @@ class Failure:
 class Truth:
     """A corpus's own annotation of one clip; None for a layer that it does not annotate.
 
-    ``tags_complete`` says that a label absent from ``tags`` is absent from the clip, so that it may
-    serve as a wrong choice. It holds for the labels that the annotators could give; others were
-    never looked for.
+    Attributes:
+        tags_complete: Whether a label that is absent from ``tags`` is absent from the clip, so that it can be
+            a wrong choice. This holds only for labels of the corpus's vocabulary.
     """
 
     turns: tuple[Turn, ...] | None = None
@@ -224,10 +224,10 @@ class Clip:
     """One audio file of a corpus.
 
     Attributes:
-        id: Unique within the source, stable across machines.
-        path: Where the audio is on this machine; never published.
+        id: Unique within the source and stable across machines.
+        path: Path of the audio on this machine; never published.
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        license: SPDX identifier or licence URL; ``"unknown"`` where the corpus does not say.
+        license: SPDX identifier or licence URL; ``"unknown"`` if the corpus names none.
     """
 
     id: str
@@ -242,7 +242,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What the decoder found in a clip's file."""
+    """Properties of a clip's audio file; ``duration`` in seconds, ``rate`` in Hz."""
 
     duration: float
     rate: int
@@ -252,7 +252,7 @@ class AudioInfo:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is known of one clip: every stage's records, the ground truth, the failures."""
+    """A clip with the records of all stages, the ground truth (``clip.truth``) and the failures."""
 
     clip: Clip
     audio: AudioInfo | None
@@ -270,13 +270,13 @@ class Scene:
 
 
 def to_json(record: Any) -> Any:
-    """Turns a record (or a tuple of them) into plain dicts and lists, in field order."""
+    """Converts a record, or a tuple of records, to plain dicts and lists, in field order."""
     if is_dataclass(record) and not isinstance(record, type):
         return {f.name: to_json(getattr(record, f.name)) for f in fields(record)}
     if isinstance(record, (tuple, list)):
         return [to_json(item) for item in record]
     if isinstance(record, float):
-        # Six decimals are a microsecond: below any model's resolution, above float noise.
+        # Six decimals are a microsecond: finer than any model, coarser than rounding errors.
         return round(record, 6)
     return record
 
@@ -306,7 +306,7 @@ def from_json(cls: type, data: dict[str, Any]) -> Any:
         if value is not None and key in _NESTED:
             value = from_json(_NESTED[key], value)
         elif value is not None and key in _LISTS:
-            of = _LISTS[key]
-            value = tuple(of(item) if of is float else from_json(of, item) for item in value)
+            kind = _LISTS[key]
+            value = tuple(kind(item) if kind is float else from_json(kind, item) for item in value)
         values[key] = value
     return cls(**values)

@@ -1,6 +1,6 @@
-"""Registry of everything that a plugin can add: sources, backends, fact kinds, rewards, model families.
+"""Registry of all extensible parts: sources, backends, fact kinds, rewards and model families.
 
-Built-ins are entries ``name -> "module:attribute"``; listing them imports none. Plugins come from the
+A built-in is an entry ``name -> "module:attribute"``; listing does not import it. Plugins come from the
 entry point group ``paqa_builder.plugins`` of installed packages and from files given with ``--plugin``.
 A plugin is a module that defines any of:
 
@@ -10,8 +10,8 @@ A plugin is a module that defines any of:
 - functions decorated with :func:`reward`,
 - subclasses of ``recipes.families.Family``.
 
-Each registers under its own ``name`` attribute, or else its class or function name in snake case. A base
-class says what its subclasses are with the attribute ``plugin_kind``.
+The name of an entry is its ``name`` attribute, or else its class or function name in snake case. The
+attribute ``plugin_kind`` of a base class states the kind of its subclasses.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ F = TypeVar("F", bound=Callable[..., list[float]])
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One registered name. ``where`` is ``"module:attribute"``, or a plugin's file and attribute."""
+    """A registered name. ``where`` is ``"module:attribute"``, or a plugin's file and attribute."""
 
     kind: str
     name: str
@@ -94,7 +94,7 @@ def load_attribute(where: str) -> Any:
 
 
 def reward(function: F) -> F:
-    """Decorator for a plugin's reward of stage II: a function of completions, rows and token counts.
+    """Decorator for a reward of stage II: a function of completions, rows and token counts.
 
     Example::
 
@@ -112,23 +112,23 @@ def name_of(thing: Any) -> str:
 
 
 def declare(kind: str, table: Mapping[str, Any]) -> None:
-    """Adds built-ins of a kind that lives above this module: objects, or ``"module:attribute"``.
+    """Adds built-ins of a kind that this module may not import: objects, or ``"module:attribute"``.
 
     Raises:
-        ConfigError: Two of them share a name.
+        ConfigError: Two built-ins have the same name.
     """
     known = BUILTIN.setdefault(kind, {})
     for name, thing in table.items():
         if not isinstance(thing, str) and name in known and not _same(known[name], thing):
-            raise ConfigError(f"two built-ins of kind {kind} are called {name!r}")
+            raise ConfigError(f"two built-ins of kind {kind} have the name {name!r}")
         known[name] = thing
 
 
 def register(kind: str, name: str, thing: Any, where: str = "") -> Entry:
-    """Registers a plugin's class or function. Registering the same one twice is harmless.
+    """Registers a plugin's class or function. Registering the same one twice has no effect.
 
     Raises:
-        ConfigError: The kind is unknown, or its name is taken.
+        ConfigError: The kind is unknown, or the name is taken.
     """
     _check_kind(kind)
     if name in BUILTIN.get(kind, {}) or not _same(_plugins.get((kind, name), thing), thing):
@@ -139,7 +139,7 @@ def register(kind: str, name: str, thing: Any, where: str = "") -> Entry:
 
 
 def entries(kind: str | None = None) -> list[Entry]:
-    """Lists what is registered, built-ins first, by name. Imports no built-in."""
+    """Lists the registered entries, built-ins first, without importing built-ins."""
     _load_entry_points()
     listed = [
         Entry(k, name, where if isinstance(where, str) else _where(where), plugin=False)
@@ -154,7 +154,7 @@ def get(kind: str, name: str) -> Any:
     """Returns the class or function registered under ``name``, importing its module.
 
     Raises:
-        ConfigError: No such kind or name; suggests the nearest one.
+        ConfigError: The kind or the name is unknown; suggests the most similar name.
     """
     _check_kind(kind)
     where = BUILTIN.get(kind, {}).get(name)
@@ -165,7 +165,7 @@ def get(kind: str, name: str) -> Any:
         return _plugins[kind, name]
     known = names(kind)
     raise ConfigError(
-        f"no {kind} is called {name!r}.{suggest(name, known)} There are: {', '.join(known)}.",
+        f"no {kind} is called {name!r}.{suggest(name, known)} The names are: {', '.join(known)}.",
         fix=_LISTED_BY.get(kind),
     )
 
@@ -176,18 +176,18 @@ def names(kind: str) -> list[str]:
 
 
 def load_plugins(paths: Iterable[str | Path]) -> None:
-    """Imports plugin files; see :func:`load_plugin`."""
+    """Loads plugin files; see :func:`load_plugin`."""
     for path in paths:
         load_plugin(path)
 
 
 def load_plugin(path: str | Path) -> list[Entry]:
-    """Imports a plugin file and registers what it defines.
+    """Imports a plugin file and registers its classes and functions.
 
-    Loading the same file twice is harmless. A plugin cannot take a built-in's name.
+    Loading the same file twice has no effect.
 
     Raises:
-        ConfigError: The file is missing, fails to import, defines nothing, or takes a name that is in use.
+        ConfigError: The file is missing, fails to import, has nothing to register, or uses a taken name.
     """
     file = Path(path).resolve()
     if not file.is_file():
@@ -232,11 +232,11 @@ def _register_all(module: Any, where: str) -> list[Entry]:
 
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
-        raise ConfigError(f"unknown kind {kind!r}; there are: {', '.join(KINDS)}")
+        raise ConfigError(f"unknown kind {kind!r}; the kinds are: {', '.join(KINDS)}")
 
 
-def _same(one: Any, other: Any) -> bool:
-    return _where(one) == _where(other)
+def _same(first: Any, second: Any) -> bool:
+    return _where(first) == _where(second)
 
 
 def _where(thing: Any) -> str:

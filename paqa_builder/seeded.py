@@ -1,6 +1,6 @@
-"""Randomness as a hash: the same key gives the same draw on every machine, in any order of work.
+"""Deterministic pseudo-random choices by hash: the same key gives the same choice on every machine.
 
-There is no generator with a state, so that leaving one draw out, or adding one, changes no other.
+There is no generator with a state, so adding or removing one choice changes no other.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
-# Drawing so many one by one is cheaper than to shuffle a pool of hundreds.
+# Up to this number, single draws are cheaper than shuffling a pool of hundreds.
 _FEW = 32
 _DRAWS = 256
 
 
 def digest(*key: object) -> str:
-    """16 hexadecimal digits (64 bits of BLAKE2b) that stand for ``key``."""
-    # The unit separator cannot be typed into a label or an id, so ("a", "bc") and ("ab", "c") differ.
+    """The hash of ``key``: 16 hexadecimal digits (64 bits of BLAKE2b)."""
+    # Labels and ids do not contain the unit separator, so ("a", "bc") and ("ab", "c") differ.
     text = "\x1f".join(str(part) for part in key)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def unit(*key: object) -> float:
     """A number in [0, 1), uniform over keys."""
-    # 53 bits is what a float holds; 64 could round up to 1.0.
+    # A float has 53 bits of precision; 64 bits could round up to 1.0.
     return (int(digest(*key), 16) >> 11) / (1 << 53)
 
 
@@ -35,12 +35,12 @@ def below(n: int, *key: object) -> int:
 
 
 def pick(items: Sequence[T], *key: object) -> T:
-    """One of ``items``."""
+    """One of ``items``, uniform over keys."""
     return items[below(len(items), *key)]
 
 
 def sampled(items: Sequence[T], *key: object) -> Iterator[T]:
-    """All of ``items`` in an order drawn by hash, at little cost where only a few are needed."""
+    """Yields all ``items`` in random order; cheap if only the first few are needed."""
     seen: set[int] = set()
     for n in range(min(len(items), _FEW)):
         index = below(len(items), "sample", n, *key)
@@ -51,12 +51,11 @@ def sampled(items: Sequence[T], *key: object) -> Iterator[T]:
 
 
 def weighted(items: Sequence[T], sums: Sequence[int], rest: Iterable[T], *key: object) -> Iterator[T]:
-    """Items in an order drawn by weight, each once.
+    """Yields items without replacement, with probabilities proportional to their weights.
 
     Args:
-        sums: The running totals of the items' weights.
-        rest: What follows in the order of its hashes, but for what was drawn: after many draws it no longer
-            pays to wait for the rarest.
+        sums: The cumulative weights of the items.
+        rest: Items for the end of the order, shuffled, once drawing the rarest by weight becomes too slow.
     """
     seen: set[T] = set()
     for n in range(_DRAWS if items else 0):
@@ -70,5 +69,5 @@ def weighted(items: Sequence[T], sums: Sequence[int], rest: Iterable[T], *key: o
 
 
 def shuffled(items: Iterable[T], *key: object) -> list[T]:
-    """``items`` in the order of their own hashes: a new item moves none of the others."""
+    """``items`` sorted by their hashes, so that a new item does not change the order of the others."""
     return sorted(items, key=lambda item: digest(*key, item))

@@ -1,6 +1,6 @@
-"""For those who write backends: the contract, as a function that raises where it is broken.
+"""Test helpers for authors of backends: the contract of a backend, and synthetic audio.
 
-In a plugin's own tests::
+In the tests of a plugin::
 
     from paqa_builder.testing import check_backend
     from my_plugin import MyTagger
@@ -23,7 +23,7 @@ from paqa_builder.perception.backends.base import AudioInput, Backend, Measured,
 from paqa_builder.perception.backends.fake import SOUNDS, VOICES
 
 FADE = 0.01
-"""Seconds in which a tone comes and goes; a hard edge would click over the whole spectrum."""
+"""Seconds of fade-in and fade-out of a tone; without them, its edges are broadband clicks."""
 
 
 def tone_scene(
@@ -33,14 +33,14 @@ def tone_scene(
     rate: int = 16_000,
     amplitude: float = 0.1,
 ) -> Audio:
-    """A scene for the fake backends: each voice and each sound is a tone of its own.
+    """Synthesises audio for the fake backends, which recognise each voice and each sound by its tone.
 
     Args:
         duration: Seconds.
         tones: (name, start, end) with a name from :data:`~paqa_builder.perception.backends.fake.VOICES` or
             :data:`~paqa_builder.perception.backends.fake.SOUNDS`, and times in seconds.
         rate: Hz.
-        amplitude: Of each tone.
+        amplitude: Amplitude of each tone.
 
     Raises:
         KeyError: A name is neither a voice nor a sound.
@@ -55,10 +55,9 @@ def tone_scene(
 
 
 def murmur(duration: float, *, seed: int = 0, rate: int = 16_000) -> Audio:
-    """Two voices that take turns over noise: pulse trains through formants, in syllables.
+    """Synthesises two alternating voices over noise: pulse trains with formants and syllables.
 
-    No recording, yet close enough to speech that real models do real work on it. The same seed
-    gives the same samples.
+    It resembles speech enough for real models to process it. The same seed gives the same samples.
     """
     count = round(duration * rate)
     time = np.arange(count) / rate
@@ -76,25 +75,25 @@ def murmur(duration: float, *, seed: int = 0, rate: int = 16_000) -> Audio:
 
 
 def hear(audio: Audio, rate: int) -> AudioInput:
-    """What a backend hears where there is no separation."""
-    heard = resample(audio, rate)
-    return AudioInput(heard, heard)
+    """The input of a backend without separation, at ``rate`` Hz."""
+    resampled = resample(audio, rate)
+    return AudioInput(resampled, resampled)
 
 
 def check_backend(cls: type[Backend], options: Any = None, *, clips: Sequence[Audio] | None = None) -> None:
-    """Checks what every backend must hold to.
+    """Checks that a backend fulfils its contract.
 
-    Options survive a round trip and unknown ones are refused; loading twice is harmless; silence gives
-    nothing; a clip of 0.1 s is no error; times lie inside the clip, sorted, ``start < end``; scores are
-    in [0, 1]; the same input gives the same output, alone or in a batch.
+    Options survive a round trip and unknown options are errors. Loading twice has no effect. Silence gives
+    no results, and a clip of 0.1 s no error. Results are sorted, inside the clip, with ``start < end`` and
+    scores in [0, 1]. The same input gives the same output, alone or in a batch.
 
     Args:
         cls: The backend.
         options: Its options; the defaults if None.
-        clips: What it hears; a tone scene and murmured voices if None.
+        clips: Its input; a tone scene and synthetic voices if None.
 
     Raises:
-        AssertionError: The contract is broken; says where.
+        AssertionError: The backend breaks the contract; states how.
         NotReadyError: The backend's packages or models are missing.
     """
     backend = cls(options)
@@ -106,14 +105,14 @@ def check_backend(cls: type[Backend], options: Any = None, *, clips: Sequence[Au
         clips = (tone_scene(4.0, (("low", 0.5, 1.5), ("high", 1.0, 3.0), ("Bell", 2.0, 3.5))), murmur(6.0))
     silence = Audio(np.zeros(2 * rate, np.float32), rate)
     batch = [hear(clip, rate) for clip in (*clips, silence, murmur(0.1))]
-    together = backend.run(batch)
-    assert len(together) == len(batch), f"{len(together)} results for {len(batch)} clips"
-    for heard, result in zip(batch, together, strict=True):
-        _check_result(backend, result, heard.main)
-    _check_silence(together[len(clips)])
-    for heard, result in zip(batch, together, strict=True):
-        assert _same(backend.run([heard])[0], result), "a clip alone gives another result than in a batch"
-    assert all(map(_same, backend.run(batch), together)), "a second run gives another result"
+    results = backend.run(batch)
+    assert len(results) == len(batch), f"{len(results)} results for {len(batch)} clips"
+    for audio, result in zip(batch, results, strict=True):
+        _check_result(backend, result, audio.main)
+    _check_silence(results[len(clips)])
+    for audio, result in zip(batch, results, strict=True):
+        assert _same(backend.run([audio])[0], result), "a clip alone gives another result than in a batch"
+    assert all(map(_same, backend.run(batch), results)), "a second run gives another result"
     assert backend.run([]) == [], "an empty batch gives results"
 
 
@@ -126,23 +125,23 @@ def _check_options(backend: Backend) -> None:
     except ValidationError:
         pass
     else:
-        raise AssertionError("unknown options are not refused")
+        raise AssertionError("an unknown option is no error")
     assert backend.revision, "a backend must state its revision"
     assert isinstance(backend.sample_rate, int), "sample_rate must be a whole number of Hz"
     assert backend.sample_rate > 0, "sample_rate must be positive"
 
 
-def _check_result(backend: Backend, result: Any, heard: Audio) -> None:
+def _check_result(backend: Backend, result: Any, audio: Audio) -> None:
     if isinstance(backend, Separator):
-        _check_stems(result, heard)
+        _check_stems(result, audio)
         return
     if isinstance(result, Measured):
-        _check_measured(result, heard)
+        _check_measured(result, audio)
         return
     if isinstance(result, Speech):
         for dropped in result.dropped:
-            place = f"dropped {dropped.text!r} at {dropped.start}..{dropped.end}"
-            assert 0 <= dropped.start < dropped.end <= heard.duration + 1e-6, f"outside the clip: {place}"
+            place = f"rejected {dropped.text!r} at {dropped.start}..{dropped.end}"
+            assert 0 <= dropped.start < dropped.end <= audio.duration + 1e-6, f"outside the clip: {place}"
             assert dropped.reason, f"no reason: {place}"
         assert 0 <= result.language_confidence <= 1, f"language confidence {result.language_confidence}"
         assert bool(result.words) or result.language is None, "a language, but no words"
@@ -153,28 +152,28 @@ def _check_result(backend: Backend, result: Any, heard: Audio) -> None:
         rows = [(span.start, span.end, span.score, span.name) for span in result]
         for name in {span.name for span in result}:
             own = sorted((span.start, span.end) for span in result if span.name == name)
-            assert all(one[1] <= other[0] for one, other in pairwise(own)), f"spans of {name!r} overlap"
+            assert all(a[1] <= b[0] for a, b in pairwise(own)), f"spans of {name!r} overlap"
     for start, end, score, name in rows:
-        place = f"{name!r} at {start}..{end} in a clip of {heard.duration} s"
+        place = f"{name!r} at {start}..{end} in a clip of {audio.duration} s"
         assert all(type(value) is float for value in (start, end, score)), f"not Python floats: {place}"
-        assert 0 <= start < end <= heard.duration + 1e-6, f"times outside the clip: {place}"
+        assert 0 <= start < end <= audio.duration + 1e-6, f"times outside the clip: {place}"
         assert 0 <= score <= 1, f"score {score} outside [0, 1]: {place}"
     starts = [row[:2] for row in rows]
     assert starts == sorted(starts), "results are not sorted by time"
 
 
-def _check_stems(result: tuple[Audio, Audio], heard: Audio) -> None:
+def _check_stems(result: tuple[Audio, Audio], audio: Audio) -> None:
     for stem in result:
-        assert stem.rate == heard.rate, f"a stem at {stem.rate} Hz from audio at {heard.rate} Hz"
-        assert stem.samples.shape == heard.samples.shape, "a stem's length differs from the mixture's"
+        assert stem.rate == audio.rate, f"a stem at {stem.rate} Hz from audio at {audio.rate} Hz"
+        assert stem.samples.shape == audio.samples.shape, "a stem's length differs from the mixture's"
         assert stem.samples.dtype == np.float32, f"a stem of {stem.samples.dtype}"
         assert np.isfinite(stem.samples).all(), "a stem holds NaN or infinite samples"
 
 
-def _check_measured(result: Measured, heard: Audio) -> None:
+def _check_measured(result: Measured, audio: Audio) -> None:
     assert result.step > 0, f"frames of {result.step} s"
     length = result.step * len(result.pitch)
-    assert length <= heard.duration + result.step, f"{length} s of pitch in a clip of {heard.duration} s"
+    assert length <= audio.duration + result.step, f"{length} s of pitch in a clip of {audio.duration} s"
     for value in (result.loudness, result.quality, *result.pitch):
         assert value is None or (type(value) is float and np.isfinite(value)), f"no finite float: {value!r}"
     assert min(result.pitch, default=0.0) >= 0, "a pitch below 0 Hz"
@@ -191,10 +190,10 @@ def _check_silence(result: Any) -> None:
     elif isinstance(result, tuple):
         assert all(stem.silent for stem in result), "stems of silence are not silent"
     else:
-        assert not result, f"something heard in silence: {result}"
+        assert not result, f"results in silence: {result}"
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, tuple):
-        return all(np.array_equal(a.samples, b.samples) for a, b in zip(one, other, strict=True))
-    return bool(one == other)
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, tuple):
+        return all(np.array_equal(a.samples, b.samples) for a, b in zip(first, second, strict=True))
+    return bool(first == second)

@@ -92,6 +92,6 @@ def test_a_missing_file_has_no_fingerprint_and_is_no_error(tmp_path: Path) -> No
 def test_a_parts_hash_covers_its_clips(tmp_path: Path) -> None:
     prints = [files.Fingerprint(clip(tmp_path / f"{n}.wav"), str(n)) for n in range(5)]
     parts = files.parts_of(prints, 2)
-    assert [len(part.prints) for part in parts] == [2, 2, 1]
+    assert [len(part.fingerprints) for part in parts] == [2, 2, 1]
     changed = files.parts_of([*prints[:4], files.Fingerprint(prints[4].clip, "other")], 2)
     assert [a.hash == b.hash for a, b in zip(parts, changed, strict=True)] == [True, True, False]

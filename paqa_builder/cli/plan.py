@@ -87,7 +87,7 @@ def stage_rows(plan: Plan) -> list[dict[str, Any]]:
     total = len(plan.clips)
     rows = []
     for stage in plan.stages:
-        missing = {printed.identity for part in plan.missing(stage) for printed in part.prints}
+        missing = {item.identity for part in plan.missing(stage) for item in part.fingerprints}
         # Another listing may have cut other parts; what they hold is not made again.
         to_do = (
             len(missing) - len(files.known_rows(stage.folder(plan.work), missing, set())) if missing else 0

@@ -1,4 +1,4 @@
-"""Functions of the Python API, offered as ``paqa.build`` and so on by ``import paqa_builder as paqa``."""
+"""The functions of the Python API: ``build``, ``perceive``, ``ask`` and ``verify``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def build(
     progress: Progress | None = None,
     **options: Any,
 ) -> BuildReport:
-    """Builds a data set, as ``paqa build`` does, and reuses what an earlier run finished.
+    """Builds a data set, as ``paqa build`` does, and reuses the finished work of earlier runs.
 
     Worker processes import the calling script: guard its calls with ``if __name__ == "__main__":``, or
     pass ``executor="inline"``.
@@ -73,12 +73,12 @@ def perceive(
     Args:
         path: The audio file.
         preset: Named set of models: ``"cpu"``, ``"gpu"`` or ``"fake"``.
-        work: Folder that keeps the stems and lets a second call reuse the results. By default a temporary
-            folder, so that the paths of ``scene.stems`` are no longer valid when the function returns.
+        work: Folder that keeps the stems and the results for a second call. By default a temporary
+            folder, which is deleted, so the paths of ``scene.stems`` do not exist.
         options: Any other setting of :class:`~paqa_builder.config.Config`, such as ``device="cuda"``.
 
     Returns:
-        The file's scene, times in seconds. A layer whose stage is left out is None.
+        The file's scene. A layer whose stage is left out is None.
 
     Raises:
         AudioError: The file cannot be read, or a model fails on it.
@@ -120,16 +120,16 @@ def ask(
     seed: int = 0,
     **options: Any,
 ) -> list[Question]:
-    """Asks questions about scenes; only those that the verifier proves are returned.
+    """Generates questions about scenes and returns those that the verifier proves.
 
-    Wrong choices come from all the scenes given, so more scenes give more, and harder, questions.
+    Wrong choices come from all scenes, so more scenes give more questions, and harder ones.
 
     Args:
-        scenes: From :func:`perceive` or :func:`load_scenes`.
-        templates: Further template files or folders.
-        plugins: Python files with further fact kinds.
-        seed: Seed of every choice that is made by hash.
-        options: The settings of :class:`~paqa_builder.questions.options.QaOptions`, such as ``per_clip=3``.
+        scenes: Scenes from :func:`perceive` or :func:`load_scenes`.
+        templates: Template files or folders, in addition to the built-in templates.
+        plugins: Python files with fact kinds.
+        seed: Seed of all random choices.
+        options: Settings of :class:`~paqa_builder.questions.options.QaOptions`, such as ``per_clip=3``.
 
     Returns:
         Questions in the order of the scenes.
@@ -164,11 +164,12 @@ def verify(
     """Proves a question from its scene alone.
 
     Args:
-        templates: Further template files or folders that the question may come from.
-        options: The settings of :class:`~paqa_builder.questions.options.QaOptions` that it was asked with.
+        templates: Template files or folders of the question, in addition to the built-in templates.
+        options: Settings of :class:`~paqa_builder.questions.options.QaOptions` that the question was
+            generated with.
 
     Returns:
-        What keeps the question from being proved; an empty list where it is proved.
+        Problems that prevent the proof; an empty list if the question is proved.
 
     Example:
         >>> import paqa_builder as paqa

@@ -1,8 +1,8 @@
-"""Asking questions about a plan's scenes, part by part, with the same resume as the stages.
+"""Generates and verifies the questions of a plan's scenes, part by part; resumable like the stages.
 
-Distractors come from the whole corpus, so there are three passes: one gathers the corpus's pools, one
-rehearses with a sample of the clips (:mod:`paqa_builder.questions.rehearsal`), one asks. The pools are
-part of the key: the same scenes give the same questions.
+Distractors come from the whole corpus, so there are three passes: the first collects the corpus's pools,
+the second rehearses with a sample of the clips (:mod:`paqa_builder.questions.rehearsal`), the third
+generates. The pools are part of the key: the same scenes give the same questions.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import resources
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from paqa_builder import files, registry
 from paqa_builder.config import Config, validate_options
 from paqa_builder.pipeline import scenes
 from paqa_builder.pipeline.plan import Plan
-from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
+from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
 from paqa_builder.questions.generate import select
 from paqa_builder.questions.question import Quarantined, Question
@@ -32,11 +31,16 @@ from paqa_builder.records import Scene, to_json
 from paqa_builder.runtime.executor import Crash, Executor
 
 STAGE = "questions"
+# Any change of this code invalidates the questions: they are cheap to generate again.
+_CODE = (
+    "questions/**/*.py", "labels/*.py", "intervals.py", "records.py", "seeded.py", "data/*.csv",
+    "data/*.yaml",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The questions of one part."""
+    """Generates the questions of one part."""
 
     plan: Plan
     part: files.Part
@@ -48,16 +52,16 @@ class Task:
 
 
 def options_of(config: Config) -> QaOptions:
-    """The ``questions`` section of a configuration, checked."""
+    """The validated ``questions`` section of a configuration."""
     return validate_options(QaOptions, config.questions, "questions")
 
 
 def run(plan: Plan, executor: Executor, progress: Progress) -> tuple[Path, StageReport]:
-    """Writes the questions of every part that lacks them; returns their folder."""
+    """Writes the questions of all missing parts. Returns their folder and the cost."""
     began = time.monotonic()
     options, templates = options_of(plan.config), load_templates(plan.config.templates)
-    asked = {template.fact for template in select(templates, options)}
-    corpus = Corpus.of(scenes.of_plan(plan), options, asked)
+    facts = {template.fact for template in select(templates, options)}
+    corpus = Corpus.of(scenes.of_plan(plan), options, facts)
     folder = plan.work / f"{STAGE}-{_key(plan, templates, corpus.to_json())}"
     if not (folder / "corpus.json").is_file():
         corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)
@@ -65,9 +69,9 @@ def run(plan: Plan, executor: Executor, progress: Progress) -> tuple[Path, Stage
         files.write_atomic(folder / "corpus.json", text.encode())
     missing = [part for part in plan.parts if not part.file(folder).is_file()]
     step = Step(STAGE, plan.parts, missing, progress, began=began)
-    return folder, step.run(
-        _results([Task(_of_part(plan, part), part, folder) for part in missing], executor)
-    )
+    # A task carries its own part only, not the whole corpus.
+    tasks = [Task(Plan(plan.config, None, (part,), plan.stages), part, folder) for part in missing]
+    return folder, step.run(_results(tasks, executor))
 
 
 def _results(tasks: list[Task], executor: Executor) -> Iterator[Done]:
@@ -80,7 +84,7 @@ def _results(tasks: list[Task], executor: Executor) -> Iterator[Done]:
 
 
 def ask(task: Task) -> Done:
-    """Asks about the clips of one part, verifies every question, writes the part."""
+    """Generates and verifies the questions of one part and writes them."""
     began = time.process_time()
     registry.load_plugins(task.plan.config.plugins)
     corpus, templates = _tools(task.folder, tuple(task.plan.config.templates))
@@ -101,7 +105,7 @@ def ask(task: Task) -> Done:
 
 
 def items(plan: Plan, folder: Path) -> Iterator[tuple[Scene, list[Question], list[Quarantined]]]:
-    """Every clip's scene with its questions, proved and refused, in the order of the clips."""
+    """Yields every clip's scene with its proved and its refused questions, in the order of the clips."""
     for part in plan.parts:
         rows = files.read_rows(part.file(folder))
         for scene, row in zip(scenes.of_part(plan, part), rows, strict=True):
@@ -114,12 +118,12 @@ def items(plan: Plan, folder: Path) -> Iterator[tuple[Scene, list[Question], lis
 
 
 def _key(plan: Plan, templates: Iterable[Template], corpus: Any) -> str:
-    asking = [template.model_dump(mode="json") for template in templates]
+    dumped = [template.model_dump(mode="json") for template in templates]
     truths = [[clip.id, clip.split, clip.source, to_json(clip.truth)] for clip in plan.clips]
     return files.digest(
         [
-            _code(), plan.config.seed, options_of(plan.config).model_dump(mode="json"),
-            files.digest(asking), files.digest(corpus), files.digest(truths),
+            code_hash(*_CODE), plan.config.seed, options_of(plan.config).model_dump(mode="json"),
+            files.digest(dumped), files.digest(corpus), files.digest(truths),
             [[stage.name, stage.key] for stage in plan.stages],
             *_plugin_code(),
         ]
@@ -127,25 +131,10 @@ def _key(plan: Plan, templates: Iterable[Template], corpus: Any) -> str:
 
 
 def _plugin_code() -> list[str]:
-    """The source text of every plugin that defines fact kinds."""
+    """The source code of every plugin that defines fact kinds."""
     modules = {entry.where.partition(":")[0] for entry in registry.entries("fact") if entry.plugin}
     paths = sorted(str(sys.modules[module].__file__) for module in modules)
     return [Path(path).read_text(encoding="utf-8") for path in paths]
-
-
-@cache
-def _code() -> str:
-    """Hash of all that makes questions: they are cheap to remake, and must never be stale."""
-    package = Path(str(resources.files("paqa_builder")))
-    sources = [*package.glob("questions/**/*.py"), *package.glob("labels/*.py"), *package.glob("data/*.csv")]
-    sources += [package / name for name in ("intervals.py", "records.py", "seeded.py")]
-    sources += package.glob("data/*.yaml")
-    return files.digest([[path.name, path.read_text(encoding="utf-8")] for path in sorted(sources)])
-
-
-def _of_part(plan: Plan, part: files.Part) -> Plan:
-    """The plan as far as one part's worker needs it: a task must not carry the whole corpus."""
-    return Plan(plan.config, None, (part,), plan.stages)
 
 
 @lru_cache(maxsize=1)

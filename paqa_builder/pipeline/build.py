@@ -1,7 +1,7 @@
 """A whole build: source → stages → questions → gate → shards.
 
-:func:`build` is the pipeline, readable from top to bottom. Each step asks the work folder what is
-already there, so an interrupted build goes on where it was, and a finished one does nothing.
+Each step of :func:`build` processes only what the work folder does not have yet. An interrupted build
+therefore continues, and a finished one does nothing.
 """
 
 from __future__ import annotations
@@ -33,18 +33,19 @@ from paqa_builder.records import Failure, Scene, to_json
 from paqa_builder.runtime.executor import executor_for
 
 REPORT = "last-build.json"
+"""File in the work folder with the costs of the last run, which ``paqa bench`` reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build made and what it cost.
+    """Result and cost of a build.
 
     Attributes:
-        failures: (clip id, failure) of every clip that failed, in the clips' order.
-        quarantined: Problems of questions that were refused, with their numbers.
-        verdicts: What the blind gate says of every question.
-        unchanged: True where the shards were already those that this build makes.
-        llm: Requests to a language model; its ``model`` is empty where none was used.
+        failures: (clip id, failure) of every failed stage of a clip, in the order of the clips.
+        quarantined: Number of refused questions by problem.
+        verdicts: Verdicts of the blind gate.
+        unchanged: Whether the shards were already up to date.
+        llm: Requests to a language model; its ``model`` is empty if none was used.
     """
 
     config: Config
@@ -58,16 +59,16 @@ class BuildReport:
 
 
 def build(config: Config, progress: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
-    """Builds a data set into ``config.out``, reusing all work that is already done.
+    """Builds a data set into ``config.out`` and reuses the finished work of earlier runs.
 
     Args:
         progress: Receives progress updates.
-        retry_failed: Whether clips that failed before are tried once more.
+        retry_failed: Whether to process clips again that failed in an earlier run.
 
     Raises:
         ConfigError: The configuration is wrong.
         SourceError: The corpus cannot be listed.
-        NotReadyError: A package, a model or disk space is missing. What is done is kept.
+        NotReadyError: A package, a model or disk space is missing. Finished work is kept.
     """
     progress = progress or NoProgress()
     write.claim(config.out)
@@ -82,15 +83,18 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         )
         for stage in plan.stages
     ]
-    folder, report = ask.run(plan, executor_for(config), progress)
+    folder, ask_report = ask.run(plan, executor_for(config), progress)
     requests, talk = LlmReport(), llm.start(plan)
-    folder, reworded = llm.run(plan, folder, talk, requests, progress)
-    reader, reader_key, read = llm.read_blind(plan, folder, talk, requests, progress)
-    verdicts, judged = gate.run(plan, folder, progress, reader, reader_key)
-    reports += [report, *reworded, *read, judged]
-    result = publish(plan, folder, verdicts, tuple(reports), requests)
-    _remember(plan, result)
-    return result
+    folder, reword_reports = llm.run(plan, folder, talk, requests, progress)
+    reader, reader_key, blind_reports = llm.read_blind(plan, folder, talk, requests, progress)
+    verdicts, gate_report = gate.run(plan, folder, progress, reader, reader_key)
+    reports += [ask_report, *reword_reports, *blind_reports, gate_report]
+    report = publish(plan, folder, verdicts, tuple(reports), requests)
+    costs = [asdict(stage) | {"rtf": stage.rtf} for stage in reports if stage.clips]
+    if costs:
+        data = {"clips": len(plan.clips), "jobs": config.workers, "stages": costs}
+        files.write_atomic(plan.work / REPORT, json.dumps(data, indent=2).encode())
+    return report
 
 
 def publish(
@@ -100,10 +104,10 @@ def publish(
     reports: tuple[StageReport, ...] = (),
     requests: LlmReport | None = None,
 ) -> BuildReport:
-    """Writes the shards from finished parts, unless they are there already.
+    """Writes the shards from finished parts, unless they are up to date.
 
     Args:
-        folder: The parts with the questions; see :func:`paqa_builder.pipeline.ask.run`.
+        folder: The folder of the questions; see :func:`paqa_builder.pipeline.ask.run`.
         verdicts: See :func:`paqa_builder.pipeline.judge.run`.
         requests: Requests to a language model, if one was used.
     """
@@ -122,10 +126,10 @@ def publish(
             quarantined.update(problem for item in refused for problem in item.problems)
             yield scene, kept, refused
 
-    made = account(plan, folder, verdicts) | (
-        {"llm": requests.to_json()} if requests and requests.model else {}
-    )
-    unchanged = lock.up_to_date(plan.config.out, made)
+    description = _describe(plan, folder, verdicts)
+    if requests and requests.model:
+        description["llm"] = requests.to_json()
+    unchanged = lock.up_to_date(plan.config.out, description)
     if unchanged:
         summary = Summary(gate=verdicts.report)
         for scene, kept, refused in items():
@@ -136,7 +140,7 @@ def publish(
         summary = write.write_shards(
             plan.config.out,
             items(),
-            made,
+            description,
             shard_bytes=plan.config.shard_mb * write.MB,
             verdicts=verdicts,
         )
@@ -145,8 +149,8 @@ def publish(
     )
 
 
-def account(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
-    """What the build was made of, for its lock: the same on every machine, so no paths."""
+def _describe(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
+    """Description of the build for its lock; it has no paths, so it is the same on every machine."""
     config = plan.config
     stages = [
         {
@@ -160,16 +164,16 @@ def account(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
         for stage in plan.stages
     ]
     clips = [
-        [to_json(printed.clip) | {"path": None}, printed.sha256]
+        [to_json(item.clip) | {"path": None}, item.sha256]
         for part in plan.parts
-        for printed in part.prints
+        for item in part.fingerprints
     ]
     return {
         "source": {"name": config.source, "options": config.source_options, "limit": config.limit},
         "clips": {"count": len(clips), "hash": files.digest(clips, 64)},
         "stages": stages,
         "questions": {
-            # In full: another version may have other defaults, and proofs depend on them.
+            # Including defaults: another version may have other ones, and proofs depend on them.
             "options": ask.options_of(config).model_dump(mode="json"),
             "templates": {t.name: template_hash(t) for t in load_templates(config.templates)},
             "seed": config.seed,
@@ -183,18 +187,12 @@ def account(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
     }
 
 
-def _remember(plan: Plan, report: BuildReport) -> None:
-    """Leaves the run's figures in the work folder, for people and benchmarks."""
-    ran = [asdict(stage) | {"rtf": stage.rtf} for stage in report.stages if stage.clips]
-    if ran:
-        data = {"clips": len(plan.clips), "jobs": plan.config.workers, "stages": ran}
-        files.write_atomic(plan.work / REPORT, json.dumps(data, indent=2).encode())
-
-
 def exit_error(report: BuildReport) -> PaqaError | None:
-    """The error to report where no clip at all could be used."""
+    """The error to raise if every clip failed; else None."""
     clips = sum(report.summary.clips.values())
     if report.summary.failed == clips:
         _, failure = report.failures[0]
-        return PaqaError(f"all {clips} clips failed; the first: {failure.message}", fix="paqa doctor")
+        return PaqaError(
+            f"all {clips} clips failed; the first error is: {failure.message}", fix="paqa doctor"
+        )
     return None

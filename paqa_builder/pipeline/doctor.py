@@ -1,7 +1,6 @@
-"""Is this machine ready? Everything is really tried: imports imported, models loaded and run.
+"""Checks the environment: imports packages, loads and runs models, measures free disk space.
 
-Each check runs in a process of its own where it may crash or be slow, so that one broken library
-does not hide the others.
+Imports and models run in processes of their own, so that a library that crashes does not end the checks.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ MIN_FREE_BYTES = 2 << 30
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was tried. ``needed`` is False where a build does without it."""
+    """Result of one check. ``needed`` is False if a build works without it."""
 
     name: str
     ok: bool
@@ -47,54 +46,49 @@ class Check:
 
 
 def checks(config: Config) -> Iterator[Check]:
-    """Tries everything a build with this configuration uses, one :class:`Check` at a time."""
-    yield _python()
-    alone = Processes(1)
+    """Checks everything that a build with this configuration uses, one :class:`Check` at a time."""
+    yield Check("Python", True, f"{platform.python_version()} at {sys.executable}")
+    processes = Processes(1)
     for module, package in CORE.items():
-        yield _outcome(alone.run_alone(_import, (module, package, True)), package)
+        yield _outcome(processes.run_alone(_import, (module, package, True)), package)
     for plugin in config.plugins:
         yield _plugin(plugin)
     for name, stage in config.stages.items():
         if stage.backend != NO_BACKEND:
             label = f"{name}: {stage.backend}"
-            yield _outcome(
-                alone.run_alone(_backend, (name, stage, tuple(config.plugins), config.device)), label
-            )
+            task = (name, stage, tuple(config.plugins), config.device)
+            yield _outcome(processes.run_alone(_backend, task), label)
     for module, use in OPTIONAL.items():
-        yield _outcome(alone.run_alone(_import, (module, module, False)), module, use)
+        yield _outcome(processes.run_alone(_import, (module, module, False)), module, use)
     yield _disk(config.work_folder)
 
 
-def _python() -> Check:
-    return Check("Python", True, f"{platform.python_version()} at {sys.executable}")
-
-
-def _import(what: tuple[str, str, bool]) -> Check:
-    module, package, needed = what
+def _import(task: tuple[str, str, bool]) -> Check:
+    module, package, needed = task
     try:
         importlib.import_module(module)
         return Check(package, True, metadata.version(package), needed=needed)
-    except Exception as error:  # a broken library raises what it likes
+    except Exception as error:  # a broken library may raise any error
         fix = f"{sys.executable} -m pip install {package}"
         return Check(package, False, f"{type(error).__name__}: {error}", fix, needed)
 
 
 def _plugin(path: Path) -> Check:
     try:
-        made = registry.load_plugin(path)
+        entries = registry.load_plugin(path)
     except PaqaError as error:
         return Check(f"plugin {path}", False, error.message, error.fix or "")
-    return Check(f"plugin {path}", True, ", ".join(f"{entry.kind} {entry.name}" for entry in made))
+    return Check(f"plugin {path}", True, ", ".join(f"{entry.kind} {entry.name}" for entry in entries))
 
 
-def _backend(what: tuple[str, StageConfig, tuple[Path, ...], str | None]) -> Check:
-    """Loads a backend and lets it hear half a second of quiet noise."""
+def _backend(task: tuple[str, StageConfig, tuple[Path, ...], str | None]) -> Check:
+    """Loads a backend and runs it on half a second of quiet noise."""
     import numpy as np
 
     from paqa_builder.audio import Audio
     from paqa_builder.perception.backends.base import AudioInput
 
-    name, config, plugins, device = what
+    name, config, plugins, device = task
     label = f"{name}: {config.backend}"
     try:
         registry.load_plugins(plugins)
@@ -107,45 +101,41 @@ def _backend(what: tuple[str, StageConfig, tuple[Path, ...], str | None]) -> Che
         return Check(label, True, f"loads and runs ({backend.revision})")
     except PaqaError as error:
         return Check(label, False, error.message, error.fix or "")
-    except Exception as error:  # whatever a model's library raises is what the user must see
+    except Exception as error:  # a model's library may raise any error
         return Check(label, False, f"{type(error).__name__}: {error}", f"paqa try {config.backend} FILE.wav")
 
 
 def _outcome(result: Check | Crash, label: str, use: str = "") -> Check:
     if isinstance(result, Crash):
-        return Check(
-            label,
-            False,
-            "the process died while trying",
-            f"{sys.executable} -m pip install --force-reinstall …",
-        )
+        fix = f"{sys.executable} -m pip install --force-reinstall …"
+        return Check(label, False, "the process crashed during this check", fix)
     if use and not result.ok:
-        return Check(result.name, False, f"not there; only needed {use}", result.fix, needed=False)
+        return Check(result.name, False, f"not installed; only needed {use}", result.fix, needed=False)
     return result
 
 
 def _disk(folder: Path) -> Check:
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    detail = f"{free / (1 << 30):.1f} GB free at {there}"
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    detail = f"{free / (1 << 30):.1f} GB free at {existing}"
     return Check("disk", free > MIN_FREE_BYTES, detail, "free some space, or choose another --work")
 
 
 def require(stages: Iterable[tuple[str, str]]) -> None:
-    """Checks, before hours of work start, that the packages of every (stage, backend) are there.
+    """Checks, before a build starts, that the packages of every (stage, backend) are installed.
 
     Raises:
-        NotReadyError: Some are not installed; says which, and the command that brings them.
+        NotReadyError: Packages are missing; names them and the command that installs them.
     """
-    for name, chosen in stages:
-        backend = registry.get(name, chosen)
-        absent = [package for package in backend.needs if not _installed(package)]
-        if absent:
-            carried = all(package in store.pins() for package in absent)
+    for stage, name in stages:
+        backend = registry.get(stage, name)
+        missing = [package for package in backend.needs if not _installed(package)]
+        if missing:
+            fetchable = all(package in store.pins() for package in missing)
             extra = f"[{backend.extra}]" if backend.extra else ""
             raise NotReadyError(
-                f"stage {name}: backend {chosen!r} needs {', '.join(absent)}, not installed here",
-                fix=store.FETCH_EMBEDDED if carried else f"pip install 'paqa-builder{extra}'",
+                f"stage {stage}: backend {name!r} needs {', '.join(missing)}, which is not installed",
+                fix=store.FETCH_EMBEDDED if fetchable else f"pip install 'paqa-builder{extra}'",
             )
 
 

@@ -3,7 +3,7 @@
 ::
 
     WORK/gate-<key>/items.jsonl       the texts of all questions, which the solver reads several times
-    WORK/gate-<key>/verdicts.json     what the gate says; it is there when the gate is done
+    WORK/gate-<key>/verdicts.json     the verdicts, written when the gate is done
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from functools import cache
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from paqa_builder import files
 from paqa_builder.config import Config, validate_options
@@ -24,31 +21,35 @@ from paqa_builder.gate.item import BlindItem
 from paqa_builder.gate.options import GateOptions
 from paqa_builder.gate.report import GateReport, Verdicts
 from paqa_builder.pipeline.plan import Plan
-from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
+from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash
 
 STEP = "gate"
 
 
 def options_of(config: Config) -> GateOptions:
-    """The ``gate`` section of a configuration, checked."""
+    """The validated ``gate`` section of a configuration."""
     return validate_options(GateOptions, config.gate, "gate")
 
 
 def run(
     plan: Plan, asked: Path, progress: Progress, reader: Reader | None = None, reader_key: str = ""
 ) -> tuple[Verdicts, StageReport]:
-    """Judges a plan's questions, or finds that it was done.
+    """Judges a plan's questions, unless an earlier run did.
 
     Args:
-        asked: The parts with the questions; see :func:`paqa_builder.pipeline.ask.run`.
-        reader: A stronger blind reader; ``reader_key`` names it, for another one gives other verdicts.
+        asked: The folder of the questions; see :func:`paqa_builder.pipeline.ask.run`.
+        reader: A stronger blind solver than the gate's own.
+        reader_key: Identifies the reader, which decides the verdicts.
     """
     options = options_of(plan.config)
-    folder = plan.work / f"{STEP}-{_key(plan, asked, options, reader_key)}"
+    parts = [part.hash for part in plan.parts]
+    code = code_hash("gate/*.py")
+    key = files.digest([code, version("scipy"), asked.name, parts, options.model_dump(), reader_key])
+    folder = plan.work / f"{STEP}-{key}"
     file = folder / "verdicts.json"
 
     def results() -> Iterator[Done]:
-        worked = time.process_time()
+        began = time.process_time()
         texts = folder / "items.jsonl"
         _write_texts(plan, asked, texts)
         verdicts = judge(lambda: _texts(texts), options, reader)
@@ -59,7 +60,7 @@ def run(
         }
         files.write_atomic(file, json.dumps(content, ensure_ascii=False).encode())
         texts.unlink()
-        yield Done(len(plan.clips), 0, 0.0, time.process_time() - worked)
+        yield Done(len(plan.clips), 0, 0.0, time.process_time() - began)
 
     missing = () if file.is_file() else plan.parts
     report = Step(STEP, plan.parts, missing, progress).run(results() if missing else ())
@@ -73,36 +74,18 @@ def read(file: Path) -> Verdicts:
 
 
 def _write_texts(plan: Plan, asked: Path, file: Path) -> None:
-    # Whole questions carry their traces: ten times as much to parse in every pass.
+    # Questions with their traces would be ten times as much to parse in every pass.
     with files.atomic_file(file) as out:
         for part in plan.parts:
             for row in files.read_rows(part.file(asked)):
                 for q in row["questions"]:
-                    text = [
-                        q["id"],
-                        q["question"],
-                        q["choices"],
-                        q["answer_index"],
-                        row["clip"],
-                        q["template"],
-                    ]
+                    text = [q[name] for name in ("id", "question", "choices", "answer_index")]
+                    text += [row["clip"], q["template"]]
                     out.write(json.dumps(text, ensure_ascii=False).encode() + b"\n")
 
 
 def _texts(file: Path) -> Iterator[BlindItem]:
     with file.open(encoding="utf-8", newline="\n") as lines:
         for line in lines:
-            name, question, choices, answer, clip, template = json.loads(line)
-            yield BlindItem(name, question, tuple(choices), answer, clip, template)
-
-
-def _key(plan: Plan, asked: Path, options: GateOptions, reader_key: str) -> str:
-    parts = [part.hash for part in plan.parts]
-    inputs: list[Any] = [_code(), version("scipy"), asked.name, parts, options.model_dump(), reader_key]
-    return files.digest(inputs)
-
-
-@cache
-def _code() -> str:
-    package = Path(str(resources.files("paqa_builder.gate")))
-    return files.digest([path.read_text(encoding="utf-8") for path in sorted(package.glob("*.py"))])
+            question_id, question, choices, answer, clip, template = json.loads(line)
+            yield BlindItem(question_id, question, tuple(choices), answer, clip, template)

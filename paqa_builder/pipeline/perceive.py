@@ -1,29 +1,33 @@
-"""Runs the perception stages over the parts of a plan that are missing."""
+"""Runs the perception stages on the missing parts of a plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from paqa_builder import files
 from paqa_builder.errors import NotReadyError
-from paqa_builder.pipeline import work
+from paqa_builder.pipeline import stage_task
 from paqa_builder.pipeline.plan import Plan, StagePlan
+from paqa_builder.pipeline.stage_task import StageTask
 from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
 from paqa_builder.records import Failure
 from paqa_builder.runtime.executor import Crash, Executor
+
+_WORKER_DIED = "the worker process died on this clip (out of memory, or a crash in a model's native code)"
 
 
 def run_stage(
     plan: Plan, stage: StagePlan, executor: Executor, progress: Progress, *, retry_failed: bool = False
 ) -> StageReport:
-    """Brings a stage to completion.
+    """Runs a stage on all parts that it has not finished.
 
     Args:
-        retry_failed: Whether clips that failed in an earlier run are tried once more.
+        retry_failed: Whether to process clips again that failed in an earlier run.
 
     Raises:
-        NotReadyError: A model or disk space is missing, or the model's process dies on loading.
+        NotReadyError: A model or disk space is missing, or the worker process dies while it loads the model.
     """
     folder = stage.folder(plan.work)
     parts = plan.parts_of(stage)
@@ -40,50 +44,45 @@ def _failures(part: files.Part, folder: Path) -> int:
 
 def _tasks(
     plan: Plan, stage: StagePlan, missing: list[files.Part], retry_failed: bool
-) -> Iterator[work.Task]:
+) -> Iterator[StageTask]:
     folder = stage.folder(plan.work)
-    wanted = {printed.identity for part in missing for printed in part.prints}
-    done = {part.file(folder) for part in plan.parts_of(stage) if part not in missing}
-    known = files.known_rows(folder, wanted, done)
+    wanted = {item.identity for part in missing for item in part.fingerprints}
+    finished = {part.file(folder) for part in plan.parts_of(stage) if part not in missing}
+    known = files.known_rows(folder, wanted, finished)
+    if retry_failed:
+        known = {identity: row for identity, row in known.items() if "failure" not in row}
     for part in missing:
-        rows = {p.identity: known[p.identity] for p in part.prints if p.identity in known}
-        if retry_failed:
-            rows = {identity: row for identity, row in rows.items() if "failure" not in row}
-        yield work.Task(stage, part, plan.work, tuple(plan.config.plugins), rows)
+        rows = {item.identity: known[item.identity] for item in part.fingerprints if item.identity in known}
+        yield StageTask(stage, part, plan.work, tuple(plan.config.plugins), rows)
 
 
-def _results(tasks: Iterator[work.Task], stage: StagePlan, executor: Executor) -> Iterator[Done]:
-    """Runs tasks; where a worker died, finds the clip that killed it and makes it a failure row."""
+def _results(tasks: Iterator[StageTask], stage: StagePlan, executor: Executor) -> Iterator[Done]:
+    """Runs tasks. Where a worker dies, finds the clip that causes it and records it as a failure."""
     loads: bool | None = None
-    for task, result in executor.run(work.run, tasks):
+    for task, result in executor.run(stage_task.run, tasks):
         if not isinstance(result, Crash):
             yield result
             continue
         if loads is None:
-            loads = not isinstance(executor.run_alone(work.load, task), Crash)
+            loads = not isinstance(executor.run_alone(stage_task.try_load, task), Crash)
         if not loads:
             raise NotReadyError(
-                f"stage {stage.name}: the worker dies while it loads backend {stage.backend!r}",
+                f"stage {stage.name}: the worker process dies while it loads backend {stage.backend!r}",
                 fix="paqa doctor",
             )
         yield _isolate(task, executor)
 
 
-def _isolate(task: work.Task, executor: Executor) -> Done:
-    result = executor.run_alone(work.run, task)
+def _isolate(task: StageTask, executor: Executor) -> Done:
+    result = executor.run_alone(stage_task.run, task)
     if not isinstance(result, Crash):
-        return result  # it was another task's fault, or there was too little memory for both
-    singles = [work.single(task, printed) for printed in task.part.prints]
+        return result  # another task caused the crash, or memory was too short for both
+    singles = [stage_task.single(task, item) for item in task.part.fingerprints]
     known = dict(task.known)
     for single in singles:
-        outcome = executor.run_alone(work.run, single) if len(singles) > 1 else result
+        outcome = executor.run_alone(stage_task.run, single) if len(singles) > 1 else result
         if isinstance(outcome, Crash):
-            work.fail(single, Failure(task.stage.name, "WorkerDied", _WORKER_DIED))
-        known |= {
-            printed.identity: row
-            for printed, row in zip(single.part.prints, files.read_rows(single.file), strict=True)
-        }
-    return work.run(work.with_known(task, known))
-
-
-_WORKER_DIED = "the worker process died on this clip (out of memory, or a crash in a model's native code)"
+            stage_task.fail(single, Failure(task.stage.name, "WorkerDied", _WORKER_DIED))
+        (item,), (row,) = single.part.fingerprints, files.read_rows(single.file)
+        known[item.identity] = row
+    return stage_task.run(replace(task, known=known))  # all rows are known, so no model is loaded

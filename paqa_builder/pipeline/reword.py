@@ -2,13 +2,13 @@
 
 ::
 
-    WORK/llm-cache/…                      every reply, by the content of its request
-    WORK/rephrased-<key>/part-….jsonl     the questions' rows, with the model's wordings
-    WORK/rephrased-<key>-<rest>/…         all parts of a run in which the endpoint failed
-    WORK/blind-<key>/part-….jsonl         how often each question is answered without audio
+    WORK/llm-cache/…                      replies, by the content of the request
+    WORK/rephrased-<key>/part-….jsonl     the rows of the questions, with the model's wordings
+    WORK/rephrased-<key>-<failed>/…       all parts of a run in which requests failed
+    WORK/blind-<key>/part-….jsonl         share of answers without audio that are right, by question
 
-A part is complete only if no request failed; what failed is asked again by the next run. Rows that
-were made without it have a folder of another name, so that nothing later takes them for the same.
+A part is complete only if none of its requests failed; the next run sends failed requests again. The rows of
+a run with failed requests are in a folder of another name, so that later steps do not mix them up.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +30,18 @@ from paqa_builder.llm.options import LlmOptions, options_of
 from paqa_builder.llm.talk import Answer, NoReply, Talk
 from paqa_builder.pipeline import ask, scenes
 from paqa_builder.pipeline.plan import Plan
-from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
+from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash
 from paqa_builder.questions import Corpus, Template, load_templates
 from paqa_builder.questions.question import Question
 from paqa_builder.records import to_json
 
 STEP, BLIND = "rephrased", "blind"
-# Settings that change how a reply is got, not what it says.
-_IDLE = {"url", "key_variable", "concurrency", "per_minute", "timeout", "retries"}
+_CODE = (
+    "llm/*.py", "llm/prompts/*.txt", "questions/traces/claims.py", "questions/traces/rewording.py",
+    "data/neutral_words.txt",
+)  # fmt: skip
+# Settings that do not change the content of a reply.
+_TRANSPORT = {"url", "key_variable", "concurrency", "per_minute", "timeout", "retries"}
 
 
 @dataclass
@@ -47,16 +49,16 @@ class LlmReport:
     """Requests to the language model and their outcomes.
 
     Attributes:
-        model: Its name; empty where none is configured.
-        options: Those that decide results.
-        counts: ``"accepted: reasoning"``, ``"rejected: question: another sound"``, ``"proposed"``, …
-        requests: Requests of the whole data set, whenever they were sent; so the next two.
-        read: Tokens of the requests.
-        written: Tokens of the replies.
+        model: The model's name; empty if none is configured.
+        options: The options that decide results.
+        counts: Outcomes by name: ``"accepted: reasoning"``, ``"rejected: question: another sound"``, …
+        requests: Requests of the whole data set, of this and earlier runs.
+        read: Tokens of these requests.
+        written: Tokens of their replies.
         sent: Requests sent in this run.
-        cached: Replies of this run that an earlier one had.
-        failed: Requests of this run that came to nothing.
-        last_error: What the last of them said.
+        cached: Replies that this run found in the cache.
+        failed: Requests of this run that failed.
+        last_error: Message of the last failure.
     """
 
     model: str = ""
@@ -71,7 +73,7 @@ class LlmReport:
     last_error: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """What a lock says: the same in every run that makes the same data set."""
+        """The part that goes into the lock: equal in all runs that build the same data set."""
         return {
             "model": self.model,
             "options": self.options,
@@ -81,7 +83,7 @@ class LlmReport:
         }
 
     def add(self, counts: dict[str, Any]) -> None:
-        """Adds a row's counts of its own requests."""
+        """Adds the counts of one row; see :meth:`_Tally.to_json`."""
         self.counts.update(counts["counts"])
         self.requests += counts["requests"]
         self.read += counts["read"]
@@ -90,7 +92,7 @@ class LlmReport:
 
 @dataclass
 class _Tally:
-    """What one clip's requests came to, as its row says it."""
+    """Requests of one clip and their outcomes, as its row stores them."""
 
     counts: Counter[str] = field(default_factory=Counter)
     requests: int = 0
@@ -99,7 +101,7 @@ class _Tally:
     failed: list[str] = field(default_factory=list)
 
     def take(self, answer: Answer, name: str) -> Reply | None:
-        """The reply, if there is one; counted either way."""
+        """Counts an answer and returns it if it is a reply."""
         if isinstance(answer, Reply):
             self.requests += 1
             self.read += answer.read
@@ -120,7 +122,7 @@ class _Tally:
 
 
 def start(plan: Plan) -> Talk | None:
-    """The conversation of a build; None where no language model is configured."""
+    """The client of a build's language model; None if no model is configured."""
     options = options_of(plan.config)
     return Talk(options, plan.work) if options.on else None
 
@@ -128,50 +130,50 @@ def start(plan: Plan) -> Talk | None:
 def run(
     plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, progress: Progress
 ) -> tuple[Path, list[StageReport]]:
-    """Proposes and rephrases where the configuration says so.
+    """Adds questions that the model proposes and rephrases questions, as configured.
 
     Args:
-        asked: The parts with the questions; see :func:`paqa_builder.pipeline.ask.run`.
-        report: Filled in.
+        asked: The folder of the questions; see :func:`paqa_builder.pipeline.ask.run`.
+        report: Receives the counts.
 
     Returns:
-        The parts to go on with, which are ``asked`` itself where there is nothing to do.
+        The folder of the questions for the next step (``asked`` if neither is configured), and the cost.
 
     Raises:
-        NotReadyError: The endpoint does not answer from the start, or ``openai`` is not installed.
+        NotReadyError: The endpoint does not answer the first request, or ``openai`` is not installed.
     """
     if talk is None:
         return asked, []
     report.model = talk.model
-    report.options = _deciding(talk.options)
+    report.options = _decisive(talk.options)
     if not talk.options.rephrase and not talk.options.propose:
         return asked, []
     folder = plan.work / f"{STEP}-{_key(plan, asked, talk, blind=False)}"
     tools = _Tools.of(plan, asked, talk)
-    stage, rest = _parts(plan, folder, talk, report, progress, STEP, lambda part: _rows(part, asked, tools))
-    return _whole(plan, folder, rest), [stage]
+    stage, failed = _parts(plan, folder, talk, report, progress, STEP, lambda part: _rows(part, asked, tools))
+    return _complete(plan, folder, failed), [stage]
 
 
 def read_blind(
     plan: Plan, asked: Path, talk: Talk | None, report: LlmReport, progress: Progress
 ) -> tuple[Reader | None, str, list[StageReport]]:
-    """Has every question answered without audio, where the configuration says so.
+    """Lets the model answer every question without audio, if configured.
 
     Returns:
-        A reader for the gate, None where none is configured; the reader's key; the cost.
+        The reader for the gate (None if not configured), its key, and the cost.
     """
     if talk is None or not talk.options.blind:
         return None, "", []
     key = _key(plan, asked, talk, blind=True)
     folder = plan.work / f"{BLIND}-{key}"
-    stage, rest = _parts(
+    stage, failed = _parts(
         plan, folder, talk, report, progress, BLIND, lambda part: _blind_rows(part, asked, talk)
     )
-    sure: dict[str, float | None] = {}
+    shares: dict[str, float | None] = {}
     for part in plan.parts:
-        for row in files.read_rows(_file(folder, part, rest)):
-            sure.update(row["sure"])
-    return lambda items: [sure.get(item.id) for item in items], f"{key}-{files.digest(rest)}", [stage]
+        for row in files.read_rows(_file(folder, part, failed)):
+            shares.update(row["sure"])
+    return lambda items: [shares.get(item.id) for item in items], f"{key}-{files.digest(failed)}", [stage]
 
 
 @dataclass(frozen=True)
@@ -205,25 +207,26 @@ def _rows(part: files.Part, asked: Path, tools: _Tools) -> list[tuple[dict[str, 
 def _propose(part: files.Part, kept: list[list[Question]], tallies: list[_Tally], tools: _Tools) -> None:
     talk, config = tools.talk, tools.plan.config
     wanted, templates = talk.options.propose, list(tools.templates.values())
-    offers = []
-    for scene, asked in zip(scenes.of_part(tools.plan, part), kept, strict=True):
-        options = ask.options_of(config)
-        offers.append(propose.candidates(scene, asked, tools.corpus, templates, options, config.seed))
-    clips = [n for n, offered in enumerate(offers) if offered]
-    answers = talk.ask([talk.request(propose.messages(kept[n], offers[n], wanted)) for n in clips])
+    options = ask.options_of(config)
+    candidates = [
+        propose.candidates(scene, questions, tools.corpus, templates, options, config.seed)
+        for scene, questions in zip(scenes.of_part(tools.plan, part), kept, strict=True)
+    ]
+    clips = [n for n, offered in enumerate(candidates) if offered]
+    answers = talk.ask([talk.request(propose.messages(kept[n], candidates[n], wanted)) for n in clips])
     for n, answer in zip(clips, answers, strict=True):
         reply = tallies[n].take(answer, "proposals")
         if reply is not None:
-            new = propose.apply(offers[n], reply, wanted, talk.model, tools.templates, tallies[n].counts)
+            new = propose.apply(candidates[n], reply, wanted, talk.model, tools.templates, tallies[n].counts)
             kept[n] = sorted([*kept[n], *new], key=lambda q: (q.template, q.id))
 
 
 def _rephrase(kept: list[list[Question]], tallies: list[_Tally], tools: _Tools) -> None:
     talk = tools.talk
-    # What a proposal has worded is a new text already.
-    open_ = [(n, k) for n, qs in enumerate(kept) for k, q in enumerate(qs) if q.rewritten is None]
-    answers = talk.ask([talk.request(rephrase.messages(kept[n][k])) for n, k in open_])
-    for (n, k), answer in zip(open_, answers, strict=True):
+    # The model has already worded the questions that it proposed.
+    places = [(n, k) for n, qs in enumerate(kept) for k, q in enumerate(qs) if q.rewritten is None]
+    answers = talk.ask([talk.request(rephrase.messages(kept[n][k])) for n, k in places])
+    for (n, k), answer in zip(places, answers, strict=True):
         question = kept[n][k]
         reply = tallies[n].take(answer, question.id)
         if reply is not None:
@@ -240,18 +243,18 @@ def _blind_rows(part: files.Part, asked: Path, talk: Talk) -> list[tuple[dict[st
     ]
     votes = talk.options.blind_votes
     shares, answers = blind.shares_right(talk, [item for _, item in items], votes)
-    tallies, sure = [_Tally() for _ in rows], [dict[str, float | None]() for _ in rows]
-    for at, (n, item) in enumerate(items):
-        sure[n][item.id] = shares[at]
-        for answer in answers[at * votes : (at + 1) * votes]:
+    tallies, row_shares = [_Tally() for _ in rows], [dict[str, float | None]() for _ in rows]
+    for k, ((n, item), share) in enumerate(zip(items, shares, strict=True)):
+        row_shares[n][item.id] = share
+        for answer in answers[k * votes : (k + 1) * votes]:
             tallies[n].take(answer, item.id)
-        if shares[at] is not None:
+        if share is not None:
             tallies[n].counts["answered blind"] += 1
-    return [({"clip": row["clip"], "sure": sure[n]}, tallies[n]) for n, row in enumerate(rows)]
+    return [({"clip": row["clip"], "sure": row_shares[n]}, tallies[n]) for n, row in enumerate(rows)]
 
 
-Rest = list[list[Any]]
-"""Hash of each part that is not complete, with the requests that failed."""
+Failed = list[list[Any]]
+"""``[hash, failed requests]`` of each part that is not complete."""
 
 
 def _parts(
@@ -262,9 +265,9 @@ def _parts(
     progress: Progress,
     step: str,
     make: Callable[[files.Part], list[tuple[dict[str, Any], _Tally]]],
-) -> tuple[StageReport, Rest]:
-    """Makes the parts that are not complete, one after the other: the network is the bottleneck."""
-    rest: Rest = []
+) -> tuple[StageReport, Failed]:
+    """Makes the missing parts, one after the other, because the network is the bottleneck."""
+    incomplete: Failed = []
 
     def results() -> Iterator[Done]:
         for part in plan.parts:
@@ -273,14 +276,14 @@ def _parts(
                 for row in files.read_rows(file):
                     talk.spend(row["llm"]["requests"], row["llm"]["read"] + row["llm"]["written"])
             else:
-                worked = time.process_time()
+                began = time.process_time()
                 rows = make(part)
                 failed = [name for _, tally in rows for name in tally.failed]
                 if failed:
-                    rest.append([part.hash, failed])
-                    file = _file(folder, part, rest)
+                    incomplete.append([part.hash, failed])
+                    file = _file(folder, part, incomplete)
                 files.write_rows(file, [{**row, "llm": tally.to_json()} for row, tally in rows])
-                yield Done(len(rows), 0, 0.0, time.process_time() - worked)
+                yield Done(len(rows), 0, 0.0, time.process_time() - began)
             for row in files.read_rows(file):
                 report.add(row["llm"])
 
@@ -288,43 +291,31 @@ def _parts(
     stage = Step(step, plan.parts, missing, progress).run(results())
     report.sent, report.cached, report.failed = talk.sent, talk.cached, talk.failed
     report.last_error = talk.last_error
-    return stage, rest
+    return stage, incomplete
 
 
-def _file(folder: Path, part: files.Part, rest: Rest) -> Path:
-    """Where a part's rows are in this run."""
+def _file(folder: Path, part: files.Part, incomplete: Failed) -> Path:
+    """The path of a part's rows in this run."""
     file = part.file(folder)
-    return file.with_name(f"open-{file.name}") if any(part.hash == one for one, _ in rest) else file
+    return file.with_name(f"open-{file.name}") if part.hash in dict(incomplete) else file
 
 
-def _whole(plan: Plan, folder: Path, rest: Rest) -> Path:
-    """A folder with the rows of all parts, whose name tells them from those of another run."""
-    if not rest:
+def _complete(plan: Plan, folder: Path, incomplete: Failed) -> Path:
+    """A folder with the rows of all parts, whose name covers the failed requests of this run."""
+    if not incomplete:
         return folder
-    whole = folder.with_name(f"{folder.name}-{files.digest(rest)}")
+    complete = folder.with_name(f"{folder.name}-{files.digest(incomplete)}")
     for part in plan.parts:
-        if not part.file(whole).is_file():
-            files.write_atomic(part.file(whole), _file(folder, part, rest).read_bytes())
-    return whole
+        if not part.file(complete).is_file():
+            files.write_atomic(part.file(complete), _file(folder, part, incomplete).read_bytes())
+    return complete
 
 
-def _deciding(options: LlmOptions) -> dict[str, Any]:
-    return options.model_dump(mode="json", exclude=_IDLE | {"model"})
+def _decisive(options: LlmOptions) -> dict[str, Any]:
+    return options.model_dump(mode="json", exclude=_TRANSPORT | {"model"})
 
 
 def _key(plan: Plan, asked: Path, talk: Talk, *, blind: bool) -> str:
     other = {"rephrase", "propose"} if blind else {"blind", "blind_votes"}
-    options = {name: value for name, value in _deciding(talk.options).items() if name not in other}
-    return files.digest([_code(), talk.model, options, plan.config.seed, asked.name])
-
-
-@cache
-def _code() -> str:
-    package = Path(str(resources.files("paqa_builder")))
-    sources = [
-        *package.glob("llm/*.py"),
-        *package.glob("llm/prompts/*.txt"),
-        *(package / f"questions/traces/{name}.py" for name in ("claims", "rewording")),
-        package / "data/neutral_words.txt",
-    ]
-    return files.digest([[path.name, path.read_text(encoding="utf-8")] for path in sorted(sources)])
+    options = {name: value for name, value in _decisive(talk.options).items() if name not in other}
+    return files.digest([code_hash(*_CODE), talk.model, options, plan.config.seed, asked.name])

@@ -1,7 +1,7 @@
-"""One resumable step of a build: what is missing, how far it is, what it cost.
+"""A resumable step of a build: its missing parts, its progress and its cost.
 
-Every step of a build (perception, questions, language model, blind gate) runs through :class:`Step`:
-it counts the clips, passes progress on and makes the :class:`StageReport`.
+Every step of a build (perception, questions, language model, blind gate) runs through :class:`Step`, which
+counts the clips, reports progress and returns the :class:`StageReport`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
 from typing import Protocol
 
-from paqa_builder.files import Part
+from paqa_builder.files import Part, digest
 from paqa_builder.runtime.device import BatchReduction
 
 
@@ -19,8 +22,9 @@ from paqa_builder.runtime.device import BatchReduction
 class Done:
     """Result of a task: clips, failures, seconds of audio processed, CPU seconds spent.
 
-    ``peak_bytes`` is the most memory that the worker held so far, models included; 0 where unknown.
-    ``halvings`` are the batch reductions of this task: see :mod:`paqa_builder.runtime.device`.
+    Attributes:
+        peak_bytes: Largest memory of the worker so far, including models; 0 where unknown.
+        halvings: Batch reductions of this task; see :mod:`paqa_builder.runtime.device`.
     """
 
     clips: int
@@ -33,11 +37,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """Cost of one step in this run. Clips that an earlier run finished (``reused``) cost nothing.
+    """Cost of one step in this run.
 
-    ``clips``, ``audio_seconds``, ``cpu_seconds`` and ``wall_seconds`` cover the clips of this run;
-    ``failed`` counts all clips that failed; ``peak_bytes`` is the most memory that any one worker held
-    (0 where unknown); ``halvings`` are the batch reductions for lack of GPU memory.
+    Attributes:
+        clips: Clips processed in this run, which the seconds refer to.
+        reused: Clips that an earlier run finished.
+        failed: Failed clips of this and earlier runs.
+        peak_bytes: Largest memory of any worker; 0 where unknown.
+        halvings: Batch reductions for lack of GPU memory.
     """
 
     name: str
@@ -67,7 +74,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Progress updates that are dropped."""
+    """Ignores progress updates."""
 
     def begin(self, stage: str, clips: int, done: int) -> None: ...
 
@@ -78,13 +85,13 @@ class NoProgress:
 
 @dataclass(frozen=True)
 class Step:
-    """One step over a plan's parts, of which only the missing ones are worked on.
+    """One step over the parts of a plan.
 
     Attributes:
-        parts: All parts of the plan, as the step knows them.
-        missing: Those that this run works on.
-        failures: Counts the failed clips of all parts, once they are done.
-        began: Start of the wall clock (``time.monotonic``).
+        parts: All parts of the plan.
+        missing: The parts that this run processes.
+        failures: Counts the failed clips of all parts after the run.
+        began: Start time (``time.monotonic``).
     """
 
     name: str
@@ -95,9 +102,10 @@ class Step:
     began: float = field(default_factory=time.monotonic)
 
     def run(self, results: Iterable[Done]) -> StageReport:
-        """Draws the results of the missing parts, one task at a time, and sums up their cost."""
-        total, due = (sum(len(part.prints) for part in some) for some in (self.parts, self.missing))
-        self.progress.begin(self.name, total, total - due)
+        """Consumes the results of the missing parts, one task at a time, and sums up their cost."""
+        clips = sum(len(part.fingerprints) for part in self.parts)
+        reused = clips - sum(len(part.fingerprints) for part in self.missing)
+        self.progress.begin(self.name, clips, reused)
         done: list[Done] = []
         for result in results:
             done.append(result)
@@ -105,7 +113,7 @@ class Step:
         report = StageReport(
             self.name,
             sum(result.clips for result in done),
-            total - due,
+            reused,
             self.failures(),
             sum(result.audio_seconds for result in done),
             sum(result.cpu_seconds for result in done),
@@ -115,3 +123,11 @@ class Step:
         )
         self.progress.end(report)
         return report
+
+
+@cache
+def code_hash(*patterns: str) -> str:
+    """Hash of the package's files that match glob patterns, for the key of a step that they decide."""
+    package = Path(str(resources.files("paqa_builder")))
+    paths = sorted(path for pattern in patterns for path in package.glob(pattern))
+    return digest([[path.name, path.read_text(encoding="utf-8")] for path in paths])

@@ -1,0 +1,222 @@
+"""Runs one stage on one part: the task that executors distribute.
+
+A task is small, can be pickled and has all its inputs by value. Running it twice, or on another machine
+with the same work folder, writes the same file.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from paqa_builder import files, registry
+from paqa_builder.audio import Audio, encode_flac
+from paqa_builder.errors import NotReadyError
+from paqa_builder.files import Fingerprint
+from paqa_builder.perception.stage import ClipContext, Stage
+from paqa_builder.pipeline.plan import StagePlan, build_stage
+from paqa_builder.pipeline.step import Done
+from paqa_builder.records import (
+    Abstention,
+    AudioInfo,
+    Failure,
+    Stem,
+    Tag,
+    Turn,
+    Utterance,
+    from_json,
+    to_json,
+)
+from paqa_builder.runtime import device
+
+BATCH_SECONDS = 600.0
+"""Seconds of audio in memory at once, unless a single clip is longer."""
+
+Row = dict[str, Any]
+Rows = dict[files.Identity, Row]
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """One stage on one part.
+
+    Attributes:
+        known: Rows that earlier builds made; only the other clips are processed.
+        upstream_part: The part under whose name earlier stages wrote, if it is another one.
+    """
+
+    stage: StagePlan
+    part: files.Part
+    work: Path
+    plugins: tuple[Path, ...]
+    known: Rows
+    upstream_part: files.Part | None = None
+
+    @property
+    def file(self) -> Path:
+        return self.part.file(self.stage.folder(self.work))
+
+
+_loaded: dict[str, Stage] = {}
+
+
+def load(task: StageTask) -> Stage:
+    """Returns a task's stage with its weights loaded, once per process; unloads other stages."""
+    plan = task.stage
+    if plan.key not in _loaded:
+        registry.load_plugins(task.plugins)
+        _loaded.clear()  # one model in memory at a time
+        stage = build_stage(plan.name, plan.config)
+        if plan.config is not None:
+            stage.backend.load()
+        _loaded[plan.key] = stage
+    return _loaded[plan.key]
+
+
+def try_load(task: StageTask) -> None:
+    """Loads a task's stage; unlike :func:`load`, it returns nothing that would have to be pickled."""
+    load(task)
+
+
+def run(task: StageTask) -> Done:
+    """Runs a task and writes its part.
+
+    A clip that fails becomes a row with its failure. A clip that failed in an earlier stage keeps that
+    failure and is not processed.
+
+    Raises:
+        NotReadyError: A model or disk space is missing, which no single clip causes.
+    """
+    began = time.process_time()
+    halvings_before = len(device.halvings())
+    upstream_part = (task.upstream_part or task.part).with_truth(False)
+    upstream = {
+        name: {
+            (row["clip"], row["sha256"]): row
+            for row in files.read_rows(upstream_part.file(task.work / f"{name}-{key}"))
+        }
+        for name, key in task.stage.upstream
+    }
+    rows: Rows = {}
+    batch: list[tuple[Fingerprint, ClipContext]] = []
+    batch_seconds = audio_seconds = 0.0
+    for item in task.part.fingerprints:
+        if item.identity in task.known:
+            rows[item.identity] = task.known[item.identity]
+            continue
+        inputs = {name: stage_rows[item.clip.id, item.sha256] for name, stage_rows in upstream.items()}
+        failure = next((row["failure"] for row in inputs.values() if "failure" in row), None)
+        if failure is not None:
+            rows[item.identity] = _row(item, failure=from_json(Failure, failure))
+            continue
+        seconds = inputs["read"]["records"][0]["duration"] if "read" in inputs else 0.0
+        if batch and batch_seconds + seconds > BATCH_SECONDS:
+            rows |= _run_batch(task, batch)
+            batch, batch_seconds = [], 0.0
+        batch.append((item, _context(task, item, inputs)))
+        batch_seconds += seconds
+        audio_seconds += seconds
+    rows |= _run_batch(task, batch)
+    ordered = [rows[item.identity] for item in task.part.fingerprints]
+    files.write_rows(task.file, ordered)
+    failed = sum("failure" in row for row in ordered)
+    if task.stage.name == "read":  # durations are known only after this stage
+        new_rows = (row for identity, row in rows.items() if identity not in task.known)
+        audio_seconds = sum(row["records"][0]["duration"] for row in new_rows if "records" in row)
+    cpu = time.process_time() - began
+    halvings = device.halvings()[halvings_before:]
+    return Done(len(ordered), failed, audio_seconds, cpu, _peak_bytes(), halvings)
+
+
+def _peak_bytes() -> int:
+    """The largest resident set of this process so far, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def single(task: StageTask, item: Fingerprint) -> StageTask:
+    """The same task for one of its clips alone."""
+    (part,) = files.parts_of([item], 1)
+    return replace(task, part=part, upstream_part=task.part)
+
+
+def fail(task: StageTask, failure: Failure) -> None:
+    """Writes a one-clip task's part as a failure, for a clip that crashes its worker."""
+    (item,) = task.part.fingerprints
+    files.write_rows(task.file, [_row(item, failure=failure)])
+
+
+def _run_batch(task: StageTask, batch: list[tuple[Fingerprint, ClipContext]]) -> Rows:
+    if not batch:
+        return {}
+    stage = load(task)
+    try:
+        for _, context in batch:
+            context.abstentions.clear()  # a failed batch leaves those of its clips
+        results = stage.run([context for _, context in batch])
+        return {
+            item.identity: _row(item, records=records, abstentions=context.abstentions)
+            for (item, context), records in zip(batch, results, strict=True)
+        }
+    except NotReadyError:
+        raise
+    except Exception as error:
+        if len(batch) == 1:
+            item, _ = batch[0]
+            message = getattr(error, "message", None) or str(error) or repr(error)
+            return {item.identity: _row(item, failure=Failure(stage.name, type(error).__name__, message))}
+    # One of several clips failed: process them one by one, so that only that clip is lost.
+    rows: Rows = {}
+    for pair in batch:
+        rows |= _run_batch(task, [pair])
+    return rows
+
+
+def _row(
+    item: Fingerprint,
+    *,
+    records: Any = None,
+    abstentions: Sequence[Abstention] = (),
+    failure: Failure | None = None,
+) -> Row:
+    row: Row = {"clip": item.clip.id, "sha256": item.sha256}
+    if item.truth:
+        row["truth"] = item.truth
+    if failure:
+        return row | {"failure": to_json(failure)}
+    row["records"] = to_json(records)
+    return row | ({"abstentions": to_json(tuple(abstentions))} if abstentions else {})
+
+
+def _context(task: StageTask, item: Fingerprint, inputs: dict[str, Row]) -> ClipContext:
+    def records(stage: str, cls: type) -> tuple[Any, ...] | None:
+        if stage not in inputs:
+            return None
+        return tuple(from_json(cls, record) for record in inputs[stage]["records"])
+
+    def save_stem(name: str, audio: Audio) -> str:
+        # Named by content, not by part: parts change with the list of clips, stems only with the audio.
+        folder = task.stage.folder(Path()) / "stems" / item.sha256[:2]
+        path = folder / f"{item.sha256}.{name}.flac"
+        files.write_atomic(task.work / path, encode_flac(audio))
+        return path.as_posix()
+
+    info = records("read", AudioInfo)
+    return ClipContext(
+        item.clip,
+        task.work,
+        stems=records("separate", Stem),
+        turns=records("diarize", Turn),
+        tags=records("tag", Tag),
+        utterances=records("transcribe", Utterance),
+        save_stem=save_stem,
+        known_info=info[0] if info else None,
+    )
