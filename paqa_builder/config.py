@@ -163,7 +163,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{file}: must be a YAML mapping of settings, not a {type(data).__name__}")
+        raise ConfigError(f"{file}: must be a mapping of settings, not a {type(data).__name__}")
     return data
 
 

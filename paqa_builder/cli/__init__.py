@@ -1,8 +1,8 @@
-"""The ``paqa`` command. One file per command; this one puts them together.
+"""The ``paqa`` command line, with one module per command.
 
 Data goes to stdout, everything else to stderr. Exit codes are those of
-:class:`~paqa_builder.errors.ExitCode`. Nothing heavy is imported before a command needs it, so that
-``paqa --help`` answers at once.
+:class:`~paqa_builder.errors.ExitCode`. Commands import heavy modules when they run, so that
+``paqa --help`` is fast.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from paqa_builder.cli.common import guard, paragraphs
 
 app = typer.Typer(
     name="paqa",
-    help="Turns raw audio into question answering data whose every answer can be proved.",
+    help="Builds question answering data from raw audio, with evidence for every answer.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-_MAKE, _LOOK, _HELP = "Make data", "Look at it", "Get ready"
+_MAKE, _LOOK, _HELP = "Build data", "Inspect and evaluate", "Set up"
 for name, command, panel in (
     ("build", build.build, _MAKE),
     ("plan", plan.plan, _MAKE),
@@ -57,8 +57,8 @@ for name, command, panel in (
 app.add_typer(mix.app, name="mix", rich_help_panel=_MAKE)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"paqa-builder {__version__}")
         raise typer.Exit
 
@@ -73,5 +73,5 @@ def _main(
 
 
 def main() -> None:
-    """Entry point of the ``paqa`` script."""
+    """Runs the command line; entry point of the ``paqa`` script."""
     app()

@@ -1,4 +1,4 @@
-"""``paqa bench``: a build against ground truth."""
+"""``paqa bench``: scores a build against ground truth."""
 
 from __future__ import annotations
 
@@ -16,43 +16,49 @@ if TYPE_CHECKING:
 
 
 def bench(
-    shards: Annotated[Path, typer.Argument(help="A finished build's shards.", metavar="DIR")],
+    shards: Annotated[Path, typer.Argument(help="Folder of the shards.", metavar="DIR")],
     truth: Annotated[
         Path | None,
         typer.Option(
             "--truth",
-            help="Ground truth: a manifest, an .rttm file, or a folder \\[the build's own annotation].",
+            help="Ground truth: a manifest, an .rttm file or a folder \\[annotation in the shards].",
         ),
     ] = None,
     work: Annotated[
-        Path | None, typer.Option("--work", help="The build's work folder, for stems and costs \\[DIR.work].")
+        Path | None,
+        typer.Option("--work", help="Work folder of the build, for stems and costs \\[DIR.work]."),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option("--against", help="Another build of the same clips to compare with.")
+        Path | None,
+        typer.Option("--against", help="Shards of another build of the same clips, for comparison."),
     ] = None,
     against_work: Annotated[
-        Path | None, typer.Option("--against-work", help="Its work folder.", show_default=False)
+        Path | None, typer.Option("--against-work", help="Work folder of that build.", show_default=False)
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option("--report", help="Write bench.html, bench.json and the plots to this folder."),
     ] = None,
     heard_from: Annotated[
-        float, typer.Option("--heard-from", min=0, max=1, help="A tag is a detection from this score.")
+        float,
+        typer.Option("--heard-from", min=0, max=1, help="Lowest score of a tag that counts as a detection."),
     ] = 0.5,
     partial_labels: Annotated[
-        bool, typer.Option("--partial-labels", help="Sounds without a label may be there all the same.")
+        bool,
+        typer.Option(
+            "--partial-labels", help="The labels are incomplete: sounds without a label may be present."
+        ),
     ] = False,
     templates: Annotated[
-        list[Path] | None, typer.Option("--templates", help="Folder with the build's further templates.")
+        list[Path] | None,
+        typer.Option("--templates", help="Folder of templates of the build that are not built in."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a build against ground truth: questions, speakers, words, sounds, separation, cost.
 
-    The figure that counts is the precision of the questions: each is answered again from ground truth
-    alone. What the ground truth does not cover is left out. [dim]docs/bench.md[/] has the measures and
-    the formats.
+    The main measure is the precision of the questions: each is answered again from the ground truth alone.
+    Layers that the ground truth lacks are not scored. [dim]docs/bench.md[/] describes measures and formats.
 
     [dim]Examples:[/]
 

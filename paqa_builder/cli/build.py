@@ -1,4 +1,4 @@
-"""``paqa build``: audio in, shards out."""
+"""``paqa build``: builds a data set from a corpus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from paqa_builder.cli import common, explain
 from paqa_builder.cli.common import (
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from paqa_builder.pipeline.step import Done, StageReport
 
 _SHOWN_FAILURES = 10
-# A blind score with a wider interval than this does not tell chance from the gate's margin of two points.
-_SURE = 0.04
+# An interval of the blind score wider than this does not resolve the gate's margin of two points.
+_WIDEST = 0.04
 
 
 def build(
@@ -52,28 +51,34 @@ def build(
     seed: SeedOption = None,
     retry_failed: Annotated[
         bool,
-        typer.Option("--retry-failed", help="Try clips that failed before once more.", rich_help_panel="How"),
+        typer.Option(
+            "--retry-failed", help="Process clips again that failed in an earlier run.", rich_help_panel="How"
+        ),
     ] = False,
     llm: Annotated[
         str | None,
         typer.Option(
             "--llm",
             metavar="URL",
-            help="OpenAI-compatible endpoint that rewords questions; the verifier rejects additions.",
+            help="OpenAI-compatible endpoint of a model that rewords questions; the verifier rejects "
+            "changes of content.",
             rich_help_panel="How",
         ),
     ] = None,
     llm_model: Annotated[
         str | None,
-        typer.Option("--llm-model", metavar="NAME", help="Its model.", rich_help_panel="How"),
+        typer.Option("--llm-model", metavar="NAME", help="Model at this endpoint.", rich_help_panel="How"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a data set: separate, diarize, tag, transcribe, measure, ask, write shards.
+    """Build a data set of questions and answers from a corpus of audio.
 
-    After an interruption, run the same command again: it continues. A clip that fails
-    becomes an error row and never stops the build (exit code 3). Settings come from flags, then
-    PAQA_* variables (PAQA_JOBS=4), then --config, then --preset.
+    Each clip is separated, diarized, tagged, transcribed and measured. Questions are generated from the
+    results and verified, then written to Parquet shards.
+
+    To continue an interrupted build, run the same command again. A clip that fails is recorded and does not
+    stop the build (exit code 3). Flags take precedence over PAQA_* variables (PAQA_JOBS=4), these over
+    --config, and this over --preset.
 
     [dim]Examples:[/]
 
@@ -89,7 +94,7 @@ def build(
     settings = common.configure(
         source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
         plugin=plugin, jobs=jobs, device=device, seed=seed,
-        llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value},
+        llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value} or None,
     )  # fmt: skip
     with Progress() as progress:
         report = run(settings, progress, retry_failed=retry_failed)
@@ -105,7 +110,7 @@ def build(
 
 
 class Progress:
-    """Progress on stderr, one bar a stage: clips done, speed, time left. Plain lines without a terminal."""
+    """Progress on stderr, one bar per stage: clips done, speed, time left. Text lines without a terminal."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -121,7 +126,7 @@ class Progress:
             disable=not common.err.is_terminal,
         )
         self._task: Any = None
-        self._heard = self._began = self._spoke = 0.0
+        self._audio_seconds = self._began = self._reported = 0.0
         self._reused = 0
 
     def __enter__(self) -> Progress:
@@ -133,17 +138,17 @@ class Progress:
 
     def begin(self, stage: str, clips: int, done: int) -> None:
         self._task = self._bars.add_task(stage, total=clips, completed=done, speed="")
-        self._heard, self._reused = 0.0, done
-        self._began = self._spoke = time.monotonic()
+        self._audio_seconds, self._reused = 0.0, done
+        self._began = self._reported = time.monotonic()
 
     def advance(self, stage: str, done: Done) -> None:
-        self._heard += done.audio_seconds
+        self._audio_seconds += done.audio_seconds
         took = time.monotonic() - self._began
-        speed = f"{self._heard / took:.1f}× real time" if self._heard and took else ""
+        speed = f"{self._audio_seconds / took:.1f}× real time" if self._audio_seconds and took else ""
         self._bars.update(self._task, advance=done.clips, speed=speed)
-        # A log file wants a sign of life, not a bar.
-        if self._bars.disable and time.monotonic() - self._spoke > 30:
-            self._spoke = time.monotonic()
+        # Without a terminal: one line every 30 s.
+        if self._bars.disable and time.monotonic() - self._reported > 30:
+            self._reported = time.monotonic()
             task = next(t for t in self._bars.tasks if t.id == self._task)
             done_here = task.completed - self._reused
             left = common.seconds(((task.total or 0) - task.completed) * took / done_here)
@@ -156,7 +161,7 @@ class Progress:
 
 
 def stage_line(report: StageReport) -> str:
-    """One finished stage in one line."""
+    """Describes the result of a stage in one line."""
     if not report.clips:
         return f"{report.name:<11} {report.reused} clips, already done"
     text = f"{report.name:<11} {report.clips} clips in {common.seconds(report.wall_seconds)}"
@@ -173,9 +178,8 @@ def stage_line(report: StageReport) -> str:
 def _show(report: BuildReport) -> None:
     summary = report.summary
     total = sum(summary.questions.values())
-    table = Table(box=None, header_style="bold", show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
+    table = common.table(("", ""), ())
+    table.show_header, table.columns[0].style = False, "dim"
     clips = f"{sum(summary.clips.values())} ({common.seconds(sum(summary.seconds.values()))} of audio)"
     table.add_row("clips", clips)
     table.add_row("speakers", _counted(summary.speakers, "with {}"))
@@ -196,44 +200,48 @@ def _show(report: BuildReport) -> None:
         )
     if len(report.failures) > _SHOWN_FAILURES:
         common.err.print(
-            f"  … and {len(report.failures) - _SHOWN_FAILURES} more, in the scenes' column `failures`"
+            f"  … and {len(report.failures) - _SHOWN_FAILURES} more, in the column `failures` of the scenes"
         )
     state = "already up to date" if report.unchanged else "written"
     common.err.print(f"shards {state}: [bold]{escape(str(report.config.out))}[/]", soft_wrap=True)
     if summary.example:
-        common.err.print("\none of the questions, with its evidence:\n")
+        common.err.print("\na question of the data set, with its evidence:\n")
         explain.show(summary.example, common.err)
 
 
 def _variety(summary: Summary) -> str:
-    alike = f"as varied as {2**summary.entropy:.0f} asked equally often"
-    return f"{len(summary.templates)} templates, entropy {summary.entropy:.2f} bits: {alike}"
+    effective = f"effective number {2**summary.entropy:.0f}"
+    return f"{len(summary.templates)} templates, entropy {summary.entropy:.2f} bits ({effective})"
 
 
 def _blind(report: BuildReport) -> str:
     gate = report.verdicts.report
     if gate.after is None:
-        return "not judged: too few questions, or the gate is off"
+        return "not measured: too few questions, or the gate is off"
     text = escape(f"{gate.after}; {gate.weak} weak")
-    if gate.after.high - gate.after.low > _SURE:
-        text += "; too few questions to be sure to a point or two"
+    if gate.after.high - gate.after.low > _WIDEST:
+        text += "; too few questions for a precise estimate"
     return text if gate.passed else f"[bold red]{text}: more than the gate allows[/]"
 
 
-def _reworded(told: LlmReport) -> str:
+def _reworded(report: LlmReport) -> str:
     sums: Counter[str] = Counter()
-    for name, count in told.counts.items():
+    for name, count in report.counts.items():
         sums[name.partition(":")[0]] += count
     lines = [
-        f"{told.model}: {', '.join(f'{count} {name}' for name, count in sorted(sums.items())) or 'nothing'}",
-        f"{told.sent} requests sent, {told.cached} cached; {told.read} tokens read, {told.written} written",
+        f"{report.model}: "
+        + (", ".join(f"{count} {name}" for name, count in sorted(sums.items())) or "nothing"),
+        f"{report.sent} requests sent, {report.cached} cached; "
+        f"{report.read} tokens read, {report.written} written",
     ]
-    why = [(name, n) for name, n in told.counts.most_common() if name.startswith(("rejected", "thrown"))]
-    lines += [f"{count:>4}  {name}" for name, count in why[:6]]
-    if told.failed:
+    rejections = [
+        (name, n) for name, n in report.counts.most_common() if name.startswith(("rejected", "thrown"))
+    ]
+    lines += [f"{count:>4}  {name}" for name, count in rejections[:6]]
+    if report.failed:
         lines.append(
-            f"{told.failed} requests failed ({told.last_error}): these questions stay as they were; "
-            "run the same command again to go on"
+            f"{report.failed} requests failed ({report.last_error}): these questions are unchanged; "
+            "run the same command again to continue"
         )
     return "\n".join(lines)
 

@@ -21,26 +21,33 @@ _STYLE = {"ok": "green", "warning": "yellow", "error": "bold red", "skipped": "d
 
 def check(
     data: Annotated[
-        Path, typer.Argument(help="Shards, Parquet, JSON or JSON lines (also .gz).", metavar="DATA")
+        Path,
+        typer.Argument(help="Shards, or a file of Parquet, JSON or JSON lines (also .gz).", metavar="DATA"),
     ],
     against: Annotated[
         list[Path] | None,
-        typer.Option("--against", help="Data that must not overlap with it, such as MMAU; may be repeated."),
+        typer.Option(
+            "--against",
+            help="Data that must not share clips or questions with DATA, such as MMAU; may be repeated.",
+        ),
     ] = None,
     audio_root: Annotated[
-        Path | None, typer.Option("--audio-root", help="Folder to which the data's audio paths refer.")
+        Path | None,
+        typer.Option("--audio-root", help="Folder that relative audio paths of the data start from."),
     ] = None,
     blind: Annotated[
         bool, typer.Option("--blind/--no-blind", help="Try to answer the questions without audio.")
     ] = True,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 on any warning or error.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with code 3 on any warning or error.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find faults in multiple-choice audio questions, of PAQA or of any other data set.
+    """Find defects in multiple-choice audio questions, of PAQA or of any other data set.
 
-    Balance of answers, duplicates, leaks between splits, traces, audio that is not there, and how many
-    answers can be had without listening. Formats: our shards, PAQA, MMAU, MMAR, AVQA, and any JSON lines
-    with question, choices and answer.
+    Checks the balance of answers, duplicates, leaks between splits, traces, missing audio, and how many
+    questions can be answered without the audio. Formats: shards of paqa, PAQA, MMAU, MMAR, AVQA, and any JSON
+    lines with question, choices and answer.
 
     [dim]Examples:[/]
 
@@ -60,7 +67,7 @@ def check(
 
 
 def show(report: Report) -> None:
-    """Prints a report as a table that fits 80 columns."""
+    """Prints a report as a table."""
     title = f"{report.path}: {report.questions} questions ({report.format})"
     common.out.print(f"[bold]{escape(title)}[/]", soft_wrap=True)
     table = Table(box=None, header_style="bold", pad_edge=False)

@@ -1,4 +1,4 @@
-"""Shared parts of all commands: exit codes for errors, the consoles, the common options."""
+"""Shared by all commands: error handling, consoles, tables and common options."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import inspect
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from paqa_builder.errors import ExitCode, PaqaError
 
@@ -25,7 +26,7 @@ out = Console(highlight=False)
 
 
 def guard(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turns a :class:`PaqaError` into a message and an exit code; any other error keeps its traceback."""
+    """Wraps a command: prints a :class:`PaqaError` and exits with its code; other errors are not caught."""
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -38,10 +39,10 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
                 err.print(f"  [bold]→[/] {escape(error.fix)}", soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            err.print("interrupted; finished work is kept: run the same command to continue")
+            err.print("interrupted; finished work is kept: run the same command again to continue")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
-            # `paqa ls backends | head` closes the pipe early; that is not an error.
+            # `paqa ls backends | head` closes the pipe early, which is no error.
             sys.stderr.close()
             raise typer.Exit(ExitCode.DONE) from None
 
@@ -49,9 +50,9 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def paragraphs(command: Callable[..., Any]) -> str:
-    """A command's docstring as its help: every paragraph on one line, wrapped by the terminal."""
+    """The help text of a command: its docstring with each paragraph on one line, for the terminal to wrap."""
     text = inspect.cleandoc(command.__doc__ or "")
-    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in text.split("\n\n"))
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in text.split("\n\n"))
 
 
 def _interrupt(*_: Any) -> None:
@@ -59,37 +60,55 @@ def _interrupt(*_: Any) -> None:
 
 
 def print_json(data: Any) -> None:
-    """Prints data for programs."""
+    """Prints data as JSON on standard output."""
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], *, right: Collection[str] = ()) -> Table:
+    """A table without borders.
+
+    Args:
+        rows: Cells as rich markup; None is an empty cell.
+        right: The columns that are aligned to the right.
+    """
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    return grid
 
 
 SourceOption = Annotated[
     str | None,
     typer.Option(
-        "--source", "-s", help="The corpus: a name from [bold]paqa ls sources[/].", rich_help_panel="What"
+        "--source", "-s", help="Type of corpus: a name from [bold]paqa ls sources[/].", rich_help_panel="What"
     ),
 ]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="The corpus's folder.", rich_help_panel="What")
+    Path | None, typer.Option("--root", help="Folder of the corpus.", rich_help_panel="What")
 ]
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", help="Only the first N clips.", rich_help_panel="What")
+    int | None, typer.Option("--limit", help="Use only the first N clips.", rich_help_panel="What")
 ]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder for the shards.", rich_help_panel="Where")
+    Path | None, typer.Option("--out", "-o", help="Folder of the shards \\[shards].", rich_help_panel="Where")
 ]
 WorkOption = Annotated[
     Path | None,
     typer.Option(
-        "--work", help="Folder for parts and stems, kept for resume \\[OUT.work].", rich_help_panel="Where"
+        "--work", help="Folder of intermediate results, for resuming \\[OUT.work].", rich_help_panel="Where"
     ),
 ]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="YAML file with any of these settings.", rich_help_panel="How"),
+    typer.Option(
+        "--config", "-c", help="YAML file with settings; see docs/configuration.md.", rich_help_panel="How"
+    ),
 ]
 PresetOption = Annotated[
-    str | None, typer.Option("--preset", help="Named set of models: cpu, gpu, fake.", rich_help_panel="How")
+    str | None,
+    typer.Option("--preset", help="Set of models: cpu, gpu or fake \\[cpu].", rich_help_panel="How"),
 ]
 PluginOption = Annotated[
     list[Path] | None,
@@ -102,62 +121,47 @@ PluginOption = Annotated[
 ]
 JobsOption = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", help="Worker processes \\[one a core, or GPU].", rich_help_panel="How"),
+    typer.Option(
+        "--jobs", "-j", help="Number of worker processes \\[one per core, or per GPU].", rich_help_panel="How"
+    ),
 ]
 DeviceOption = Annotated[
     str | None,
     typer.Option(
         "--device",
-        help="Where models run that can use a GPU: auto, cpu, cuda, cuda:N.",
+        help="Device for models that can use a GPU: auto, cpu, cuda, cuda:N.",
         rich_help_panel="How",
     ),
 ]
 SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="Seed of every choice.", rich_help_panel="How")
+    int | None, typer.Option("--seed", help="Seed of all random choices \\[0].", rich_help_panel="How")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 ShardsOption = Annotated[
-    Path | None, typer.Option("--shards", "-d", help="A build's shards \\[PAQA_OUT or ./shards].")
+    Path | None, typer.Option("--shards", "-d", help="Folder of the shards \\[PAQA_OUT or ./shards].")
 ]
 
 
-def configure(
-    *,
-    source: str | None = None,
-    root: Path | None = None,
-    limit: int | None = None,
-    out: Path | None = None,
-    work: Path | None = None,
-    config: Path | None = None,
-    preset: str | None = None,
-    plugin: list[Path] | None = None,
-    jobs: int | None = None,
-    device: str | None = None,
-    seed: int | None = None,
-    llm: dict[str, str] | None = None,
-) -> Config:
-    """The configuration of a command's flags, the environment, the file and the preset."""
+def configure(*, config: Path | None = None, plugin: list[Path] | None = None, **flags: Any) -> Config:
+    """The configuration from a command's flags, the environment, the file ``config`` and the preset."""
     from paqa_builder.config import load
 
-    flags = {
-        "source": source, "root": root, "limit": limit, "out": out, "work": work, "preset": preset,
-        "plugins": plugin or None, "jobs": jobs, "device": device, "seed": seed, "llm": llm or None,
-    }  # fmt: skip
-    return load(flags, config)
+    return load({**flags, "plugins": plugin or None}, config)
 
 
 def shards_folder(shards: Path | None) -> Path:
-    """The folder of the shards: the flag, else the folder that a build would write to.
+    """The folder of the shards: the flag, else the configured ``out``.
 
     Raises:
-        ConfigError: There is no finished build there.
+        ConfigError: The folder has no finished build.
     """
     from paqa_builder.errors import ConfigError
 
     folder = shards or configure().out
     if not (folder / "scenes").is_dir():
         raise ConfigError(
-            f"{folder}: no finished build there", fix="paqa build … --out DIR, or name it with --shards DIR"
+            f"{folder}: no finished build in this folder",
+            fix="name the folder of the shards with --shards DIR",
         )
     return folder
 

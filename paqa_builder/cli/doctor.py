@@ -1,4 +1,4 @@
-"""``paqa doctor``: is this machine ready?"""
+"""``paqa doctor``: checks the environment."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def doctor(
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try every import and every model of a preset; for each problem, show the command that fixes it.
+    """Check packages, models and disk space, and show how to fix each problem.
 
-    Exits with 4 if something that a build needs is missing.
+    Every package is imported and every model of the configuration is loaded and run. The exit code is 4 if
+    something is missing that a build needs.
 
     [dim]Example:[/]
 
@@ -30,9 +31,9 @@ def doctor(
 
     from paqa_builder.pipeline.doctor import checks
 
-    found = []
+    results = []
     for check in checks(common.configure(config=config, preset=preset, plugin=plugin, device=device)):
-        found.append(check)
+        results.append(check)
         if as_json:
             continue
         mark = "[green]ok[/]  " if check.ok else ("[red]BAD[/] " if check.needed else "[yellow]–[/]   ")
@@ -40,6 +41,6 @@ def doctor(
         if not check.ok and check.fix:
             common.out.print(f"       [bold]→[/] {escape(check.fix)}", soft_wrap=True)
     if as_json:
-        common.print_json([asdict(check) for check in found])
-    if any(check.needed and not check.ok for check in found):
+        common.print_json([asdict(check) for check in results])
+    if any(check.needed and not check.ok for check in results):
         raise typer.Exit(ExitCode.NOT_READY)

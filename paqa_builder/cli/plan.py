@@ -1,10 +1,6 @@
-"""``paqa plan``: what a build would do, touching nothing."""
+"""``paqa plan``: shows what a build would do."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-from rich.table import Table
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import (
@@ -21,9 +17,6 @@ from paqa_builder.cli.common import (
     WorkOption,
 )
 
-if TYPE_CHECKING:
-    from paqa_builder.pipeline.plan import Plan
-
 
 def plan(
     source: SourceOption = None,
@@ -38,62 +31,34 @@ def plan(
     seed: SeedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a build would do: stages, models, what is already done. Touches nothing.
+    """Show what a build would do: its stages, their models, and the clips done and to do. Writes nothing.
 
     [dim]Example:[/]
 
     paqa plan --source fsd50k --root FSD50K --out shards
     """
     from paqa_builder.pipeline.plan import make
+    from paqa_builder.pipeline.status import of_plan
 
-    made = make(
-        common.configure(
-            source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
-            plugin=plugin, device=device, seed=seed,
-        ),
-        save=False,
+    settings = common.configure(
+        source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
+        plugin=plugin, device=device, seed=seed,
     )  # fmt: skip
-    rows = stage_rows(made)
+    planned = make(settings, save=False)
+    rows = of_plan(planned)
+    clips, parts = len(planned.clips), len(planned.parts)
     if as_json:
         common.print_json(
-            {"source": made.config.source, "clips": len(made.clips), "parts": len(made.parts),
-             "out": str(made.config.out), "work": str(made.work), "stages": rows}
+            {"source": settings.source, "clips": clips, "parts": parts, "out": str(settings.out),
+             "work": str(planned.work), "stages": rows}
         )  # fmt: skip
         return
     common.out.print(
-        f"{made.config.source}: {len(made.clips)} clips in {len(made.parts)} parts "
-        f"→ {made.config.out} (work in {made.work})"
+        f"{settings.source}: {clips} clips in {parts} parts → {settings.out} (work in {planned.work})"
     )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column, justify in (
-        ("stage", "left"),
-        ("model", "left"),
-        ("revision", "left"),
-        ("done", "right"),
-        ("to do", "right"),
-    ):
-        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(
-            row["stage"], row["backend"] or "–", row["revision"] or "–", str(row["done"]), str(row["to_do"])
-        )
-    common.out.print(table)
-
-
-def stage_rows(plan: Plan) -> list[dict[str, Any]]:
-    """One row per stage: how many clips are done and how many are to do."""
-    from paqa_builder import files
-
-    total = len(plan.clips)
-    rows = []
-    for stage in plan.stages:
-        missing = {item.identity for part in plan.missing(stage) for item in part.fingerprints}
-        # Another listing may have cut other parts; what they hold is not made again.
-        to_do = (
-            len(missing) - len(files.known_rows(stage.folder(plan.work), missing, set())) if missing else 0
-        )
-        rows.append(
-            {"stage": stage.name, "backend": stage.backend or None, "revision": stage.revision or None,
-             "key": stage.key, "done": total - to_do, "to_do": to_do}
-        )  # fmt: skip
-    return rows
+    cells = [
+        (row["stage"], row["backend"] or "–", row["revision"] or "–", row["done"], row["to_do"])
+        for row in rows
+    ]
+    columns = ("stage", "model", "revision", "done", "to do")
+    common.out.print(common.table(columns, cells, right=("done", "to do")))

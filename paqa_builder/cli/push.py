@@ -1,4 +1,4 @@
-"""``paqa push``: shards to the Hugging Face Hub."""
+"""``paqa push``: uploads shards to the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from paqa_builder.cli import common
 
 
 def push(
-    shards: Annotated[Path, typer.Argument(help="Folder of a finished build.")],
-    repo: Annotated[str, typer.Argument(help="Where to: user/name.", metavar="USER/NAME")],
+    shards: Annotated[Path, typer.Argument(help="Folder of the shards.")],
+    repo: Annotated[str, typer.Argument(help="Repository on the Hub.", metavar="USER/NAME")],
     public: Annotated[bool, typer.Option("--public", help="Make the repository public \\[private].")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be uploaded; upload nothing.")
     ] = False,
 ) -> None:
-    """Upload a finished build to the Hugging Face Hub. Interrupted, run it again: it goes on.
+    """Upload a finished build to the Hugging Face Hub.
 
-    Uses the login of [bold]hf auth login[/]. HF_ENDPOINT names another server.
+    Uses the login of [bold]hf auth login[/]. HF_ENDPOINT selects another server. To continue an interrupted
+    upload, run the same command again.
 
     [dim]Example:[/]
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,6 +196,31 @@ def write_scene(
         write_atomic(out / path, _flac(rendered.stems[name], rendered.rate))
     write_atomic(out / row["audio"], _flac(rendered.mixture, rendered.rate))
     return row
+
+
+def pool_roots(out: Path) -> dict[str, Path]:
+    """The folders of the pools by name, from ``pools.json`` of a folder of scenes; empty without the file."""
+    file = out / POOLS
+    roots = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {name: Path(root) for name, root in roots.items()}
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts over the manifest of a folder of scenes."""
+
+    def count(values: Iterator[str]) -> dict[str, int]:
+        return dict(sorted(Counter(values).items()))
+
+    return {
+        "scenes": len(rows),
+        "seconds": round(sum(row["duration"] for row in rows), 1),
+        "splits": count(row["split"] for row in rows),
+        "speakers": count(str(row["num_speakers"]) for row in rows),
+        "events": sum(len(row["events"]) for row in rows),
+        "with_overlap": sum(row["has_overlap"] for row in rows),
+        "with_text": sum(row["text_complete"] for row in rows),
+        "licenses": count(row["license"] for row in rows),
+    }
 
 
 def _flac(samples: np.ndarray, rate: int) -> bytes:

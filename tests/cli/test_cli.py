@@ -1,4 +1,4 @@
-"""The command line: what a person sees, and the exit codes that a script sees."""
+"""The command line: output, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_build_makes_shards_and_says_so(paqa: Callable[..., Result], corpus: Pat
         (["fetch", "nonsense"], 2, "nonsense"),
     ],
 )
-def test_mistakes_exit_with_two_and_a_hint(
+def test_wrong_arguments_exit_with_two_and_a_hint(
     paqa: Callable[..., Result], arguments: list[str], code: int, says: str
 ) -> None:
     result = paqa(*arguments)
@@ -136,7 +136,7 @@ def test_inspect_shows_a_timeline(paqa: Callable[..., Result], built: Path) -> N
     assert max(map(len, shown.splitlines())) <= 80
     row = json.loads(paqa("inspect", "dialogue", "--shards", built, "--json").stdout)
     assert row["clip_id"] == "dialogue"
-    assert "none heard" in paqa("inspect", "silence", "--shards", built).stdout
+    assert "none found" in paqa("inspect", "silence", "--shards", built).stdout
     assert "200 Hz" in shown
     assert "600 Hz" in shown
     assert "LUFS" in shown
@@ -152,7 +152,7 @@ def test_explain_shows_the_proof(paqa: Callable[..., Result], built: Path) -> No
     assert "<THINK>" in shown
     result = paqa("explain", "q-nothing", "--shards", built)
     assert result.exit_code == 2
-    assert "no question is called" in result.stderr
+    assert "no question matches" in result.stderr
 
 
 def test_status_counts_what_is_done(paqa: Callable[..., Result], built: Path) -> None:
@@ -184,14 +184,14 @@ def test_try_runs_one_backend(paqa: Callable[..., Result], corpus: Path, tmp_pat
     assert (tmp_path / "dialogue.speech.flac").is_file()
 
 
-def test_doctor_finds_the_fakes_well(paqa: Callable[..., Result]) -> None:
+def test_doctor_passes_the_fake_backends(paqa: Callable[..., Result]) -> None:
     result = paqa("doctor", "--preset", "fake", "--json")
     assert result.exit_code == 0, result.output
     found = {check["name"]: check["ok"] for check in json.loads(result.stdout)}
     assert found["tag: fake"]
 
 
-def test_doctor_says_how_to_mend(paqa: Callable[..., Result], tmp_path: Path) -> None:
+def test_doctor_shows_how_to_fix_a_problem(paqa: Callable[..., Result], tmp_path: Path) -> None:
     plugin = tmp_path / "ill.py"
     plugin.write_text(
         "from paqa_builder.perception.backends.fake import FakeTagger\n"
