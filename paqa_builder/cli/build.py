@@ -10,20 +10,6 @@ import typer
 from rich.markup import escape
 
 from paqa_builder.cli import common, explain
-from paqa_builder.cli.common import (
-    ConfigOption,
-    DeviceOption,
-    JobsOption,
-    JsonOption,
-    LimitOption,
-    OutOption,
-    PluginOption,
-    PresetOption,
-    RootOption,
-    SeedOption,
-    SourceOption,
-    WorkOption,
-)
 from paqa_builder.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -38,17 +24,17 @@ _WIDEST = 0.04
 
 
 def build(
-    source: SourceOption = None,
-    root: RootOption = None,
-    limit: LimitOption = None,
-    out: OutOption = None,
-    work: WorkOption = None,
-    config: ConfigOption = None,
-    preset: PresetOption = None,
-    plugin: PluginOption = None,
-    jobs: JobsOption = None,
-    device: DeviceOption = None,
-    seed: SeedOption = None,
+    source: common.SourceOption = None,
+    root: common.RootOption = None,
+    limit: common.LimitOption = None,
+    out: common.OutOption = None,
+    work: common.WorkOption = None,
+    config: common.ConfigOption = None,
+    preset: common.PresetOption = None,
+    plugin: common.PluginOption = None,
+    jobs: common.JobsOption = None,
+    device: common.DeviceOption = None,
+    seed: common.SeedOption = None,
     retry_failed: Annotated[
         bool,
         typer.Option(
@@ -69,7 +55,7 @@ def build(
         str | None,
         typer.Option("--llm-model", metavar="NAME", help="Model at this endpoint.", rich_help_panel="How"),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: common.JsonOption = False,
 ) -> None:
     """Build a data set of questions and answers from a corpus of audio.
 

@@ -134,7 +134,7 @@ DeviceOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="Seed of all random choices \\[0].", rich_help_panel="How")
+    int | None, typer.Option("--seed", help="Seed of all random choices.", rich_help_panel="How")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 ShardsOption = Annotated[

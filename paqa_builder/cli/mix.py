@@ -24,7 +24,8 @@ def mix(
         ),
     ] = "conversation",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the scenes.", rich_help_panel="Where")
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the scenes; required.", rich_help_panel="Where"),
     ] = None,
     speech: Annotated[
         list[str] | None,

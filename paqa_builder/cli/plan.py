@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from paqa_builder.cli import common
-from paqa_builder.cli.common import (
-    ConfigOption,
-    DeviceOption,
-    JsonOption,
-    LimitOption,
-    OutOption,
-    PluginOption,
-    PresetOption,
-    RootOption,
-    SeedOption,
-    SourceOption,
-    WorkOption,
-)
 
 
 def plan(
-    source: SourceOption = None,
-    root: RootOption = None,
-    limit: LimitOption = None,
-    out: OutOption = None,
-    work: WorkOption = None,
-    config: ConfigOption = None,
-    preset: PresetOption = None,
-    plugin: PluginOption = None,
-    device: DeviceOption = None,
-    seed: SeedOption = None,
-    as_json: JsonOption = False,
+    source: common.SourceOption = None,
+    root: common.RootOption = None,
+    limit: common.LimitOption = None,
+    out: common.OutOption = None,
+    work: common.WorkOption = None,
+    config: common.ConfigOption = None,
+    preset: common.PresetOption = None,
+    plugin: common.PluginOption = None,
+    device: common.DeviceOption = None,
+    seed: common.SeedOption = None,
+    as_json: common.JsonOption = False,
 ) -> None:
     """Show what a build would do: its stages, their models, and the clips done and to do. Writes nothing.
 
