@@ -61,7 +61,7 @@ def backend(stage: str, name: str) -> Any:
     cls = registry.get(stage, name)
     made = cls(cls.Options())
     made.load()
-    made._sureness = _RAW if stage != "transcribe" else None
+    made._calibrate = _RAW if stage != "transcribe" else None
     return made
 
 
@@ -297,7 +297,7 @@ def main() -> None:
         tuple(voices["weights"]), voices["intercept"], voices["phantom"], voices["enough"]
     )
     usual = usual_labels(tagger, tables.quiet)
-    tagger._usual = np.array([usual.get(label, 0.0) for label in tagger.labels])
+    tagger._offsets = np.array([usual.get(label, 0.0) for label in tagger.labels])
     for heard, row, scores in kept:
         tables.turns += judge_turns(diarizer.diarize(heard), row)
         tables.tags += judge_tags(_tags(tagger, scores), row, accept)

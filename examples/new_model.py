@@ -20,6 +20,6 @@ class Monologue(Diarizer):
 
         self.vad, self.vad_options = vad, vad.VadOptions(threshold=self.options.threshold)
 
-    def diarize(self, audio):
-        segments = self.vad.get_speech_timestamps(audio.main.samples, self.vad_options)
+    def diarize(self, clip):
+        segments = self.vad.get_speech_timestamps(clip.main.samples, self.vad_options)
         return [Span(s["start"] / 16_000, s["end"] / 16_000, "me", self.options.threshold) for s in segments]

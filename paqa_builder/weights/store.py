@@ -71,6 +71,15 @@ def revision(name: str) -> str:
     return f"{name}-{digits or 'absent'}"
 
 
+def local_revision(path: Path, *files: Path) -> str:
+    """Revision of a user's own weights: the name of the file or folder, and the sizes of its files.
+
+    The content is not hashed, since models have gigabytes. An absent file has size 0.
+    """
+    sizes = [str(file.stat().st_size if file.is_file() else 0) for file in files or (path,)]
+    return "-".join([path.name, *sizes])
+
+
 def home(weights: Weights) -> Path:
     """The folder of joined or downloaded weights, whether it exists or not."""
     suffix = f"-{revision(weights.name)}" if weights.packages else ""

@@ -1,1 +1,1 @@
-"""Backends: one model each, behind the interface of its stage."""
+"""Backends: perception models behind the interfaces of their stages."""

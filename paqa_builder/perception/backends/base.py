@@ -1,7 +1,7 @@
-"""Backends: one model each, behind one small interface.
+"""Interfaces of the backends.
 
-A backend turns what a stage lets it hear into records; it knows nothing of files, resume or where
-its results go. To add a model, subclass the base of its stage, and point ``--plugin`` at the file::
+A backend wraps one model and converts audio into the results of its stage. To add a model, subclass the base
+class of its stage, and give the file to ``--plugin``::
 
     from paqa_builder.backends import Options, Tagger
 
@@ -9,9 +9,9 @@ its results go. To add a model, subclass the base of its stage, and point ``--pl
         sample_rate = 16_000
         revision = "1"
 
-        def tag(self, heard): ...
+        def tag(self, clip): ...
 
-:mod:`tests.contracts` holds the test that every backend must pass.
+Every backend must pass :func:`paqa_builder.testing.check_backend`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Options(BaseModel):
-    """A backend's settings. Unknown names are refused; values are part of a part's identity."""
+    """Settings of a backend. Unknown names are errors. A changed value redoes the stage."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,19 +40,19 @@ class DeviceOptions(Options):
     """Settings of every backend that can run on a GPU."""
 
     device: str = Field(
-        "auto", pattern=DEVICE_PATTERN, description="Where it runs: auto, cpu, cuda or cuda:N."
+        "auto", pattern=DEVICE_PATTERN, description="Device of the model: auto, cpu, cuda or cuda:N."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInput:
-    """One clip as a stage lets a backend hear it, all at the backend's ``sample_rate``.
+    """Audio of one clip at the backend's ``sample_rate``.
 
     Attributes:
-        main: Where the stage decided to listen. A simple backend needs nothing else.
-        mix: The undivided clip.
-        speech: The speech stem, or None before (or without) separation.
-        background: The background stem, likewise.
+        main: The signal that the stage selected. Most backends need no other.
+        mix: The mixture.
+        speech: The speech stem, or None without separation.
+        background: The background stem, or None without separation.
     """
 
     main: Audio
@@ -61,9 +61,9 @@ class AudioInput:
     background: Audio | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """What a diarizer or a tagger reports: ``name`` is a voice or a label. Seconds, [0, 1]."""
+    """Result of a diarizer or a tagger: times in seconds, a voice or label, a score in [0, 1]."""
 
     start: float
     end: float
@@ -73,8 +73,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class RejectedWords:
-    """Words that a transcriber made up, by its own figures; see
-    :class:`~paqa_builder.records.Abstention` for ``reason``."""
+    """Words that a transcriber rejects as hallucinated; :class:`~paqa_builder.records.Abstention` lists the
+    values of ``reason``."""
 
     start: float
     end: float
@@ -84,15 +84,15 @@ class RejectedWords:
 
 
 def dropped_words(words: Sequence[Word], reason: str) -> RejectedWords:
-    """Words in time order as one thing that is not believed; its confidence is their mean."""
-    sure = sum(word.confidence for word in words) / len(words)
+    """Rejects words, given in time order; the confidence is their mean."""
+    confidence = sum(word.confidence for word in words) / len(words)
     end = max(word.end for word in words)
-    return RejectedWords(words[0].start, end, reason, " ".join(word.text for word in words), sure)
+    return RejectedWords(words[0].start, end, reason, " ".join(word.text for word in words), confidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What a transcriber reports: words in time order, one language code (ISO 639-1) or None."""
+    """Result of a transcriber: words in time order, and a language code (ISO 639-1) or None."""
 
     words: tuple[Word, ...]
     language: str | None
@@ -102,13 +102,13 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a measurer reports of a whole clip; the stage relates it to voices and events.
+    """Result of a measurer for a whole clip.
 
     Attributes:
         loudness: Integrated loudness of the mixture in LUFS; None for silence.
-        quality: Speech quality of the mixture, 1 to 5; None where it was not asked for.
-        pitch: Fundamental frequency of ``AudioInput.main`` in Hz by frame; 0 where nothing is voiced.
-        step: Seconds from frame to frame; frame n covers [n * step, (n + 1) * step).
+        quality: Speech quality of the mixture, 1 to 5; None if it is not estimated.
+        pitch: Fundamental frequency of ``AudioInput.main`` in Hz per frame; 0 for unvoiced frames.
+        step: Hop in seconds; frame n covers [n * step, (n + 1) * step).
     """
 
     loudness: float | None
@@ -118,13 +118,14 @@ class Measured:
 
 
 class Backend(ABC):
-    """Base of all backends. Subclass the base of a stage instead.
+    """Base class of all backends. Subclass the base class of a stage instead.
 
     Class attributes:
-        stage: Which stage it serves.
-        sample_rate: The rate in Hz at which it wants to hear.
-        revision: What identifies code and weights. A change redoes the stage.
-        needs: Distributions to import, shown by ``paqa doctor``, with the extra that brings them.
+        stage: Name of its stage.
+        sample_rate: Sample rate of its input in Hz.
+        revision: Identifier of code and weights. A change redoes the stage.
+        needs: Distributions that it imports.
+        extra: The extra of paqa-builder that installs them.
         Options: The pydantic model of its settings.
     """
 
@@ -140,84 +141,85 @@ class Backend(ABC):
         self.options: Any = options if options is not None else self.Options()
 
     def load(self) -> None:  # noqa: B027 - optional: a backend without weights has nothing to load
-        """Loads the weights. Called once per process; all heavy imports happen here.
+        """Imports heavy packages and loads the weights. Called once per process.
 
         Raises:
-            NotReadyError: A package or a model is missing; says which command brings it.
+            NotReadyError: A package or a model is missing; ``fix`` is the command that installs it.
         """
 
     @abstractmethod
-    def run(self, heard: Sequence[AudioInput]) -> list[Any]:
-        """Hears a batch; one result per item, and the same as if each came alone."""
+    def run(self, clips: Sequence[AudioInput]) -> list[Any]:
+        """Processes a batch. Returns one result per clip, which must not depend on the other clips."""
 
 
 class Separator(Backend):
-    """Splits a mixture in two. Implement :meth:`separate`.
+    """Separates speech from background. Implement :meth:`separate`.
 
     Class attributes:
-        enhances: True of a speech enhancer, which takes some speech away with the noise: the stage then puts
-            some of it back (:mod:`paqa_builder.perception._put_back`).
+        enhances: True for a speech enhancer, which removes some speech with the noise. The stage then
+        restores
+            some of it (:mod:`paqa_builder.perception._put_back`).
     """
 
     stage = "separate"
     sample_rate = 48_000
     enhances: ClassVar[bool] = False
 
-    def run(self, heard: Sequence[AudioInput]) -> list[tuple[Audio, Audio]]:
-        return [self.separate(item) for item in heard]
+    def run(self, clips: Sequence[AudioInput]) -> list[tuple[Audio, Audio]]:
+        return [self.separate(clip) for clip in clips]
 
     @abstractmethod
-    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
-        """Returns (speech, background), each as long as ``heard.main`` and aligned to it."""
+    def separate(self, clip: AudioInput) -> tuple[Audio, Audio]:
+        """Returns (speech, background), both of the length of ``clip.main`` and aligned with it."""
 
 
 class Diarizer(Backend):
-    """Says who speaks when, with overlaps. Implement :meth:`diarize`."""
+    """Finds speaker turns, which may overlap. Implement :meth:`diarize`."""
 
     stage = "diarize"
 
-    def run(self, heard: Sequence[AudioInput]) -> list[list[Span]]:
-        return [self.diarize(item) for item in heard]
+    def run(self, clips: Sequence[AudioInput]) -> list[list[Span]]:
+        return [self.diarize(clip) for clip in clips]
 
     @abstractmethod
-    def diarize(self, heard: AudioInput) -> list[Span]:
-        """Returns spans named by voice, any names; the stage renames them S1, S2, … in order."""
+    def diarize(self, clip: AudioInput) -> list[Span]:
+        """Returns spans named by voice. The stage renames the voices to S1, S2, …."""
 
 
 class Tagger(Backend):
-    """Says which sound events happen when. Implement :meth:`tag`."""
+    """Detects sound events. Implement :meth:`tag`."""
 
     stage = "tag"
 
-    def run(self, heard: Sequence[AudioInput]) -> list[list[Span]]:
-        return [self.tag(item) for item in heard]
+    def run(self, clips: Sequence[AudioInput]) -> list[list[Span]]:
+        return [self.tag(clip) for clip in clips]
 
     @abstractmethod
-    def tag(self, heard: AudioInput) -> list[Span]:
-        """Returns spans named by AudioSet display name, sorted, those of one label disjoint."""
+    def tag(self, clip: AudioInput) -> list[Span]:
+        """Returns sorted spans named by AudioSet display name; spans of one label are disjoint."""
 
 
 class Transcriber(Backend):
-    """Says which words are spoken when. Implement :meth:`transcribe`."""
+    """Transcribes speech, with word times. Implement :meth:`transcribe`."""
 
     stage = "transcribe"
 
-    def run(self, heard: Sequence[AudioInput]) -> list[Speech]:
-        return [self.transcribe(item) for item in heard]
+    def run(self, clips: Sequence[AudioInput]) -> list[Speech]:
+        return [self.transcribe(clip) for clip in clips]
 
     @abstractmethod
-    def transcribe(self, heard: AudioInput) -> Speech:
-        """Returns the words in time order; none where nobody speaks."""
+    def transcribe(self, clip: AudioInput) -> Speech:
+        """Returns the words in time order; none for a clip without speech."""
 
 
 class Measurer(Backend):
-    """Says how loud a clip is, how good, and how high its voices are. Implement :meth:`measure`."""
+    """Measures loudness, speech quality and pitch. Implement :meth:`measure`."""
 
     stage = "measure"
 
-    def run(self, heard: Sequence[AudioInput]) -> list[Measured]:
-        return [self.measure(item) for item in heard]
+    def run(self, clips: Sequence[AudioInput]) -> list[Measured]:
+        return [self.measure(clip) for clip in clips]
 
     @abstractmethod
-    def measure(self, heard: AudioInput) -> Measured:
-        """Hears pitch in ``heard.main``, loudness and quality in ``heard.mix``; knows no speakers."""
+    def measure(self, clip: AudioInput) -> Measured:
+        """Measures the pitch of ``clip.main``, and loudness and quality of ``clip.mix``."""

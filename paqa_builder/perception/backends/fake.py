@@ -1,9 +1,8 @@
-"""Fake backends: they listen to pure tones, so that tests are fast and still hear something.
+"""Fake backends for tests: exact detectors of pure tones.
 
-Each "voice" and each "sound event" is a sine at a frequency of its own; see :data:`VOICES` and
-:data:`SOUNDS`. A fake scene is a sum of such tones, and the fakes take it apart exactly: the
-separator splits at 1 kHz, the diarizer and the tagger find which tones sound when, the transcriber
-"reads" a word per half second of voice. Everything downstream can then be tested for being right.
+Each voice and each sound event is a sine tone of its own frequency; see :data:`VOICES` and :data:`SOUNDS`.
+On a sum of such tones, the separator splits at 1 kHz, the diarizer and the tagger detect the tones, and the
+transcriber outputs a word per half second of voice.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from paqa_builder.audio import Audio
+from paqa_builder.perception._tracks import runs
 from paqa_builder.perception.backends.base import (
     AudioInput,
     Diarizer,
@@ -33,30 +33,38 @@ FRAME = 0.1
 
 
 class FakeOptions(Options):
-    """``threshold`` is the amplitude from which a tone counts as heard."""
+    """Settings of the fakes."""
 
     threshold: float = 0.01
+    """Minimum amplitude of a tone."""
 
 
 def tone_spans(audio: Audio, frequency: float, threshold: float) -> list[tuple[float, float]]:
-    """Finds when a tone sounds: [start, end) in seconds, on a grid of :data:`FRAME`."""
+    """Intervals [start, end) of a tone in seconds, on a grid of :data:`FRAME`."""
     size = round(FRAME * audio.rate)
     count = len(audio.samples) // size
     frames = audio.samples[: count * size].reshape(count, size)
     wave = np.exp(-2j * np.pi * frequency * np.arange(size) / audio.rate)
-    heard = 2 * np.abs(frames @ wave) / size > threshold
-    edges = (np.flatnonzero(np.diff(np.r_[0, heard.astype(int), 0])) * FRAME).round(6).tolist()
-    return list(zip(edges[::2], edges[1::2], strict=True))
+    active = 2 * np.abs(frames @ wave) / size > threshold
+    return [(round(start * FRAME, 6), round(end * FRAME, 6)) for start, end in runs(active)]
+
+
+def _spans(audio: Audio, tones: dict[str, float], threshold: float) -> list[Span]:
+    return sorted(
+        Span(start, end, name, 0.9)
+        for name, hertz in tones.items()
+        for start, end in tone_spans(audio, hertz, threshold)
+    )
 
 
 class FakeSeparator(Separator):
-    """Everything under 1 kHz is speech."""
+    """Frequencies below 1 kHz are speech."""
 
     sample_rate = 16_000
     Options = FakeOptions
 
-    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
-        mix = heard.main
+    def separate(self, clip: AudioInput) -> tuple[Audio, Audio]:
+        mix = clip.main
         spectrum = np.fft.rfft(mix.samples)
         spectrum[np.fft.rfftfreq(len(mix.samples), 1 / mix.rate) >= SPLIT_HZ] = 0
         speech = np.fft.irfft(spectrum, len(mix.samples)).astype(np.float32)
@@ -64,57 +72,47 @@ class FakeSeparator(Separator):
 
 
 class FakeDiarizer(Diarizer):
-    """Each tone in :data:`VOICES` is a speaker."""
+    """The tones of :data:`VOICES` are speakers."""
 
     Options = FakeOptions
 
-    def diarize(self, heard: AudioInput) -> list[Span]:
-        spans = [
-            Span(start, end, voice, 0.9)
-            for voice, hertz in VOICES.items()
-            for start, end in tone_spans(heard.main, hertz, self.options.threshold)
-        ]
-        return sorted(spans, key=lambda s: (s.start, s.end, s.name))
+    def diarize(self, clip: AudioInput) -> list[Span]:
+        return _spans(clip.main, VOICES, self.options.threshold)
 
 
 class FakeTagger(Tagger):
-    """Each tone in :data:`SOUNDS` is a sound event."""
+    """The tones of :data:`SOUNDS` are sound events."""
 
     Options = FakeOptions
 
-    def tag(self, heard: AudioInput) -> list[Span]:
-        spans = [
-            Span(start, end, label, 0.9)
-            for label, hertz in SOUNDS.items()
-            for start, end in tone_spans(heard.main, hertz, self.options.threshold)
-        ]
-        return sorted(spans, key=lambda s: (s.start, s.end, s.name))
+    def tag(self, clip: AudioInput) -> list[Span]:
+        return _spans(clip.main, SOUNDS, self.options.threshold)
 
 
 class FakeTranscriber(Transcriber):
-    """Half a second of voice is one word, chosen by voice and time."""
+    """Each half second of a voice is a word, which depends on voice and time."""
 
     Options = FakeOptions
 
-    def transcribe(self, heard: AudioInput) -> Speech:
+    def transcribe(self, clip: AudioInput) -> Speech:
         words = [
             Word(at, min(at + 0.5, end), WORDS[(3 * n + round(2 * at)) % len(WORDS)], 0.9)
             for n, hertz in enumerate(VOICES.values())
-            for start, end in tone_spans(heard.main, hertz, self.options.threshold)
+            for start, end in tone_spans(clip.main, hertz, self.options.threshold)
             for at in np.arange(start, end, 0.5).round(6).tolist()
         ]
         return Speech(tuple(sorted(words, key=lambda w: (w.start, w.end))), "en" if words else None)
 
 
 class FakeMeasurer(Measurer):
-    """Pitch is the highest tone in :data:`VOICES` that sounds; loudness is the RMS in dB."""
+    """Pitch is the highest active tone of :data:`VOICES`; loudness is the RMS in dB."""
 
     Options = FakeOptions
 
-    def measure(self, heard: AudioInput) -> Measured:
-        pitch = np.zeros(int(heard.main.duration / FRAME + 1e-6))
+    def measure(self, clip: AudioInput) -> Measured:
+        pitch = np.zeros(int(clip.main.duration / FRAME + 1e-6))
         for hertz in VOICES.values():
-            for start, end in tone_spans(heard.main, hertz, self.options.threshold):
+            for start, end in tone_spans(clip.main, hertz, self.options.threshold):
                 pitch[round(start / FRAME) : round(end / FRAME)] = hertz
-        loudness = None if heard.mix.silent else float(20 * np.log10(heard.mix.rms))
+        loudness = None if clip.mix.silent else float(20 * np.log10(clip.mix.rms))
         return Measured(loudness, None, tuple(pitch.tolist()), FRAME)

@@ -79,7 +79,7 @@ def test_scores_change_where_the_sound_is(backend: Panns) -> None:
     quiet = np.zeros(10 * rate, np.float32)
     burst = quiet.copy()
     burst[6 * rate : 7 * rate] = 0.3 * np.random.default_rng(0).standard_normal(rate)
-    (without,), (with_burst,) = (backend._hear([panns.cut(samples, 0)]) for samples in (quiet, burst))
+    (without,), (with_burst,) = (backend._predict([panns.cut(samples, 0)]) for samples in (quiet, burst))
     change = np.abs(with_burst - without).mean(axis=1)
     assert change.shape == (WINDOW,)
     middles = (np.arange(WINDOW) + 0.5) * SEGMENT
@@ -98,11 +98,11 @@ def test_windows_of_a_long_clip_meet_without_a_seam(backend: Panns) -> None:
     starts = panns.window_starts(len(audio.samples))
     assert starts[0] == 0
     assert starts[-1] + WINDOW >= count > starts[-1] + MARGIN
-    parts = [(at, backend._hear([panns.cut(audio.samples, at)])[0]) for at in starts]
+    parts = [(at, backend._predict([panns.cut(audio.samples, at)])[0]) for at in starts]
     whole = panns.stitch(parts, count)
     assert whole.shape == (count, 527)
     assert whole.max(axis=1).min() > 0
-    shifted = backend._hear([panns.cut(audio.samples, 12)])[0]
+    shifted = backend._predict([panns.cut(audio.samples, 12)])[0]
     inner = slice(MARGIN, WINDOW - MARGIN)
     difference = np.abs(shifted[inner] - whole[12:][inner]).mean()
     assert difference < 0.1 * np.abs(shifted[inner] - shifted[inner].mean(axis=0)).mean()
@@ -126,7 +126,7 @@ def test_half_precision_stays_near(backend: Panns, checkpoint: Path) -> None:
     half = Panns(Panns.Options(model=str(checkpoint), device="cpu", precision="bfloat16"))
     half.load()
     window = [panns.cut(murmur(10.0, rate=Panns.sample_rate).samples, 0)]
-    assert np.abs(half._hear(window) - backend._hear(window)).mean() < 0.03
+    assert np.abs(half._predict(window) - backend._predict(window)).mean() < 0.03
 
 
 def test_says_how_to_bring_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_offset_above_onset_is_refused() -> None:
 def test_what_voices_sound_like_counts_less() -> None:
     """Log odds go down by what a class reaches among voices; a certain one stays certain."""
     tagger = Yamnet()
-    tagger._usual = np.array([0.0, 2.0])
+    tagger._offsets = np.array([0.0, 2.0])
     found = tagger.beyond_voices(np.array([[0.5, 0.5], [1.0, 1.0], [0.0, 0.0]]))
     assert found[:, 0].tolist() == [0.5, 1.0, 0.0]
     assert found[:, 1] == pytest.approx([1 / (1 + np.exp(2)), 1.0, 0.0])

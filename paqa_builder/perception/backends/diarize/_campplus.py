@@ -1,4 +1,4 @@
-"""CAM++ speaker embeddings, and the Kaldi filter bank that they are computed from.
+"""CAM++ speaker embeddings and their Kaldi filter bank features.
 
 Wang, Zheng, Chen, Cheng and Chen, "CAM++: A fast and efficient network for speaker verification
 using context-aware masking", Interspeech 2023. The features follow Kaldi's ``fbank`` (80 bands,
@@ -17,42 +17,47 @@ from paqa_builder.weights import store
 
 RATE = 16_000
 FRAME = 0.01
-"""Seconds from feature frame to feature frame."""
+"""Hop of the features in seconds."""
 SIZE = 192
-_LENGTH, _HOP, _FFT, _BANDS = 400, 160, 512, 80
+_LENGTH, _HOP, _FFT, BANDS = 400, 160, 512, 80
 _BATCH, _BLOCK = 32, 6000
 
 
 def _mel_bank() -> np.ndarray:
-    """Kaldi's triangles, ``[257, 80]``, straight on the mel scale from 20 to 8000 Hz."""
+    """Kaldi's mel filter bank ``[257, 80]``: triangles, linear in mel, from 20 to 8000 Hz."""
 
     def mel(hertz: Any) -> Any:
         return 1127 * np.log(1 + np.asarray(hertz) / 700)
 
-    edges = np.linspace(mel(20.0), mel(8000.0), _BANDS + 2)
+    edges = np.linspace(mel(20.0), mel(8000.0), BANDS + 2)
     bins = mel(np.arange(_FFT // 2) * RATE / _FFT)[None]
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     bank = np.maximum(0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
     return np.pad(bank, ((0, 0), (0, 1))).T.astype(np.float32)
 
 
+def load_network(torch: Any) -> Any:
+    """The embedded CAM++ network on the CPU, in evaluation mode."""
+    paths = store.locate("campplus")
+    network = module_at(paths["code"]).CAMPPlus(feat_dim=BANDS, embedding_size=SIZE)
+    network.load_state_dict(torch.load(paths["weights"], map_location="cpu", weights_only=True))
+    return network.eval()
+
+
 class CamPlusPlus:
-    """The network, loaded; gives unit vectors that point the same way for the same voice."""
+    """Speaker embeddings as unit vectors, similar for the same voice."""
 
     def __init__(self) -> None:
         self._torch: Any = torch_cpu()
-        found = store.locate("campplus")
-        self._net = module_at(found["code"]).CAMPPlus(feat_dim=_BANDS, embedding_size=SIZE)
-        self._net.load_state_dict(self._torch.load(found["weights"], map_location="cpu", weights_only=True))
-        self._net.eval()
+        self._net = load_network(self._torch)
         self._bank = _mel_bank()
         self._taper = (np.hanning(_LENGTH) ** 0.85).astype(np.float32)
 
     def features(self, samples: np.ndarray) -> np.ndarray:
-        """Samples ``float32 [n]`` at 16 kHz to log mel energies ``float32 [frames, 80]``."""
+        """Log mel energies ``float32 [frames, 80]`` of samples ``float32 [n]`` at 16 kHz."""
         samples = np.pad(samples, (0, max(0, _LENGTH - len(samples))))
         frames = np.lib.stride_tricks.sliding_window_view(samples, _LENGTH)[::_HOP]
-        # In blocks: the frames overlap, and an hour of them would take gigabytes at once.
+        # Blocks bound memory: the overlapping frames of an hour would take gigabytes.
         blocks = [self._energies(frames[at : at + _BLOCK]) for at in range(0, len(frames), _BLOCK)]
         return np.concatenate(blocks)
 
@@ -64,12 +69,12 @@ class CamPlusPlus:
         return np.log(np.maximum(power @ self._bank, np.finfo(np.float32).eps))
 
     def embed(self, excerpts: Sequence[np.ndarray]) -> np.ndarray:
-        """Excerpts of features, all of one length, ``[frames, 80]`` each, to unit vectors ``[n, 192]``."""
-        found = [np.zeros((0, SIZE), np.float32)]
+        """Unit vectors ``[n, 192]`` of excerpts of features ``[frames, 80]`` of equal length."""
+        batches = [np.zeros((0, SIZE), np.float32)]
         with self._torch.inference_mode():
             for at in range(0, len(excerpts), _BATCH):
                 batch = np.stack(excerpts[at : at + _BATCH])
                 batch = batch - batch.mean(axis=1, keepdims=True)
-                found.append(self._net(self._torch.from_numpy(batch)).numpy())
-        vectors = np.concatenate(found)
+                batches.append(self._net(self._torch.from_numpy(batch)).numpy())
+        vectors = np.concatenate(batches)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)

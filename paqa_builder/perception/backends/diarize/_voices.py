@@ -1,17 +1,16 @@
-"""Which excerpts are one voice: a decision by calibrated log odds instead of a cosine threshold.
+"""Speaker clustering by calibrated log odds.
 
-A cosine that tells two voices apart in one recording joins them in another: noise and reverberation lower
-the similarity within a voice, telephone bands raise that between voices. So groups of excerpts are compared
-by several pieces of evidence at once, whose weights were fitted on mixtures of other voices:
+A cosine threshold does not suit all recordings: noise and reverberation lower the similarity within a voice,
+telephone bands raise that between voices. The log odds for two groups of excerpts being of one voice combine
+four features, with weights that were fitted on mixtures of other voices:
 
 - the mean cosine similarity between the groups;
-- the same, divided by the similarity *within* them: 1 where what separates the groups is only what
-  separates a voice from itself a moment later (the correction for attenuation; Spearman, 1904);
-- whether segmentation-3.0 heard them as the same of its local voices where both lie in one window: a
-  soft must-link and cannot-link, which does not depend on embeddings;
-- how little there is of the smaller group, for little is easily unlike anything.
+- the same, divided by the similarity *within* the groups (correction for attenuation; Spearman, 1904);
+- the agreement of segmentation-3.0's local voices where both groups are in one window, a soft must-link or
+  cannot-link that does not depend on embeddings;
+- the size of the smaller group, since small groups are less similar to others.
 
-Groups start as fine clusters and are joined, most alike first, as long as the log odds are positive.
+Groups start as fine clusters and are merged, largest log odds first, while the log odds are positive.
 """
 
 from __future__ import annotations
@@ -24,29 +23,29 @@ from paqa_builder.perception.backends.diarize import _segmentation as frames
 from paqa_builder.perception.calibration import SameVoice
 
 FINE = 0.35
-"""Mean cosine distance of the clusters to begin with: fine enough to hold one voice each."""
+"""Mean cosine distance of the initial clusters, small enough for one voice each."""
 _MIDDLE = 22
-"""Frames either way of an excerpt's middle that say which local voice it is of: 0.74 s in all."""
+"""Frames on each side of an excerpt's middle that determine its local voice: 0.74 s in all."""
 _SURE = 0.95
 _TYPICAL = 0.63
-"""Usual similarity of two excerpts of one voice 1.5 s apart, where a clip does not show its own."""
+"""Prior similarity of two excerpts of one voice 1.5 s apart."""
 _TYPICAL_WEIGHT, _OWN_WEIGHT = 8, 20
-"""How many pairs the usual value counts for in a clip's, and a clip's in a group's."""
+"""Weights in pairs: of the prior in a clip's value, and of the clip's value in a group's."""
 _STEP = 0.25
-"""Seconds between excerpts for which the weights were fitted: sizes are counted in these."""
+"""Hop between excerpts in seconds for which the weights were fitted; the unit of sizes."""
 _LARGE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpts:
-    """What is known of ``n`` excerpts.
+    """Features of ``n`` excerpts.
 
     Attributes:
         vectors: Unit embeddings, ``[n, d]``.
         times: Starts in seconds, ``[n]``.
-        length: Seconds of one excerpt.
-        linked: Log odds that two excerpts are of one local voice, ``[n, n]``; 0 where not ``seen``.
-        seen: Whether any window holds both, ``bool [n, n]``.
+        length: Length of an excerpt in seconds.
+        linked: Log odds of two excerpts being of one local voice, ``[n, n]``; 0 where not ``seen``.
+        seen: Whether a window contains both, ``bool [n, n]``.
     """
 
     vectors: np.ndarray
@@ -59,11 +58,11 @@ class Excerpts:
 def local_links(
     starts: np.ndarray, posteriors: np.ndarray, begin: np.ndarray, finish: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the segmentation's windows say of each pair of excerpts.
+    """Links of all pairs of excerpts by the local voices of the segmentation.
 
     Args:
-        starts, posteriors: Of :meth:`~._segmentation.Segmentation.windows`.
-        begin, finish: The excerpts' borders in frames, ``[n]`` each.
+        starts, posteriors: Results of :meth:`~._segmentation.Segmentation.windows`.
+        begin, finish: Boundaries of the excerpts in frames, ``[n]`` each.
 
     Returns:
         ``linked`` and ``seen`` of :class:`Excerpts`.
@@ -91,9 +90,9 @@ def local_links(
 
 
 class Groups:
-    """Groups of excerpts, and the sums over pairs that their log odds are made of.
+    """Groups of excerpts, with sums over pairs for their log odds.
 
-    All sums add up when groups are joined, so joining two of ``k`` groups costs ``k`` steps.
+    Sums are additive, so merging two of ``k`` groups takes O(k).
     """
 
     def __init__(self, excerpts: Excerpts, labels: np.ndarray) -> None:
@@ -110,8 +109,7 @@ class Groups:
         self.alike, self.alike_apart = over_pairs(alike), over_pairs(alike * apart)
         self.apart = over_pairs(apart)
         self.linked, self.seen = over_pairs(excerpts.linked), over_pairs(excerpts.seen)
-        # Excerpts next to each other that the segmentation takes for one voice: how alike is a
-        # voice to itself in this clip?
+        # Similarity within a voice in this clip, from adjacent excerpts of one local voice.
         near = (gap >= excerpts.length - 1e-6) & (gap <= 1.5 * excerpts.length + 1e-6)
         near &= excerpts.linked > np.log(4)
         self.typical = (alike[near].sum() / 2 + _TYPICAL * _TYPICAL_WEIGHT) / (
@@ -121,9 +119,9 @@ class Groups:
         self.step = (float(steps.min()) if len(steps) else _STEP) / _STEP
 
     def evidence(self, group: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """On whether ``group`` and each of the groups is one voice, ``[k]`` each; see :class:`SameVoice`.
+        """Features of ``group`` and each of the groups for :class:`SameVoice`, ``[k]`` each.
 
-        The entry of ``group`` itself, and those of empty groups, have no sense.
+        The entries of ``group`` itself and of empty groups have no meaning.
         """
         own = np.diagonal(self.alike_apart) / 2 + self.typical * _OWN_WEIGHT
         within = np.maximum(own / (np.diagonal(self.apart) / 2 + _OWN_WEIGHT), 0.1)
@@ -138,7 +136,7 @@ class Groups:
         return cosine, cosine / np.sqrt(within * within[group]), link, smaller
 
     def join(self, kept: int, gone: int) -> None:
-        """Makes one group of two; ``gone`` stays as an empty one."""
+        """Merges two groups; ``gone`` becomes empty."""
         for sums in (self.alike, self.alike_apart, self.apart, self.linked, self.seen):
             sums[kept] += sums[gone]
             sums[:, kept] += sums[:, gone]
@@ -149,7 +147,7 @@ class Groups:
 
 
 def fine_clusters(vectors: np.ndarray, distance: float) -> np.ndarray:
-    """Average-link clusters of unit vectors ``[n, d]`` up to a mean cosine distance; labels ``[n]``."""
+    """Labels ``[n]`` of average-linkage clusters of unit vectors ``[n, d]``, by mean cosine distance."""
     if len(vectors) == 1:
         return np.zeros(1, int)
     from scipy.cluster.hierarchy import fcluster, linkage
@@ -158,9 +156,8 @@ def fine_clusters(vectors: np.ndarray, distance: float) -> np.ndarray:
 
 
 def one_voice_each(excerpts: Excerpts, weights: SameVoice, least: float = 0.0) -> np.ndarray:
-    """Says which voice each excerpt is of: labels ``[n]``, joined down to log odds of ``least``."""
-    fine = fine_clusters(excerpts.vectors, FINE)
-    groups = Groups(excerpts, fine)
+    """Voice of each excerpt: labels ``[n]``, after merging groups with log odds of at least ``least``."""
+    groups = Groups(excerpts, fine_clusters(excerpts.vectors, FINE))
     count = len(groups.size)
     odds = np.full((count, count), -np.inf)
     for group in range(count):
@@ -180,7 +177,11 @@ def one_voice_each(excerpts: Excerpts, weights: SameVoice, least: float = 0.0) -
 
 
 def centres(vectors: np.ndarray, labels: np.ndarray, min_share: float) -> np.ndarray:
-    """Unit centres ``[voices, d]`` in order of first appearance; the largest group always stays."""
+    """Unit centroids ``[voices, d]`` in order of first appearance.
+
+    Args:
+        min_share: Smallest share of the excerpts for a voice; the largest group is always kept.
+    """
     names, first, sizes = np.unique(labels, return_index=True, return_counts=True)
     kept = (sizes >= min_share * len(vectors)) | (sizes == sizes.max())
     ordered = names[kept][np.argsort(first[kept])]

@@ -1,8 +1,8 @@
-"""pyannote.audio's own diarization pipeline: community-1, 3.1, or built from embedded weights.
+"""Diarization pipelines of pyannote.audio: community-1, 3.1, or one of embedded weights.
 
 Bredin, "pyannote.audio 2.1 speaker diarization pipeline: principle, benchmark, and recipe",
 Interspeech 2023; Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker
-diarization", Interspeech 2023. Its telemetry, on by default, is off here.
+diarization", Interspeech 2023. Telemetry is off.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from pydantic import Field
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Diarizer, Span
 from paqa_builder.runtime import compat, device
+from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import store
 
 WINDOW = 10.0
-"""Seconds of audio per window of the segmentation model."""
+"""Length of a window of the segmentation model in seconds."""
 _FETCHED = {"community-1": "pyannote-community-1", "3.1": "pyannote-3.1"}
 
 
 class PyannoteOptions(DeviceOptions):
-    """Settings of the pipeline; an empty threshold is the pipeline's own."""
+    """Settings of the pipeline; null: the pipeline's own value."""
 
     model: str = Field(
         "",
-        description="community-1, 3.1 (bring them with `paqa fetch`), or a pipeline's folder; "
-        "empty: segmentation-3.0 and CAM++, embedded.",
+        description="community-1, 3.1 (see `paqa fetch`), or the folder of a pipeline; "
+        "empty: the embedded segmentation-3.0 and CAM++.",
     )
     threshold: float | None = Field(
-        None, gt=0, le=2, description="Distance from which two clusters of embeddings are two voices."
+        None, gt=0, le=2, description="Distance at which clusters of embeddings are different voices."
     )
-    step: float | None = Field(
-        None, gt=0, le=1, description="Seconds from window to window, as a share of the window's 10 s."
+    step: float | None = Field(None, gt=0, le=1, description="Hop between windows, as a share of their 10 s.")
+    min_speakers: int | None = Field(None, ge=1, description="Minimum number of voices.")
+    max_speakers: int | None = Field(None, ge=1, description="Maximum number of voices.")
+    batch_seconds: float = Field(
+        320.0, ge=WINDOW, description="Maximum seconds of audio in a batch on a GPU."
     )
-    min_speakers: int | None = Field(None, ge=1, description="At least so many voices.")
-    max_speakers: int | None = Field(None, ge=1, description="At most so many voices.")
-    batch_seconds: float = Field(320.0, ge=WINDOW, description="Most audio heard at once on a GPU.")
 
 
 class Pyannote(Diarizer):
-    """Hears one clip at a time; a turn's score is the share of windows that heard this voice in it.
+    """Diarizes one clip at a time.
 
-    Every moment lies in several overlapping windows, each of which decides by itself who speaks. The
-    mean over a turn of the share that chose the turn's voice says how sure the pipeline is.
+    The score of a turn is the mean share of the overlapping windows in which its voice is active.
     """
 
     sample_rate = 16_000
@@ -64,22 +64,18 @@ class Pyannote(Diarizer):
         self._torch, chosen = device.torch_on(self.options.device)
         compat.torchaudio()
         os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
-        try:
+        with importing("pyannote.audio", "gpu"):
             from pyannote.audio import Inference
-        except (ImportError, OSError) as error:
-            raise NotReadyError(
-                f"pyannote.audio does not import ({error})", fix="pip install 'paqa-builder[gpu]'"
-            ) from error
         self._inference = Inference
         self._pipeline = self._embedded() if not self.options.model else self._from_folder()
         self._pipeline.to(self._torch.device(chosen))
         self._batches = device.Batches("pyannote", WINDOW, self.options.batch_seconds, chosen)
         self._votes: Any = None
         self._choose = self._pipeline.to_diarization
-        self._pipeline.to_diarization = self._listen_in
+        self._pipeline.to_diarization = self._to_diarization
 
     def _embedded(self) -> Any:
-        """The pipeline of 3.1 around embedded weights, with a threshold that suits the other embedding."""
+        """The pipeline of 3.1 with embedded weights, and a threshold for its other embedding."""
         from pyannote.audio import Model
 
         from paqa_builder.perception.backends.diarize._pyannote_embedding import CamPlusPlusEmbedding
@@ -88,8 +84,9 @@ class Pyannote(Diarizer):
         return self._agglomerative(segmentation, CamPlusPlusEmbedding().eval(), _EMBEDDED_PARAMETERS, {})
 
     def _from_folder(self) -> Any:
-        """A pipeline by its folder, in which models lie in ``segmentation`` and ``embedding``."""
-        folder = _folder(self.options.model)
+        """The pipeline in a folder, with its models in the folders ``segmentation`` and ``embedding``."""
+        model = self.options.model
+        folder = store.folder(_FETCHED[model]) if model in _FETCHED else Path(model)
         file = folder / "config.yaml"
         if not file.is_file():
             raise NotReadyError(
@@ -107,7 +104,7 @@ class Pyannote(Diarizer):
             if self.options.threshold:
                 pipeline.instantiate({"clustering": {"threshold": self.options.threshold}})
             return pipeline
-        # Such a configuration names its models on the Hub; here they lie beside it.
+        # The configuration names models on the Hub; the files are in the folder.
         from pyannote.audio import Model
 
         segmentation, embedding = (
@@ -125,7 +122,7 @@ class Pyannote(Diarizer):
             embedding=embedding,
             embedding_exclude_overlap=settings.get("embedding_exclude_overlap", True),
             clustering="AgglomerativeClustering",
-            # This clustering has no use for one, but the constructor would bring it from the Hub.
+            # Unused by this clustering; without it, the constructor downloads one.
             plda=PLDA.__new__(PLDA),
         )
         clustering = dict(parameters["clustering"])
@@ -133,53 +130,49 @@ class Pyannote(Diarizer):
             clustering["threshold"] = self.options.threshold
         return pipeline.instantiate({**parameters, "clustering": clustering})
 
-    def _listen_in(self, segmentations: Any, count: Any) -> Any:
-        """Stands in for ``to_diarization`` of the pipeline, and keeps who chose which voice when."""
-        made = self._choose(segmentations, count)
-        if self._votes is None:  # the second call makes a version without overlap
+    def _to_diarization(self, segmentations: Any, count: Any) -> Any:
+        """Replaces ``to_diarization`` of the pipeline to keep the activity of voices in windows."""
+        result = self._choose(segmentations, count)
+        if self._votes is None:  # the second call computes a version without overlap
             votes = type(segmentations)(np.nan_to_num(segmentations.data), segmentations.sliding_window)
             self._votes = self._inference.aggregate(votes, count.sliding_window, missing=0.0)
-            # The pipeline renames its voices, numbers until now, in the order of their names.
-            self._voices = sorted(np.flatnonzero(made.data.any(axis=0)).tolist(), key=str)
-        return made
+            # The pipeline names the voices, so far numbers, in the order of their names.
+            self._voices = sorted(np.flatnonzero(result.data.any(axis=0)).tolist(), key=str)
+        return result
 
-    def diarize(self, heard: AudioInput) -> list[Span]:
-        if heard.main.silent:
+    def diarize(self, clip: AudioInput) -> list[Span]:
+        if clip.main.silent:
             return []
-        waveform = self._torch.from_numpy(np.ascontiguousarray(heard.main.samples))[None]
-        file = {"waveform": waveform, "sample_rate": heard.main.rate, "uri": "clip"}
+        waveform = self._torch.from_numpy(np.ascontiguousarray(clip.main.samples))[None]
+        file = {"waveform": waveform, "sample_rate": clip.main.rate, "uri": "clip"}
         bounds = {"min_speakers": self.options.min_speakers, "max_speakers": self.options.max_speakers}
 
-        def hear(size: int) -> Any:
+        def apply(size: int) -> Any:
             self._pipeline.segmentation_batch_size = self._pipeline.embedding_batch_size = size
             self._votes = None
             return self._pipeline(file, **{name: value for name, value in bounds.items() if value})
 
-        found = self._batches.attempt(hear).speaker_diarization
+        diarization = self._batches.attempt(apply).speaker_diarization
         spans = []
-        for segment, _, voice in found.itertracks(yield_label=True):
-            start, end = max(0.0, float(segment.start)), min(heard.main.duration, float(segment.end))
+        for segment, _, voice in diarization.itertracks(yield_label=True):
+            start, end = max(0.0, float(segment.start)), min(clip.main.duration, float(segment.end))
             if start < end:
-                number = self._voices[found.labels().index(voice)]
+                number = self._voices[diarization.labels().index(voice)]
                 spans.append(Span(start, end, str(voice), self._score(segment, number)))
-        return sorted(spans, key=lambda span: (span.start, span.end, span.name))
+        return sorted(spans)
 
     def _score(self, segment: Any, voice: int) -> float:
         votes = self._votes.crop(segment, mode="center")
-        # Where more speak at once than there are voices, the pipeline adds one that nobody voted for.
+        # With more simultaneous speakers than voices, the pipeline adds a voice without votes.
         share = votes[:, voice].mean() if len(votes) and voice < votes.shape[1] else 0.0
         return float(np.clip(share, 0.0, 1.0))
 
 
 _EMBEDDED_PARAMETERS = {
     "segmentation": {"min_duration_off": 0.0},
-    # As in 3.1 but for the threshold, which depends on the embedding: see docs/backends.md.
+    # As in 3.1, except for the threshold, which depends on the embedding.
     "clustering": {"method": "centroid", "threshold": 0.68, "min_cluster_size": 12},
 }
-
-
-def _folder(model: str) -> Path:
-    return store.folder(_FETCHED[model]) if model in _FETCHED else Path(model)
 
 
 def _revision(model: str) -> str:
@@ -187,5 +180,4 @@ def _revision(model: str) -> str:
         return f"pyannote-{store.revision('segmentation-3.0')}"
     if model in _FETCHED:
         return store.revision(_FETCHED[model])
-    sizes = [file.stat().st_size for file in sorted(Path(model).rglob("*")) if file.is_file()]
-    return f"{Path(model).name}-{'-'.join(map(str, sizes))}"
+    return store.local_revision(Path(model), *filter(Path.is_file, sorted(Path(model).rglob("*"))))

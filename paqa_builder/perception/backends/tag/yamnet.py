@@ -1,7 +1,7 @@
-"""YAMNet: 521 classes of AudioSet, as intervals with onset and offset.
+"""YAMNet: 521 classes of AudioSet.
 
-Plakal and Ellis, "YAMNet", 2020, TensorFlow Model Garden (MobileNet v1 on 0.96 s of log mel). The
-weights here are quantised to 8 bits, so probabilities come in coarse steps and ties are common.
+Plakal and Ellis, "YAMNet", 2020, TensorFlow Model Garden (MobileNet v1 on 0.96 s of log mel). These weights
+are quantised to 8 bits, so the probabilities have coarse steps.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from paqa_builder.audio import Audio
-from paqa_builder.errors import NotReadyError
 from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Options, Span, Tagger
-from paqa_builder.perception.backends.tag._intervals import intervals
+from paqa_builder.perception.backends.tag._intervals import label_spans
+from paqa_builder.runtime.compat import importing
 from paqa_builder.runtime.threads import onnx_session
 from paqa_builder.weights import store
 
 RATE = 16_000
 _LENGTH, _HOP, _FFT, _BANDS, _BLOCK = 400, 160, 512, 64, 6000
 PATCH, PATCH_HOP = 96, 12
-"""Feature frames (of 10 ms) per patch, and from patch to patch. YAMNet's own hop is 48; four times as
-many patches, averaged over 0.48 s, soften the coarse steps of 8 bits and cost little."""
+"""Feature frames (of 10 ms) per patch, and hop between patches. YAMNet's own hop is 48; averaging four times
+as many patches over 0.48 s smooths the coarse steps of 8 bits."""
 SMOOTHING = 4
 _FRAME = _HOP / RATE
 
 
 class YamnetOptions(Options):
-    """When a probability counts as a sound."""
+    """Settings of YAMNet."""
 
-    onset: float = Field(0.03, gt=0, le=1, description="A sound starts where its probability reaches this.")
-    offset: float = Field(0.02, gt=0, le=1, description="It ends where the probability falls below this.")
-    max_gap: float = Field(1.0, ge=0, description="Pauses up to this many seconds are bridged.")
+    onset: float = Field(0.03, gt=0, le=1, description="Probability at which an event starts.")
+    offset: float = Field(0.02, gt=0, le=1, description="Probability below which an event ends.")
+    max_gap: float = Field(1.0, ge=0, description="Longest gap in seconds that is bridged.")
     level_db: float = Field(
         -26.0,
         le=0,
-        description="Clips are brought to this RMS (dB re full scale) first: YAMNet is level-bound.",
+        description="RMS (dBFS) to which clips are normalised: YAMNet depends on the level.",
     )
     spread_db: float = Field(
         12.0,
         ge=0,
-        description="Clips are heard at `level_db`, and this much softer and louder. 0: once.",
+        description="Clips are tagged at `level_db`, and this much softer and louder; 0: once.",
     )
     max_gain_db: float = Field(
-        20.0, ge=0, description="Most that a quiet clip is raised, so that an empty stem stays quiet."
+        20.0, ge=0, description="Maximum gain for quiet clips, so that an empty stem stays quiet."
     )
-    min_duration: float = Field(0.1, ge=0, description="Shorter intervals, in seconds, are dropped.")
+    min_duration: float = Field(0.1, ge=0, description="Shortest event in seconds.")
 
     @model_validator(mode="after")
     def _hysteresis(self) -> YamnetOptions:
@@ -61,7 +61,7 @@ class YamnetOptions(Options):
 
 
 def mel_bank() -> np.ndarray:
-    """HTK triangles of unit height, ``[257, 64]``, straight in hertz from 125 to 7500 Hz."""
+    """Mel filter bank ``[257, 64]``: HTK scale, 125 to 7500 Hz, triangles of unit height, linear in Hz."""
     mel = 2595 * np.log10(1 + np.array([125.0, 7500.0]) / 700)
     edges = 700 * (10 ** (np.linspace(mel[0], mel[1], _BANDS + 2) / 2595) - 1)
     bins = (np.arange(_FFT // 2 + 1) * RATE / _FFT)[None]
@@ -71,18 +71,14 @@ def mel_bank() -> np.ndarray:
 
 
 class Yamnet(Tagger):
-    """Thresholds probabilities with hysteresis; a span's score says how often such a tag is right.
+    """Detects events by hysteresis thresholds; their scores are calibrated probabilities of being correct.
 
-    Some classes are heard in any clip in which only people talk: rustle, spray, hiss are what room tone
-    and a separator's residue sound like. Their log odds are lowered by what they reach there, so that
-    what counts is how much more is heard than voices explain. The score is the peak probability,
-    through a curve fitted on mixtures.
+    Probabilities are means over three levels of the clip. Some classes (rustle, spray, hiss) have high
+    probabilities in any clip with speech only; their log odds are lowered by those they reach there. The
+    score of an event is its peak probability, mapped by a curve that was fitted on mixtures.
 
-    Probabilities are means over three levels of the same sound: each hears other details through the
-    network's 8 bits, and the means rank sounds better.
-
-    Each patch of 0.96 s speaks for the moment around its middle (the first and the last also for the
-    clip's ends), and probabilities are averaged over 0.48 s: shorter events come out that long.
+    A patch of 0.96 s gives the probability at its middle. Averaging over 0.48 s makes shorter events that
+    long.
     """
 
     sample_rate = RATE
@@ -92,20 +88,16 @@ class Yamnet(Tagger):
     Options = YamnetOptions
 
     def load(self) -> None:
-        found = store.locate("yamnet")
-        try:
+        paths = store.locate("yamnet")
+        with importing("onnx", "cpu"):
             import onnx
-        except ImportError as error:
-            raise NotReadyError(
-                f"onnx does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
-            ) from error
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            with zipfile.ZipFile(found["weights"]) as archive:
+            with zipfile.ZipFile(paths["weights"]) as archive:
                 archive.extractall(folder)
             path = next(Path(folder).rglob("*.onnx"))
             self._session = onnx_session(path)
             graph = onnx.load(str(path), load_external_data=False).graph
-        # The file has no quantise and dequantise nodes at its ends: the caller applies them.
+        # The graph lacks quantise and dequantise nodes at its ends: they are applied here.
         constants: dict[str, Any] = {
             tensor.name: onnx.numpy_helper.to_array(tensor)
             for tensor in graph.initializer
@@ -115,30 +107,23 @@ class Yamnet(Tagger):
         self._scale_out, self._zero_out = (
             float(constants[f"class_scores_{n}"]) for n in ("scale", "zero_point")
         )
-        with found["labels"].open(encoding="utf-8", newline="") as file:
+        with paths["labels"].open(encoding="utf-8", newline="") as file:
             self.labels = [row["display_name"] for row in csv.DictReader(file)]
-        usual = calibration.among_voices("yamnet")
-        self._usual = np.array([usual.get(label, 0.0) for label in self.labels])
-        self._sureness = calibration.curve("tag.yamnet")
+        offsets = calibration.among_voices("yamnet")
+        self._offsets = np.array([offsets.get(label, 0.0) for label in self.labels])
+        self._calibrate = calibration.curve("tag.yamnet")
         self._bank = mel_bank()
         self._taper = np.pad(np.hanning(_LENGTH + 1)[:_LENGTH], (0, _FFT - _LENGTH)).astype(np.float32)
 
-    def tag(self, heard: AudioInput) -> list[Span]:
-        if heard.main.silent:
+    def tag(self, clip: AudioInput) -> list[Span]:
+        if clip.main.silent:
             return []
-        edges, scores = self.probabilities(heard.main)
+        edges, scores = self.probabilities(clip.main)
         scores = self.beyond_voices(scores)
-        limits = self.options.model_dump(include={"onset", "offset", "max_gap", "min_duration"})
-        spans = [
-            Span(start, end, self.labels[index], self._sureness(peak))
-            for index in np.flatnonzero(scores.max(axis=0) >= self.options.onset)
-            if self.labels[index] != "Silence"
-            for start, end, peak in intervals(scores[:, index], edges, **limits)
-        ]
-        return sorted(spans, key=lambda span: (span.start, span.end, span.name))
+        return label_spans(scores, edges, self.labels, self.options, self._calibrate)
 
     def probabilities(self, audio: Audio) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the borders between patches in seconds ``[n + 1]``, and ``[n, 521]`` in [0, 1]."""
+        """Returns frame boundaries in seconds ``[n + 1]``, and probabilities ``[n, 521]``."""
         from scipy.ndimage import uniform_filter1d
 
         magnitudes = self._magnitudes(audio.samples)
@@ -162,14 +147,14 @@ class Yamnet(Tagger):
         return [10 ** (min(level - 20 * np.log10(max(rms, 1e-9)), most) / 20) for level in levels]
 
     def beyond_voices(self, scores: np.ndarray) -> np.ndarray:
-        """Lowers probabilities ``[n, 521]`` by the log odds that each class reaches among voices alone."""
-        return scores / (scores + (1 - scores) * np.exp(self._usual))
+        """Lowers the log odds of probabilities ``[n, 521]`` by those of clips with speech only."""
+        return scores / (scores + (1 - scores) * np.exp(self._offsets))
 
     def _magnitudes(self, samples: np.ndarray) -> np.ndarray:
-        """Mel magnitudes ``[frames, 64]``; at least one patch of them."""
+        """Mel magnitudes ``[frames, 64]``, at least one patch."""
         samples = np.pad(samples, (0, max(0, (PATCH - 1) * _HOP + _LENGTH - len(samples)) + _FFT - _LENGTH))
         frames = np.lib.stride_tricks.sliding_window_view(samples, _FFT)[::_HOP]
-        # In blocks: the frames overlap, and an hour of them would take gigabytes at once.
+        # Blocks bound memory: the overlapping frames of an hour would take gigabytes.
         blocks = [
             np.abs(np.fft.rfft(frames[at : at + _BLOCK] * self._taper)).astype(np.float32) @ self._bank
             for at in range(0, len(frames), _BLOCK)

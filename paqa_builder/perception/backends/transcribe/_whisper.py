@@ -1,4 +1,4 @@
-"""What all Whispers share: how their inventions are caught, and how their words are put in order."""
+"""Options of all Whisper backends, and rejection of hallucinated words."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from paqa_builder.perception.backends.base import DeviceOptions, RejectedWords, 
 from paqa_builder.records import Word
 
 TICK = 0.02
-"""Whisper's time resolution in seconds; no word is shorter."""
+"""Whisper's time resolution in seconds, the minimum length of a word."""
 
 
 class WhisperOptions(DeviceOptions):
-    """Settings of every Whisper: its language, and when its text counts as invented."""
+    """Language, and thresholds for hallucinated text."""
 
-    language: str | None = Field(None, description="ISO 639-1 code; without one the language is detected.")
+    language: str | None = Field(None, description="ISO 639-1 code; null: detected.")
     max_no_speech: float = Field(
-        0.6, ge=0, le=1, description="Above this no-speech probability a doubtful segment is dropped."
+        0.6, ge=0, le=1, description="No-speech probability above which doubtful segments are rejected."
     )
     min_log_probability: float = Field(
-        -1.0, le=0, description="Mean log probability per token below which a segment is doubtful."
+        -1.0, le=0, description="Mean log probability per token below which segments are doubtful."
     )
     max_compression: float = Field(
-        2.4, gt=1, description="Segments whose text compresses better than this are dropped as loops."
+        2.4, gt=1, description="Compression ratio above which segments are rejected as loops."
     )
     max_repeats: int = Field(
-        3, ge=1, description="Of a phrase said more than this many times on end, the first is kept."
+        3, ge=1, description="Maximum repetitions of a phrase; of more, only the first is kept."
     )
-    max_phrase: int = Field(4, ge=1, description="Longest phrase, in words, that is watched for repeats.")
+    max_phrase: int = Field(4, ge=1, description="Maximum length of a repeated phrase in words.")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of text with Whisper's own figures.
+    """A segment of text with Whisper's statistics.
 
     Attributes:
         words: Objects with ``start``, ``end``, ``word`` and ``probability``.
         log_probability: Mean log probability per token.
         no_speech: Probability of the no-speech token.
-        compression: How well the text compresses; loops compress well.
+        compression: Compression ratio of the text; high for loops.
     """
 
     words: Iterable[Any]
@@ -55,10 +55,10 @@ class Segment:
 def sift(
     segments: Iterable[Segment], audio: Audio, options: WhisperOptions
 ) -> tuple[list[Word], tuple[RejectedWords, ...]]:
-    """Tells what was said from what Whisper made up.
+    """Separates spoken from hallucinated words.
 
     Returns:
-        The words that are believed, in time order, and the rest, each with the reason.
+        The accepted words in time order, and the rejected ones with their reasons.
     """
     kept: list[Word] = []
     dropped: list[RejectedWords] = []
@@ -76,7 +76,7 @@ def sift(
 
 
 def invented(segment: Segment, options: WhisperOptions) -> str | None:
-    """The reason why a segment is made up, by its own figures; None for speech."""
+    """The reason to reject a segment as hallucinated, or None."""
     doubtful = segment.log_probability < options.min_log_probability
     if doubtful and segment.no_speech > options.max_no_speech:
         return "no_speech"
@@ -84,25 +84,25 @@ def invented(segment: Segment, options: WhisperOptions) -> str | None:
 
 
 def tidy(words: Iterable[Any], audio: Audio) -> list[Word]:
-    """Words inside the clip, in time order, each at least one tick long and not blank."""
-    found = []
+    """Non-blank words in time order, clipped to the audio and at least one tick long."""
+    tidied = []
     for word in words:
         if text := word.word.strip():
             start = min(max(0.0, float(word.start)), max(0.0, audio.duration - TICK))
             end = min(max(float(word.end), start + TICK), audio.duration)
-            found.append(Word(start, end, text, min(1.0, max(0.0, float(word.probability)))))
-    return sorted(found, key=lambda word: (word.start, word.end))
+            tidied.append(Word(start, end, text, min(1.0, max(0.0, float(word.probability)))))
+    return sorted(tidied, key=lambda word: (word.start, word.end))
 
 
 def without_loops(
     words: Sequence[Word], max_phrase: int, max_repeats: int
 ) -> tuple[list[Word], list[Sequence[Word]]]:
-    """Keeps the first of a phrase that is repeated on end more than ``max_repeats`` times.
+    """Removes repetitions of phrases that occur more than ``max_repeats`` times in a row.
 
-    ``no no no`` is speech; ``thank you thank you thank you thank you`` is a recogniser in a loop.
+    ``no no no`` is speech; ``thank you thank you thank you thank you`` is a loop of the decoder.
 
     Returns:
-        What is kept, and the repeats of each loop.
+        The words without repetitions, and the repetitions of each loop.
     """
     plain = [word.text.lower().strip(".,!?;:…\"'") for word in words]
     kept: list[Word] = []

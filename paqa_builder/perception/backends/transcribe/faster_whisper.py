@@ -1,8 +1,8 @@
-"""Whisper through faster-whisper and CTranslate2: words, their times, the language.
+"""Whisper through faster-whisper and CTranslate2.
 
-Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023. Whisper
-invents text where nobody speaks and repeats itself where it is lost; what gives that away (the
-no-speech probability, text that compresses too well, repeated n-grams) is used to drop it.
+Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023. Whisper hallucinates
+text without speech and repeats phrases; both are detected by the no-speech probability, the compression ratio
+and repeated n-grams.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
+from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import store
 from paqa_builder.weights.table import TABLE
 
@@ -30,7 +31,7 @@ class FasterWhisperOptions(WhisperOptions):
         description="A size (large-v3: see `paqa fetch --list`), or a CTranslate2 Whisper model's folder; "
         "empty: the embedded base.",
     )
-    beam_size: int = Field(5, ge=1, description="Hypotheses kept while decoding.")
+    beam_size: int = Field(5, ge=1, description="Beam size.")
     compute_type: str = Field(
         "auto",
         description="CTranslate2's arithmetic (int8, float16, ...); auto: int8 on a CPU, float16 on a GPU.",
@@ -38,10 +39,10 @@ class FasterWhisperOptions(WhisperOptions):
 
 
 class FasterWhisper(Transcriber):
-    """Hears one clip at a time, greedily reproducible: beam search at temperature 0, no sampling.
+    """Transcribes one clip at a time by beam search without sampling.
 
-    A word's confidence is how often such a word is right, by a curve fitted on mixtures, where the model
-    is the embedded base; of any other model it is the probability that the model itself gives.
+    The confidence of a word is the model's probability. For the embedded base model it is calibrated by a
+    curve that was fitted on mixtures.
     """
 
     sample_rate = 16_000
@@ -52,26 +53,23 @@ class FasterWhisper(Transcriber):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        if name := _fetched(self.options.model):
-            self.revision = f"{store.revision(name)}+1"
-        elif self.options.model:
-            self.revision = f"{_fingerprint(Path(self.options.model))}+1"
+        if self.options.model:
+            name, folder = _known(self.options.model), Path(self.options.model)
+            known = store.revision(name) if name else store.local_revision(folder, folder / "model.bin")
+            self.revision = f"{known}+1"
 
     def load(self) -> None:
-        path = _folder(self.options.model)
-        self._sureness = None if self.options.model else calibration.curve("word.whisper-base")
+        name = _known(self.options.model)
+        path = store.folder(name) if name else Path(self.options.model)
+        self._calibrate = None if self.options.model else calibration.curve("word.whisper-base")
         if not (path / "model.bin").is_file():
             raise NotReadyError(
                 f"{path}: no CTranslate2 Whisper model (model.bin) there",
                 fix="name the folder of a converted model, or leave the option `model` empty",
             )
-        try:
+        with importing("faster-whisper", "cpu"):
             from ctranslate2 import get_cuda_device_count
             from faster_whisper import WhisperModel
-        except ImportError as error:
-            raise NotReadyError(
-                f"faster-whisper does not import ({error})", fix="pip install 'paqa-builder[cpu]'"
-            ) from error
         chosen, _, number = device.choose(self.options.device, get_cuda_device_count()).partition(":")
         arithmetic = self.options.compute_type
         if arithmetic == "auto":
@@ -86,16 +84,15 @@ class FasterWhisper(Transcriber):
             local_files_only=True,
         )
 
-    def transcribe(self, heard: AudioInput) -> Speech:
-        audio = heard.main
+    def transcribe(self, clip: AudioInput) -> Speech:
+        audio = clip.main
         if audio.silent:
             return Speech((), None, 0.0)
         segments, info = self._model.transcribe(
             audio.samples,
             language=self.options.language,
             beam_size=self.options.beam_size,
-            # One temperature: the usual ladder samples at random, and a clip would not give the
-            # same words twice.
+            # A single temperature: the default fallback samples at random.
             temperature=0.0,
             condition_on_previous_text=False,
             word_timestamps=True,
@@ -104,34 +101,18 @@ class FasterWhisper(Transcriber):
             compression_ratio_threshold=None,
             log_prob_threshold=None,
         )
-        found = (
+        candidates = (
             Segment(s.words or (), s.avg_logprob, s.no_speech_prob, s.compression_ratio) for s in segments
         )
-        words, dropped = sift(found, audio, self.options)
+        words, dropped = sift(candidates, audio, self.options)
         if not words:
             return Speech((), None, 0.0, dropped)
-        if self._sureness:
-            words = [replace(word, confidence=self._sureness(word.confidence)) for word in words]
+        if self._calibrate:
+            words = [replace(word, confidence=self._calibrate(word.confidence)) for word in words]
         return Speech(tuple(words), info.language, float(info.language_probability), dropped)
 
 
-def _fetched(model: str) -> str | None:
-    """The name under which ``paqa fetch`` knows a size, or None for a folder."""
-    name = f"faster-whisper-{model}"
+def _known(model: str) -> str | None:
+    """Name in the table of weights for a size; None for a folder."""
+    name = f"faster-whisper-{model or 'base'}"
     return name if name in TABLE else None
-
-
-def _folder(model: str) -> Path:
-    if not model:
-        return store.folder("faster-whisper-base")
-    name = _fetched(model)
-    return store.folder(name) if name else Path(model)
-
-
-def _fingerprint(folder: Path) -> str:
-    """Names a model folder by what is in it: its name, and the size of its weights.
-
-    The content is not hashed (models have gigabytes); a folder that is not there yet has size 0.
-    """
-    weights = folder / "model.bin"
-    return f"{folder.name}-{weights.stat().st_size if weights.is_file() else 0}"

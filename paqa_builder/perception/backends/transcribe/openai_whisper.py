@@ -1,8 +1,8 @@
-"""Whisper through OpenAI's own package: any size, by name or by checkpoint, on CPU or GPU.
+"""Whisper through openai-whisper, on CPU or GPU.
 
-Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023. What is heard
-and what is dropped follows :mod:`paqa_builder.perception.backends.transcribe.faster_whisper`, so that the two
-can be compared word by word; that one is several times faster on a CPU.
+Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023. Decoding and
+rejection are the same as in :mod:`paqa_builder.perception.backends.transcribe.faster_whisper`, which is
+several times faster on a CPU.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
+from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import ctranslate2, store
 from paqa_builder.weights.table import TABLE
 
@@ -30,12 +31,12 @@ class OpenaiWhisperOptions(WhisperOptions):
     model: str = Field(
         "", description="A size (large-v3: see `paqa fetch --list`), or a .pt file; empty: the embedded base."
     )
-    beam_size: int = Field(5, ge=1, description="Hypotheses kept while decoding; 1 is greedy.")
+    beam_size: int = Field(5, ge=1, description="Beam size; 1: greedy.")
     precision: device.Precision = Field("auto", description="auto: float16 on a GPU, float32 on the CPU.")
 
 
 class OpenaiWhisper(Transcriber):
-    """Hears one clip at a time, at temperature 0: the same clip gives the same words."""
+    """Transcribes one clip at a time at temperature 0, without sampling."""
 
     sample_rate = 16_000
     needs = ("torch", "openai-whisper")
@@ -44,53 +45,57 @@ class OpenaiWhisper(Transcriber):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        self.revision = f"{_revision(self.options.model)}+1"
+        model = self.options.model
+        if not model:
+            known = f"{store.revision(_EMBEDDED)}-pt"
+        else:
+            name = _known(model)
+            known = store.revision(name) if name else store.local_revision(Path(model))
+        self.revision = f"{known}+1"
 
     def load(self) -> None:
         torch, self._device = device.torch_on(self.options.device)
         kind = device.dtype(torch, self.options.precision, self._device)
         if kind is torch.bfloat16:
-            raise ConfigError("openai-whisper knows float16 and float32 only", fix="choose precision float32")
+            raise ConfigError(
+                "openai-whisper supports float16 and float32 only", fix="choose precision float32"
+            )
         self._half = kind is torch.float16
-        try:
+        with importing("openai-whisper", "gpu"):
             import whisper
-        except (ImportError, OSError) as error:
-            raise NotReadyError(
-                f"openai-whisper does not import ({error})", fix="pip install 'paqa-builder[gpu]'"
-            ) from error
         path = _checkpoint(self.options.model)
         self._whisper = whisper
         try:
             self._model = whisper.load_model(str(path), device=self._device)
             heads = torch.load(path, map_location="cpu", weights_only=True, mmap=True).get("alignment_heads")
-        except Exception as error:  # unpickling raises what it likes
+        except Exception as error:  # unpickling raises any exception
             raise NotReadyError(
                 f"{path}: not a checkpoint of openai-whisper ({error})",
-                fix="name a size, or a whole .pt file",
+                fix="name a size, or a complete .pt file",
             ) from error
         if heads is not None:
             self._align(torch, heads)
         elif self.options.model in whisper.available_models():
-            # By path the package does not know which size it loads, and so not which heads keep time.
+            # For a path, the package does not know the size and so not the heads.
             self._model.set_alignment_heads(whisper._ALIGNMENT_HEADS[self.options.model])
 
     def _align(self, torch: Any, heads: list[list[int]]) -> None:
-        """Word times are read from these cross-attention heads, given as (layer, head)."""
+        """Sets the cross-attention heads that word times are read from, as (layer, head)."""
         mask = torch.zeros(self._model.dims.n_text_layer, self._model.dims.n_text_head, dtype=torch.bool)
         for layer, head in heads:
             mask[layer, head] = True
         self._model.register_buffer("alignment_heads", mask.to_sparse().to(self._device), persistent=False)
 
-    def transcribe(self, heard: AudioInput) -> Speech:
-        audio = heard.main
+    def transcribe(self, clip: AudioInput) -> Speech:
+        audio = clip.main
         if audio.silent:
             return Speech((), None, 0.0)
-        language, sure = self._language(audio)
+        language, probability = self._language(audio)
         result = self._whisper.transcribe(
             self._model,
             audio.samples,
             language=language,
-            # None asks for the greedy decoder; a beam of one is the same words by a longer way.
+            # None: greedy decoding, which is faster than a beam of one.
             beam_size=self.options.beam_size if self.options.beam_size > 1 else None,
             temperature=0.0,
             condition_on_previous_text=False,
@@ -101,7 +106,7 @@ class OpenaiWhisper(Transcriber):
             logprob_threshold=None,
             verbose=None,
         )
-        found = (
+        segments = (
             Segment(
                 [SimpleNamespace(**word) for word in s.get("words", ())],
                 s["avg_logprob"],
@@ -110,13 +115,13 @@ class OpenaiWhisper(Transcriber):
             )
             for s in result["segments"]
         )
-        words, dropped = sift(found, audio, self.options)
+        words, dropped = sift(segments, audio, self.options)
         if not words:
             return Speech((), None, 0.0, dropped)
-        return Speech(tuple(words), language, sure, dropped)
+        return Speech(tuple(words), language, probability, dropped)
 
     def _language(self, audio: Audio) -> tuple[str, float]:
-        """The language of the first 30 s, and its probability."""
+        """Language of the first 30 s, and its probability."""
         if self.options.language:
             return self.options.language, 1.0
         if not self._model.is_multilingual:
@@ -125,44 +130,35 @@ class OpenaiWhisper(Transcriber):
 
         mel = log_mel_spectrogram(audio.samples, self._model.dims.n_mels, padding=N_SAMPLES)
         mel = pad_or_trim(mel, N_FRAMES).to(self._device, self._model.encoder.conv1.weight.dtype)
-        _, chances = self._model.detect_language(mel)
-        best = max(chances, key=lambda code: chances[code])
-        return best, min(1.0, float(chances[best]))
+        _, probabilities = self._model.detect_language(mel)
+        best = max(probabilities, key=probabilities.__getitem__)
+        return best, min(1.0, float(probabilities[best]))
 
 
-def _fetched(model: str) -> str | None:
-    """The name under which ``paqa fetch`` knows a size, or None for a path."""
+def _known(model: str) -> str | None:
+    """Name in the table of weights for a size; None for a path."""
     name = f"whisper-{model}"
     return name if name in TABLE else None
-
-
-def _revision(model: str) -> str:
-    if not model:
-        return f"{store.revision(_EMBEDDED)}-pt"
-    if name := _fetched(model):
-        return store.revision(name)
-    path = Path(model)
-    return f"{path.name}-{path.stat().st_size if path.is_file() else 0}"
 
 
 def _checkpoint(model: str) -> Path:
     if not model:
         return embedded_checkpoint()
-    if name := _fetched(model):
+    if name := _known(model):
         return store.folder(name) / f"{model}.pt"
     if not Path(model).is_file():
         raise NotReadyError(
-            f"{model}: no such checkpoint, and no size of Whisper that `paqa fetch` knows",
+            f"{model}: neither a checkpoint nor a size of Whisper",
             fix="paqa fetch --list",
         )
     return Path(model)
 
 
 def embedded_checkpoint() -> Path:
-    """The embedded base model as a checkpoint of openai-whisper, converted once, in the cache.
+    """The embedded base model as a checkpoint of openai-whisper, converted in the cache on first use.
 
     Raises:
-        NotReadyError: The packages that carry it are not installed, or the cache cannot be written.
+        NotReadyError: Its packages are not installed, or the cache cannot be written.
     """
     path = store.cache_dir() / "models" / f"whisper-base-{store.revision(_EMBEDDED)}-pt" / "base.pt"
     if not path.is_file():
