@@ -248,6 +248,7 @@ class AudioInfo:
     rate: int
     channels: int
     sha256: str
+    mixdown: str = "mean"
 
 
 @dataclass(frozen=True, slots=True)
