@@ -29,7 +29,7 @@ SILENCE_RMS = 1e-4
 """-80 dBFS: below this RMS a signal counts as silent. 16-bit dither sits near -98 dBFS."""
 
 SUFFIXES = (
-    ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".spx", ".opus", ".mp3", ".mp2", ".mpga",
+    ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".spx", ".opus", ".mp3", ".mp2",
     ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".voc", ".wv", ".tta", ".ac3", ".eac3",
     ".3gp", ".aac", ".amr", ".avi", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".weba", ".webm", ".wma",
 )  # fmt: skip

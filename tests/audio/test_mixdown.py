@@ -31,8 +31,8 @@ LATE = voice(2, start=4.5)
 
 @pytest.mark.parametrize(
     "samples",
-    [channels(ONE, -ONE), channels(ONE + TWO, TWO - ONE), channels(ONE + LATE, ONE - LATE), channels(ONE, -0.7 * ONE),
-     channels(NONE, ONE, -ONE)],
+    [channels(ONE, -ONE), channels(ONE + TWO, TWO - ONE), channels(ONE + LATE, ONE - LATE),
+     channels(ONE, -0.7 * ONE), channels(NONE, ONE, -ONE)],
     ids=["all", "one voice", "one voice at the end", "softer", "beside an empty channel"],
 )  # fmt: skip
 def test_what_the_mean_cancels_is_kept(samples: np.ndarray) -> None:
@@ -45,8 +45,8 @@ def test_what_the_mean_cancels_is_kept(samples: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     "samples",
-    [channels(ONE), channels(ONE, ONE), channels(ONE, TWO), channels(ONE, 0.2 * ONE), channels(ONE, np.roll(ONE, 2)),
-     np.random.default_rng(0).normal(0, 0.1, (6 * RATE, 6)).astype(np.float32)],
+    [channels(ONE), channels(ONE, ONE), channels(ONE, TWO), channels(ONE, 0.2 * ONE),
+     channels(ONE, np.roll(ONE, 2)), np.random.default_rng(0).normal(0, 0.1, (6 * RATE, 6)).astype(np.float32)],
     ids=["mono", "twice", "panned", "softer", "0.1 ms late", "six noises"],
 )  # fmt: skip
 def test_an_ordinary_mixdown_is_the_mean(samples: np.ndarray) -> None:
