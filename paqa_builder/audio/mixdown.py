@@ -114,7 +114,7 @@ def _channel_in_place_of_mean(samples: np.ndarray, rate: int, name: str) -> int 
 
 
 def _keeps(mixed: np.ndarray, whole: np.ndarray, most: float) -> bool:
-    """True if a mixdown loses at most that share of the energy ``[time, band]``, and never a quarter at once."""
+    """True if a mixdown loses at most that share of the energy ``[time, band]``, never a quarter at once."""
     moments = whole.sum(axis=1)
     lost = np.where(mixed < _CANCELLED * whole, whole, 0.0).sum(axis=1)
     audible = moments > _QUIET * moments.max(initial=0.0)

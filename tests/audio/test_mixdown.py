@@ -46,7 +46,8 @@ def test_what_the_mean_cancels_is_kept(samples: np.ndarray) -> None:
 @pytest.mark.parametrize(
     "samples",
     [channels(ONE), channels(ONE, ONE), channels(ONE, TWO), channels(ONE, 0.2 * ONE),
-     channels(ONE, np.roll(ONE, 2)), np.random.default_rng(0).normal(0, 0.1, (6 * RATE, 6)).astype(np.float32)],
+     channels(ONE, np.roll(ONE, 2)),
+     np.random.default_rng(0).normal(0, 0.1, (6 * RATE, 6)).astype(np.float32)],
     ids=["mono", "twice", "panned", "softer", "0.1 ms late", "six noises"],
 )  # fmt: skip
 def test_an_ordinary_mixdown_is_the_mean(samples: np.ndarray) -> None:

@@ -77,11 +77,22 @@ def id3(size: int = 256) -> bytes:
 
 FIRST, SECOND = sound(6.0), sound(2.0, seed=1)
 VBR = {"format": "MP3", "bitrate_mode": "VARIABLE", "compression_level": 0.5}
-OPUS = {"format": "OGG", "subtype": "OPUS", "rate": 48_000}
 
 
 def cbr(samples: np.ndarray) -> bytes:
     return with_av(samples, "mp3", "libmp3lame", bit_rate=128_000)
+
+
+def flac(samples: np.ndarray) -> bytes:
+    return with_libsndfile(samples, format="FLAC")
+
+
+def vorbis(samples: np.ndarray) -> bytes:
+    return with_libsndfile(samples, format="OGG")
+
+
+def opus(seconds: float) -> bytes:
+    return with_libsndfile(sound(seconds, rate=48_000), 48_000, format="OGG", subtype="OPUS")
 
 
 def streamed_wav(size: int) -> bytes:
@@ -107,11 +118,11 @@ TRICKS: dict[str, tuple[Callable[[], bytes], float]] = {
     "flac 24 bits, total doubled": (
         lambda: flac_total(with_libsndfile(FIRST, format="FLAC", subtype="PCM_24"), 2.0), 6.0,
     ),
-    "flac joined": (lambda: flac(FIRST) + with_libsndfile(SECOND, format="FLAC"), 8.0),
+    "flac joined": (lambda: flac(FIRST) + flac(SECOND), 8.0),
     "flac behind id3": (lambda: id3() + flac(FIRST), 6.0),
-    "vorbis chained": (lambda: with_libsndfile(FIRST, format="OGG") + with_libsndfile(SECOND, format="OGG"), 8.0),
+    "vorbis chained": (lambda: vorbis(FIRST) + vorbis(SECOND), 8.0),
     "opus chained": (
-        lambda: with_libsndfile(sound(6, rate=48_000), **OPUS) + with_libsndfile(sound(2, rate=48_000), **OPUS), 8.0,
+        lambda: opus(6.0) + opus(2.0), 8.0,
     ),
     "flac in ogg": (lambda: with_av(FIRST, "ogg", "flac"), 6.0),
     "wav, data size 0": (lambda: streamed_wav(0), 6.0),
