@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from helpers.audio_files import VBR, sound, with_av, with_libsndfile
+from audio_files import VBR, sound, with_av, with_libsndfile
 
 from paqa_builder.audio.decode import decode
 from paqa_builder.audio.mixdown import mix_down

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from helpers.audio_files import CUT, FIRST, RATE, TRICKS, sound, with_av, with_libsndfile
+from audio_files import CUT, FIRST, RATE, TRICKS, sound, with_av, with_libsndfile
 
 from paqa_builder.audio import read
 from paqa_builder.audio.decode import decode
