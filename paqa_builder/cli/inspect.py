@@ -47,9 +47,10 @@ def _show(row: dict[str, Any], everything: bool) -> None:
     if duration is None:
         common.out.print(f"[bold]{escape(row['clip_id'])}[/]: could not be read")
     else:
+        mixdown = row.get("mixdown") or "mean"
         common.out.print(
             f"[bold]{escape(row['clip_id'])}[/]  {duration:.1f} s, "
-            f"{row['sample_rate']} Hz, {row['channels']} ch, "
+            f"{row['sample_rate']} Hz, {row['channels']} ch{'' if mixdown == 'mean' else f' ({mixdown})'}, "
             f"{row['source']}/{row['split']}, {escape(row['license'])}"
         )
         _timeline(row, duration, everything)

@@ -108,6 +108,7 @@ SCENES: Columns = {
     "duration": REAL,
     "sample_rate": WHOLE,
     "channels": WHOLE,
+    "mixdown": TEXT,
     "sha256": TEXT,
     "license": TEXT,
     "attribution": TEXT,
@@ -203,6 +204,7 @@ def scene_row(scene: Scene) -> dict[str, Any]:
         "duration": round(audio.duration, 6) if audio else None,
         "sample_rate": audio.rate if audio else None,
         "channels": audio.channels if audio else None,
+        "mixdown": audio.mixdown if audio else None,
         "sha256": audio.sha256 if audio else None,
         **{
             name: None if records is None else [_record_row(record) for record in records]
@@ -232,7 +234,9 @@ def scene_from_row(row: Mapping[str, Any]) -> Scene:
     )
     audio = None
     if row.get("duration") is not None:
-        audio = AudioInfo(row["duration"], row["sample_rate"], row["channels"], row["sha256"])
+        audio = AudioInfo(
+            row["duration"], row["sample_rate"], row["channels"], row["sha256"], row.get("mixdown") or "mean"
+        )
     return Scene(
         Clip(id=row["clip_id"], path="", truth=truth, **published),
         audio,

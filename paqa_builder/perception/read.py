@@ -12,6 +12,7 @@ class Read(Stage):
     """Decodes the whole file once. A clip that fails here is skipped by all other stages."""
 
     name = "read"
+    version = 2
     layer = "audio"
 
     def run(self, contexts: Sequence[ClipContext]) -> list[tuple[AudioInfo, ...]]:
