@@ -1,4 +1,4 @@
-"""Words of other corpora are AudioSet's, and kinship decides what is right."""
+"""Crosswalk from the labels of other corpora to AudioSet."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_labels_find_their_audioset_name(label: str, name: str | None) -> None:
 
 
 @pytest.mark.testdata
-def test_all_of_fsd50ks_names_are_understood(testdata: Path) -> None:
+def test_all_names_of_fsd50k_are_mapped(testdata: Path) -> None:
     with (testdata / "fsd50k_full_ground_truth/vocabulary.csv").open(encoding="utf-8") as lines:
         rows = list(csv.reader(lines))
     assert len(rows) == 200
     assert [audioset_name(label) for _, label, _ in rows] == [audioset.by_mid()[mid].name for *_, mid in rows]
 
 
-def test_what_is_right_for_a_label() -> None:
+def test_correct_names_for_a_label() -> None:
     assert "Bell" in true_of("church_bells")
     assert "Bell" not in signs_of("church_bells")  # it may be any bell
     assert "Chainsaw" in signs_of("engine")

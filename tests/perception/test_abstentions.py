@@ -1,4 +1,4 @@
-"""What real Whispers invent where nobody speaks: none of it is an utterance, all of it is kept."""
+"""Hallucinations of Whisper on clips without speech are abstentions, not utterances."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def whisper() -> Transcribe:
 
 
 def view(folder: Path, samples: np.ndarray) -> ClipContext:
-    """A clip with a false turn at its end: without any, nobody would listen."""
+    """A clip with a false turn at its end, since clips without turns are not transcribed."""
     path = folder / "a.wav"
     soundfile.write(path, np.concatenate((samples, np.zeros(4 * RATE))), RATE, subtype="PCM_16")
     end = len(samples) / RATE + 4
@@ -45,12 +45,12 @@ def noise() -> np.ndarray:
     return 0.05 * np.random.default_rng(0).standard_normal(6 * RATE)
 
 
-def test_in_silence_and_noise_nobody_says_anything(whisper: Transcribe, tmp_path: Path) -> None:
+def test_silence_and_noise_have_no_utterances(whisper: Transcribe, tmp_path: Path) -> None:
     for samples in (np.zeros(6 * RATE), noise()):
         assert whisper.run([view(tmp_path, samples)]) == [()]
 
 
-def test_sounds_give_no_utterances_and_every_invention_its_reason(
+def test_sound_events_have_no_utterances_and_rejected_words_have_reasons(
     whisper: Transcribe, tmp_path: Path, testdata: Path
 ) -> None:
     with (testdata / "clips/clips.csv").open(encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Fitted weights and curves: they are there, and make sense."""
+"""The calibration file and its curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CURVES = ("turn.segmentation_campplus", "tag.yamnet", "word.whisper-base")
 
 @pytest.mark.parametrize("name", CURVES)
 def test_a_curve_keeps_the_order_of_scores(name: str) -> None:
-    """Strictly: what ranks tags by their raw score must rank them the same by confidence."""
+    """Strictly, so that raw scores and confidences rank tags equally."""
     curve = calibration.curve(name)
     values = [curve(raw) for raw in np.linspace(0, 1, 51)]
     assert values[0] >= 0
@@ -28,7 +28,7 @@ def test_a_curve_is_linear_between_knots_and_flat_outside() -> None:
     assert [curve(score) for score in (0.0, 0.2, 0.4, 0.6, 1.0)] == pytest.approx([0.1, 0.1, 0.3, 0.5, 0.5])
 
 
-def test_more_alike_means_more_likely_one_voice() -> None:
+def test_log_odds_increase_with_similarity() -> None:
     weights = calibration.same_voice("segmentation_campplus")
     assert all(weight > 0 for weight in weights.weights[:3])
 
@@ -40,14 +40,14 @@ def test_more_alike_means_more_likely_one_voice() -> None:
     assert odds(0.45, 0.75, 0.0, 1) > odds(0.45, 0.75, 0.0, weights.enough)
 
 
-def test_what_voices_sound_like_to_a_tagger_has_known_labels() -> None:
+def test_labels_among_voices_are_known() -> None:
     usual = calibration.among_voices("yamnet")
     assert usual
     assert all(label in labels() and not is_speech(label) for label in usual)
     assert all(log_odds > 0 for log_odds in usual.values())
 
 
-def test_nobody_made_up_a_curve() -> None:
+def test_the_calibration_records_its_data() -> None:
     with pytest.raises(KeyError):
         calibration.curve("turn.unheard_of")
 
@@ -56,6 +56,6 @@ def test_nobody_made_up_a_curve() -> None:
     ("stage", "backend"),
     [("diarize", "segmentation_campplus"), ("tag", "yamnet"), ("transcribe", "faster_whisper")],
 )
-def test_another_fit_is_another_revision(stage: str, backend: str) -> None:
-    """Else a build would keep what the earlier fit heard."""
+def test_the_calibration_is_part_of_the_revision(stage: str, backend: str) -> None:
+    """Otherwise a build would keep results of an earlier calibration."""
     assert calibration.revision() in registry.get(stage, backend).revision

@@ -1,4 +1,4 @@
-"""Where *diarize* listens, and how voices are named."""
+"""Input signal of *diarize*, and names of speakers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def view_of(folder: Path, mix: Audio, speech: Audio | None = None) -> ClipContex
     return ClipContext(Clip("c", "test", "train", str(folder / "mix.wav")), folder, stems=stems)
 
 
-def test_voices_are_named_in_the_order_in_which_they_are_heard(tmp_path: Path) -> None:
+def test_speakers_are_named_in_order_of_appearance(tmp_path: Path) -> None:
     scene = tone_scene(5.0, (("high", 0.5, 1.5), ("low", 1.0, 2.0), ("high", 3.0, 4.0)))
     turns = Diarize(FakeDiarizer()).run([view_of(tmp_path, scene)])[0]
     assert [t.speaker for t in turns] == ["S1", "S2", "S1"]
@@ -38,14 +38,14 @@ def test_voices_are_named_in_the_order_in_which_they_are_heard(tmp_path: Path) -
     ]
 
 
-def test_it_hears_a_blend_where_there_is_a_stem(tmp_path: Path) -> None:
+def test_the_input_is_a_blend_with_the_stem(tmp_path: Path) -> None:
     mix = tone_scene(2.0, (("low", 0, 2), ("Bell", 0, 2)))
     heard = Diarize(FakeDiarizer()).listen(view_of(tmp_path, mix, tone_scene(2.0, (("low", 0, 2),))))
     assert heard.speech is not None
     assert np.allclose(heard.main.samples, 0.7 * heard.speech.samples + 0.3 * heard.mix.samples, atol=1e-4)
 
 
-def test_it_hears_the_mix_where_the_separator_lost_the_speech(tmp_path: Path) -> None:
+def test_the_input_is_the_mix_where_the_separator_lost_the_speech(tmp_path: Path) -> None:
     mix = tone_scene(2.0, (("low", 0, 2),))
     heard = Diarize(FakeDiarizer()).listen(view_of(tmp_path, mix, Audio(0.1 * mix.samples, mix.rate)))
     assert heard.main is heard.mix
@@ -53,7 +53,7 @@ def test_it_hears_the_mix_where_the_separator_lost_the_speech(tmp_path: Path) ->
 
 
 def test_speech_is_the_mixture_less_the_background_stem(tmp_path: Path) -> None:
-    """The speech stem may have some of the mixture put back, which is not for the diarizer."""
+    """The speech stem contains restored speech, which the diarizer does not get."""
     mix = tone_scene(2.0, (("low", 0, 2), ("Bell", 0, 2)))
     low = tone_scene(2.0, (("low", 0, 2),))
     view = view_of(tmp_path, mix, mix)

@@ -1,4 +1,4 @@
-"""What is measured of voices and events, on signals whose levels, pitch and pauses are known."""
+"""Measures of voices and events, on signals with known levels, pitch and pauses."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def measure(one: ClipContext, **options: float) -> Measures:
     return found
 
 
-def test_voices_are_measured_where_they_are_alone(tmp_path: Path) -> None:
+def test_voices_are_measured_in_solo_speech(tmp_path: Path) -> None:
     tones = [("low", 1.0, 5.0), ("high", 4.0, 8.0)]
     turns = (turn(1, 5, "S1"), turn(4, 8, "S2"))
     found = measure(view(tmp_path, tones, events=[], turns=turns))
@@ -102,7 +102,7 @@ def test_snr_and_event_levels_are_those_of_the_stems(tmp_path: Path) -> None:
     assert found.events[1].over_speech is None
 
 
-def test_without_stems_only_what_sounds_alone_has_a_level(tmp_path: Path) -> None:
+def test_without_stems_only_events_outside_speech_have_a_level(tmp_path: Path) -> None:
     tones = [("low", 0.0, 5.0), ("Bell", 1.0, 4.0), ("Siren", 4.0, 9.0)]
     tags = (tag(1, 4, "Bell"), tag(4, 9, "Siren"), tag(6, 7, "Siren", score=0.1))
     found = measure(view(tmp_path, tones, turns=(turn(0, 5, "S1"),), tags=tags))
@@ -122,7 +122,7 @@ def test_pauses_are_found_within_speech_and_taken_from_its_rate(tmp_path: Path) 
     assert voice.seconds == pytest.approx(4.4 - voice.pauses[0], abs=0.05)
 
 
-def test_the_corpus_knows_better_than_the_models(tmp_path: Path) -> None:
+def test_annotations_replace_the_output_of_models(tmp_path: Path) -> None:
     said = Utterance(1, 5, "Ann", "one two three four", (), "en", 1.0, TRUTH)
     truth = Truth((turn(1, 5, "Ann", TRUTH),), (replace(tag(6, 9, "Bell"), origin=TRUTH),), (said,))
     one = view(
@@ -142,7 +142,7 @@ def test_truth_alone_is_enough(tmp_path: Path) -> None:
     assert (found.snr, found.events, found.overlap) == (None, (), 0.0)
 
 
-def test_where_nobody_looked_or_nobody_speaks_nothing_is_said(tmp_path: Path) -> None:
+def test_without_diarization_or_speech_there_are_no_voices(tmp_path: Path) -> None:
     unknown = measure(view(tmp_path, [("Bell", 1.0, 3.0)]))
     silent = measure(view(tmp_path, [], turns=(), tags=(), utterances=()))
     assert unknown.loudness is not None
@@ -183,7 +183,7 @@ def test_octave_errors_do_not_move_pitch() -> None:
     assert pitch_of(true[:20], 30) == (None, None)
 
 
-def test_pitch_that_jumps_about_is_none(tmp_path: Path) -> None:
+def test_unstable_pitch_is_none(tmp_path: Path) -> None:
     tones = [("low", n, n + 1.0) for n in (0, 2, 4, 6)] + [("high", n, n + 1.0) for n in (1, 3, 5, 7)]
     one = view(tmp_path, tones, events=[], turns=(turn(0, 8, "S1"),))
     (voice,) = measure(one).voices

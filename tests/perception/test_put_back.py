@@ -1,4 +1,4 @@
-"""What an enhancer took away, and how much of it goes back into the speech."""
+"""Restoration of speech that an enhancer removed."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def level(signal: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
-def test_all_of_it_where_next_to_nothing_was_taken(rate: int) -> None:
+def test_almost_nothing_removed_is_restored_completely(rate: int) -> None:
     kept = noise(1)
     taken = 0.01 * noise(2)
     assert np.allclose(put_back(kept, taken, rate), taken, atol=2e-3)
 
 
-def test_hardly_any_where_nearly_all_was_taken() -> None:
+def test_hardly_anything_is_restored_where_nearly_all_was_removed() -> None:
     taken = noise(2)
     assert level(put_back(0.01 * noise(1), taken, RATE)) < 0.01 * level(taken)
 
 
-def test_moments_and_bands_are_judged_by_themselves() -> None:
+def test_moments_and_bands_are_independent() -> None:
     """Speech in the first second below 1 kHz, where little is taken; noise elsewhere, taken whole."""
     spectrum = np.fft.rfft(noise(1))
     high = np.fft.rfftfreq(2 * RATE, 1 / RATE) > 1000
@@ -46,7 +46,7 @@ def test_moments_and_bands_are_judged_by_themselves() -> None:
     assert level(back[RATE + 4000 :]) < 0.05 * level(taken[RATE:])
 
 
-def test_nearly_clean_speech_that_was_distorted_is_mended() -> None:
+def test_distortion_of_nearly_clean_speech_is_reduced() -> None:
     speech = noise(1)
     kept = speech + 0.1 * noise(2)
     mix = speech + 0.03 * noise(3)
@@ -55,14 +55,14 @@ def test_nearly_clean_speech_that_was_distorted_is_mended() -> None:
     assert level(found - speech) < 0.04
 
 
-def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_does_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     kept, taken = noise(1), noise(2)
     whole = put_back(kept, taken, RATE)
     monkeypatch.setattr(_put_back, "_BLOCK", 7)
     assert np.allclose(put_back(kept, taken, RATE), whole, atol=1e-5)
 
 
-def test_silence_and_tiny_clips_are_no_trouble() -> None:
+def test_silence_and_short_clips() -> None:
     nothing = np.zeros(RATE, np.float32)
     assert not put_back(nothing, nothing, RATE).any()
     for length in (1, 5, 700):

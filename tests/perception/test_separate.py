@@ -1,4 +1,4 @@
-"""What *separate* keeps."""
+"""Stems of *separate*."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_top_of_the_band_survives_a_backend_with_another_rate(tmp_path: Path
 
 
 class Enhancer(FakeSeparator):
-    """Takes a third of the speech away, besides all else."""
+    """Removes a third of the speech, and everything else."""
 
     enhances = True
 
@@ -67,7 +67,7 @@ class Enhancer(FakeSeparator):
         return Audio(speech, low.rate), Audio(heard.main.samples - speech, low.rate)
 
 
-def test_what_an_enhancer_took_of_the_speech_is_put_back_into_its_stem_alone(tmp_path: Path) -> None:
+def test_removed_speech_is_restored_in_the_speech_stem_only(tmp_path: Path) -> None:
     low = tone_scene(2.0, (("low", 0.0, 2.0),))
     scene = tone_scene(2.0, (("low", 0.0, 2.0), ("Bell", 0.0, 2.0)))
     soundfile.write(tmp_path / "mix.wav", scene.samples, scene.rate, subtype="FLOAT")

@@ -1,4 +1,4 @@
-"""Where *tag* listens, and how two hearings become one list."""
+"""Input signals of *tag*, and merging of their events."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def tag(start: float, end: float, label: str, score: float, stem: str) -> Tag:
     return Tag(start, end, label, score, stem, True, ORIGIN)
 
 
-def test_an_event_heard_twice_is_one_of_the_background() -> None:
+def test_an_event_in_both_signals_is_one_of_the_background() -> None:
     tags = [tag(1, 3, "Dog", 0.4, "mix"), tag(2, 4, "Dog", 0.9, "background"), tag(0, 1, "Cat", 0.5, "mix")]
     assert merge(tags) == (tag(0, 1, "Cat", 0.5, "mix"), tag(1, 4, "Dog", 0.9, "background"))
 
 
-def test_one_long_hearing_joins_two_short_ones() -> None:
+def test_a_long_event_merges_two_short_ones() -> None:
     tags = [
         tag(0, 1, "Dog", 0.4, "background"),
         tag(2, 3, "Dog", 0.6, "background"),
@@ -56,7 +56,7 @@ def test_merging_does_not_depend_on_order() -> None:
     assert merge(tags) == merge(tags[::-1])
 
 
-def test_background_and_mix_are_both_heard(tmp_path: Path) -> None:
+def test_background_and_mix_are_both_tagged(tmp_path: Path) -> None:
     mix = tone_scene(4.0, (("Bell", 0.5, 1.5), ("Siren", 2.0, 3.0)))
     background = tone_scene(4.0, (("Bell", 0.5, 1.5),))
     found = TagEvents(FakeTagger()).run([view_of(tmp_path, mix, speech=mix, background=background)])[0]
@@ -64,13 +64,13 @@ def test_background_and_mix_are_both_heard(tmp_path: Path) -> None:
     assert found[0].start == pytest.approx(0.5, abs=0.1)
 
 
-def test_without_separation_the_mix_is_heard_whatever_the_options(tmp_path: Path) -> None:
+def test_without_separation_the_mix_is_tagged_with_any_options(tmp_path: Path) -> None:
     view = view_of(tmp_path, tone_scene(2.0, (("Bell", 0.5, 1.5),)))
     found = TagEvents(FakeTagger(), TagOptions(mix=False)).run([view])[0]
     assert [(t.label, t.stem) for t in found] == [("Bell", "mix")]
 
 
-def test_an_empty_background_is_not_heard(tmp_path: Path) -> None:
+def test_an_empty_background_is_not_tagged(tmp_path: Path) -> None:
     mix = tone_scene(2.0, (("Bell", 0.5, 1.5),))
     empty = Audio(0 * mix.samples, mix.rate)
     found = TagEvents(FakeTagger()).run([view_of(tmp_path, mix, background=empty)])[0]
@@ -78,13 +78,13 @@ def test_an_empty_background_is_not_heard(tmp_path: Path) -> None:
 
 
 class Talkative(Tagger):
-    """Says Speech and Laughter of everything."""
+    """Tags every clip as Speech and Laughter."""
 
     def tag(self, heard: AudioInput) -> list[Span]:
         return [Span(0.0, 1.0, "Laughter", 0.5), Span(0.0, 9.0, "Speech", 0.9)]
 
 
-def test_speech_counts_in_the_mix_and_is_a_leak_in_the_background(tmp_path: Path) -> None:
+def test_speech_is_kept_in_the_mix_and_dropped_in_the_background(tmp_path: Path) -> None:
     mix = tone_scene(2.0, (("Bell", 0.5, 1.5),))
     found = TagEvents(Talkative()).run([view_of(tmp_path, mix, background=mix)])[0]
     assert [(t.label, t.stem, t.end) for t in found] == [

@@ -1,4 +1,4 @@
-"""Whose words are whose, and where utterances begin and end."""
+"""Attribution of words to speakers, and boundaries of utterances."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_long_pause_starts_a_new_utterance() -> None:
     assert [u.text for u in utterances(words, turns, pause=2.0)] == ["a b c"]
 
 
-def test_words_far_from_every_turn_are_nobodys() -> None:
+def test_words_far_from_every_turn_have_no_speaker() -> None:
     words = said("a") + said("b", start=5.0)
     assert [(u.speaker, u.text) for u in utterances(words, [turn(0, 0.5, "S1")])] == [
         ("S1", "a"),
@@ -63,7 +63,7 @@ def test_words_far_from_every_turn_are_nobodys() -> None:
     ]
 
 
-def test_doubtful_words_far_from_every_turn_are_dropped_with_their_reason() -> None:
+def test_doubtful_words_far_from_every_turn_are_rejected() -> None:
     doubtful = tuple(replace(word, confidence=0.4) for word in said("thank you", start=5.0))
     speech = Speech(
         (*said("a b"), *doubtful), "en", 0.9, (RejectedWords(8.0, 12.0, "repetition", "x x x x", 0.3),)
@@ -79,7 +79,7 @@ def test_doubtful_words_far_from_every_turn_are_dropped_with_their_reason() -> N
     assert dropped[0].confidence == pytest.approx(0.4)
 
 
-def test_where_nobody_was_diarized_no_word_is_outside() -> None:
+def test_without_turns_no_word_is_outside() -> None:
     doubtful = tuple(replace(word, confidence=0.1) for word in said("a b"))
     assert [u.text for u in utterances(doubtful, [])] == ["a b"]
 
@@ -88,7 +88,7 @@ def test_a_word_just_outside_its_turn_still_belongs_to_it() -> None:
     assert attribute(said("a", start=1.0), [turn(0, 1, "S1"), turn(3, 4, "S2")], reach=0.5) == ["S1"]
 
 
-def test_a_sentence_is_not_torn_apart_where_a_turn_ends_early() -> None:
+def test_a_sentence_is_not_split_where_a_turn_ends_early() -> None:
     """The turn's border is a word early; without the full stop nothing says so."""
     turns = [turn(0, 1.5, "S1"), turn(1.5, 4, "S2")]
     assert attribute(said("I am at home. And you are not?"), turns, 0.5) == ["S1"] * 4 + ["S2"] * 4
@@ -105,13 +105,13 @@ def test_one_word_of_another_inside_a_sentence_stays_with_the_sentence() -> None
     assert attribute(said("we all know that it is"), turns, 0.5) == ["S1"] * 6
 
 
-def test_a_word_that_starts_long_before_its_turn_is_cut() -> None:
+def test_a_word_that_starts_long_before_its_turn_is_trimmed() -> None:
     words = [Word(0.0, 2.3, "So", 0.9), Word(2.3, 2.6, "what", 0.9), Word(9.0, 9.5, "nobody", 0.9)]
     cut = into_turns(words, ["S1", "S1", None], [turn(2.0, 4.0, "S1"), turn(8.0, 10.0, "S2")])
     assert [(w.start, w.end) for w in cut] == [(1.8, 2.3), (2.3, 2.6), (9.0, 9.5)]
 
 
-def test_without_turns_nobody_speaks() -> None:
+def test_without_turns_words_have_no_speaker() -> None:
     assert [u.speaker for u in utterances(said("a b"), [])] == [None]
 
 
@@ -124,7 +124,7 @@ def test_no_words_no_utterances() -> None:
     assert utterances((), [turn(0, 1, "S1")]) == ()
 
 
-def test_a_doubtful_language_is_no_language() -> None:
+def test_a_doubtful_language_is_none() -> None:
     stage = Transcribe(FakeTranscriber())
     found, _ = stage.utterances(Speech(said("a"), "cy", 0.2), [turn(0, 1, "S1")], 10.0)
     assert found[0].language is None
@@ -135,8 +135,8 @@ def test_languages_without_spaces_are_joined_without_spaces() -> None:
     assert stage.utterances(Speech(said("你 好"), "zh", 0.9), [], 10.0)[0][0].text == "你好"
 
 
-def test_where_nobody_speaks_nobody_listens(tmp_path: Path) -> None:
-    """Only a clip with turns, or one that was never diarized, is worth a recogniser's time."""
+def test_clips_without_turns_are_not_transcribed(tmp_path: Path) -> None:
+    """Except for clips that are not diarized."""
     heard = []
 
     class Counting(FakeTranscriber):

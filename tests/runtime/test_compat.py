@@ -28,7 +28,7 @@ def test_torchaudio_works_whether_its_extension_loads_or_not() -> None:
 
 
 @needs("torch", "torchaudio")
-def test_without_the_extension_alignment_says_why() -> None:
+def test_alignment_without_the_extension_is_an_error() -> None:
     code = (
         "import torch; real = torch.ops.load_library\n"
         "def broken(path):\n"
@@ -45,7 +45,7 @@ def test_without_the_extension_alignment_says_why() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_machine_without_torchaudio_is_told_the_command() -> None:
+def test_missing_torchaudio_names_the_command() -> None:
     code = (
         "import sys; sys.modules['torchaudio'] = None\n"
         "from paqa_builder.runtime.compat import torchaudio\n"

@@ -1,4 +1,4 @@
-"""Executors: results come back, crashes come back as crashes, nothing is lost."""
+"""Executors: results, exceptions and crashes of workers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_killed_worker_loses_no_task(workers: int) -> None:
     assert all(result == n for n, result in results.items() if n not in crashed)
 
 
-def test_alone_the_culprit_is_certain() -> None:
+def test_a_crash_of_a_single_task_is_alone() -> None:
     assert Processes(4).run_alone(die_on_three, 3) == Crash(alone=True)
     assert Processes(4).run_alone(die_on_three, 4) == 4
 
@@ -65,7 +65,7 @@ def test_models_get_one_thread_and_no_network() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
-def test_workers_die_with_their_parent() -> None:
+def test_workers_end_with_their_parent() -> None:
     code = (
         "import time\n"
         "from paqa_builder.runtime.executor import Processes\n"

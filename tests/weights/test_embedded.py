@@ -15,7 +15,7 @@ from paqa_builder.weights import store
 from paqa_builder.weights.table import EMBEDDED, GROUPS, TABLE, PackageFile, Weights
 
 
-def test_every_package_of_the_table_is_pinned_and_the_other_way_round() -> None:
+def test_the_table_and_the_pins_have_the_same_packages() -> None:
     named = {package for weights in TABLE.values() for package in weights.packages}
     assert named == set(store.pins())
 
@@ -25,7 +25,7 @@ def test_unknown_model_is_a_configuration_error() -> None:
         store.locate("nope")
 
 
-def test_missing_package_names_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise store.metadata.PackageNotFoundError(name)
 

@@ -1,4 +1,4 @@
-"""``paqa fetch`` against a server on this machine that behaves as badly as servers do."""
+"""``paqa fetch`` with an unreliable local server."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def get(server: Server, target: Path, sha256: str = "", **more: Any) -> str:
     return download(f"{server.url}/file", target, sha256, again="paqa fetch it", wait=lambda s: None, **more)
 
 
-def test_a_dropped_connection_is_gone_on_from(server: Server, tmp_path: Path) -> None:
+def test_a_dropped_connection_is_resumed(server: Server, tmp_path: Path) -> None:
     server.drops = [300_000, 400_000]
     reported: list[tuple[int, int | None]] = []
     assert (
@@ -141,7 +141,7 @@ def test_a_dropped_connection_is_gone_on_from(server: Server, tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f"]
 
 
-def test_an_interrupted_command_is_gone_on_from_by_the_next(server: Server, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed_by_the_next_run(server: Server, tmp_path: Path) -> None:
     server.drops = [300_000] + [0] * 20
     with pytest.raises(NotReadyError, match="300000 bytes are kept") as error:
         get(server, tmp_path / "f")
@@ -154,7 +154,7 @@ def test_an_interrupted_command_is_gone_on_from_by_the_next(server: Server, tmp_
     assert (tmp_path / "f").read_bytes() == DATA
 
 
-def test_a_file_that_changed_meanwhile_is_taken_anew(server: Server, tmp_path: Path) -> None:
+def test_a_changed_file_is_downloaded_from_the_start(server: Server, tmp_path: Path) -> None:
     server.drops = [300_000] + [0] * 20
     with pytest.raises(NotReadyError):
         get(server, tmp_path / "f")
@@ -164,7 +164,7 @@ def test_a_file_that_changed_meanwhile_is_taken_anew(server: Server, tmp_path: P
     assert (tmp_path / "f").read_bytes() == DATA[::-1]
 
 
-def test_a_server_without_etags_is_asked_for_the_whole_again(server: Server, tmp_path: Path) -> None:
+def test_without_etags_the_download_starts_again(server: Server, tmp_path: Path) -> None:
     server.etags = False
     server.drops = [300_000]
     get(server, tmp_path / "f", SHA)
@@ -172,15 +172,15 @@ def test_a_server_without_etags_is_asked_for_the_whole_again(server: Server, tmp
     assert (tmp_path / "f").read_bytes() == DATA
 
 
-def test_all_there_but_the_name(server: Server, tmp_path: Path) -> None:
-    """Killed after the last byte and before the check."""
+def test_a_complete_partial_file_is_accepted(server: Server, tmp_path: Path) -> None:
+    """Interrupted after the last byte and before the check."""
     (tmp_path / ".f.part").write_bytes(DATA)
     (tmp_path / ".f.part.etag").write_text(f'"{hashlib.md5(DATA).hexdigest()}"')
     assert get(server, tmp_path / "f", SHA) == SHA
     assert (tmp_path / "f").read_bytes() == DATA
 
 
-def test_a_wrong_checksum_is_thrown_away(server: Server, tmp_path: Path) -> None:
+def test_a_file_with_a_wrong_checksum_is_deleted(server: Server, tmp_path: Path) -> None:
     with pytest.raises(NotReadyError, match="SHA-256") as error:
         get(server, tmp_path / "f", "0" * 64)
     assert SHA in error.value.message
@@ -278,7 +278,7 @@ def test_the_command_shows_the_terms_first_and_prints_the_folder(server: Server,
     assert "whisper-large-v3" in listed.stderr
 
 
-def test_no_room_and_no_such_name(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_and_unknown_name(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     huge = Weights("huge", "tag: fake", "us", "MIT", 10**9, {"x": RemoteFile("us/x:x")})
     monkeypatch.setitem(TABLE, "huge", huge)
     with pytest.raises(NotReadyError, match="are free"):

@@ -1,4 +1,4 @@
-"""Every registered backend, built-in or installed, holds to the contract."""
+"""The backend contract, for every registered backend."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BACKENDS = [
 
 
 @pytest.mark.parametrize(("stage", "name"), BACKENDS)
-def test_backend_holds_to_the_contract(stage: str, name: str) -> None:
+def test_backend_contract(stage: str, name: str) -> None:
     if name != "fake" and (absent := store.missing()):
         pytest.skip(f"models are not installed (paqa fetch embedded): {absent}")
     check_backend(registry.get(stage, name))

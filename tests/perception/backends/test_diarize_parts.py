@@ -1,4 +1,4 @@
-"""The parts of the embedded diarizer that are arithmetic."""
+"""Segmentation, clustering and assignment of the embedded diarizer, without its networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def voices(*angles: float) -> np.ndarray:
     return np.array([[np.cos(a), np.sin(a)] for a in np.radians(angles)])
 
 
-def test_powerset_classes_are_nobody_three_voices_and_three_pairs() -> None:
+def test_powerset_classes_are_none_three_voices_and_three_pairs() -> None:
     assert frames.MEMBERS.sum(axis=1).tolist() == [0, 1, 1, 1, 2, 2, 2]
     assert len(np.unique(frames.MEMBERS, axis=0)) == 7
 
@@ -29,7 +29,7 @@ def test_speech_and_overlap_sum_over_local_voices() -> None:
     assert frames.speech_and_overlap(posteriors) == pytest.approx([0.6, 0.3])
 
 
-def test_averaging_windows_gives_back_what_they_agree_on() -> None:
+def test_the_average_of_equal_windows_is_unchanged() -> None:
     truth = np.linspace(0, 1, 40)[:, None]
     starts = np.array([0, 10, 20]) * frames.STEP
     windows = np.stack([truth[at : at + 20] for at in (0, 10, 20)])
@@ -66,7 +66,7 @@ def test_vectors_of_one_direction_are_one_voice() -> None:
     assert voices_of(one_voice_each(excerpts(voices(*wobbly(0, 24, 10))), WEIGHTS)) == [0] * 24
 
 
-def test_what_counts_is_likeness_relative_to_that_within_a_voice() -> None:
+def test_similarity_is_relative_to_that_within_a_voice() -> None:
     """The same cosine, 0.6, between any two moments: one voice that varies, or two that do not."""
     steady = np.repeat(voices(0, np.degrees(np.arccos(0.6))), 24, axis=0)
     assert len(set(one_voice_each(excerpts(steady), WEIGHTS))) == 2
@@ -75,7 +75,7 @@ def test_what_counts_is_likeness_relative_to_that_within_a_voice() -> None:
 
 
 @pytest.mark.parametrize(("log_odds", "expected"), [(2.9, 1), (0.0, 1), (-2.9, 2)])
-def test_the_segmentation_can_keep_like_voices_apart(log_odds: float, expected: int) -> None:
+def test_the_segmentation_can_separate_similar_voices(log_odds: float, expected: int) -> None:
     half = 12
     linked = np.full((2 * half, 2 * half), 2.9, np.float32)
     linked[:half, half:] = linked[half:, :half] = log_odds
@@ -87,7 +87,7 @@ def test_the_segmentation_can_keep_like_voices_apart(log_odds: float, expected: 
     assert len(set(one_voice_each(excerpts(vectors, linked), WEIGHTS))) == expected
 
 
-def test_a_lone_excerpt_founds_no_voice() -> None:
+def test_a_single_excerpt_is_not_a_voice() -> None:
     """A moment that sounds a little unlike the rest is no second voice; half of the clip is."""
     assert len(set(one_voice_each(excerpts(voices(*[0] * 20, 57)), WEIGHTS))) == 1
     assert len(set(one_voice_each(excerpts(voices(*[0] * 20, *[57] * 20)), WEIGHTS))) == 2
@@ -97,7 +97,7 @@ def test_one_excerpt_is_one_voice() -> None:
     assert one_voice_each(excerpts(voices(45)), WEIGHTS).tolist() == [0]
 
 
-def test_a_higher_bar_gives_more_voices() -> None:
+def test_a_higher_threshold_gives_more_voices() -> None:
     given = excerpts(voices(*[0] * 16, *[60] * 16, *[120] * 16))
     counts = [len(set(one_voice_each(given, WEIGHTS, least))) for least in (-40, 0, 30)]
     assert counts == sorted(counts)

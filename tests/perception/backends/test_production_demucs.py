@@ -60,7 +60,7 @@ def backend(weights: Path) -> Demucs:
     return made
 
 
-def test_holds_to_the_contract(weights: Path) -> None:
+def test_backend_contract(weights: Path) -> None:
     check_backend(Demucs, Demucs.Options(model=str(weights), device="cpu"))
 
 
@@ -87,8 +87,8 @@ def test_same_as_the_packages_own_inference(backend: Demucs, seconds: float) -> 
     assert np.abs(speech.samples - vocals).max() < 1e-4 * np.abs(vocals).max()
 
 
-def test_windows_line_up(backend: Demucs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a network that gives back what it hears, every sample comes back in its place."""
+def test_windows_are_aligned(backend: Demucs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an identity network, the output is the input."""
     monkeypatch.setattr(backend, "_predict", lambda windows: np.stack(windows))
     for seconds in (0.1, 1.99, 2.0, 2.01, 7.3):
         mix = hear(murmur(seconds), RATE).main
@@ -97,7 +97,7 @@ def test_windows_line_up(backend: Demucs, monkeypatch: pytest.MonkeyPatch) -> No
         assert len(background.samples) == len(mix.samples)
 
 
-def test_loudness_does_not_matter(backend: Demucs) -> None:
+def test_the_result_does_not_depend_on_the_level(backend: Demucs) -> None:
     mix = hear(murmur(2.0), RATE).main
     loud, _ = backend.separate(AudioInput(mix, mix))
     quiet_mix = Audio((0.01 * mix.samples).astype(np.float32), mix.rate)
@@ -105,7 +105,9 @@ def test_loudness_does_not_matter(backend: Demucs) -> None:
     assert np.allclose(100 * quiet.samples, loud.samples, atol=1e-3 * float(np.abs(loud.samples).max()))
 
 
-def test_refuses_what_is_no_demucs(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_other_models_are_refused(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path))
     with pytest.raises(NotReadyError) as error:
         Demucs(Demucs.Options(device="cpu")).load()

@@ -1,4 +1,4 @@
-"""PANNs' network with weights made on the spot: shapes, times, batches. Its accuracy is not tested here."""
+"""PANNs' network with random weights: shapes, times, batches. Its accuracy is not tested here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def backend(checkpoint: Path) -> Panns:
     return made
 
 
-def test_holds_to_the_contract(checkpoint: Path) -> None:
+def test_backend_contract(checkpoint: Path) -> None:
     check_backend(Panns, Panns.Options(model=str(checkpoint), device="cpu"))
 
 
@@ -56,7 +56,7 @@ def test_the_labels_are_audiosets_527_in_the_networks_order() -> None:
     assert set(panns.labels()) <= set(audioset.labels())
 
 
-def test_the_import_downloads_nothing_and_leaves_the_home_alone(tmp_path: Path) -> None:
+def test_the_import_downloads_nothing_and_writes_nothing_to_the_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     code = (
@@ -91,8 +91,8 @@ def test_scores_change_where_the_sound_is(backend: Panns) -> None:
     assert change[outside].max() < 0.02 * change.max()
 
 
-def test_windows_of_a_long_clip_meet_without_a_seam(backend: Panns) -> None:
-    """The inner part of a second window hears the same as a window that has it in its middle."""
+def test_windows_of_a_long_clip_have_enough_context(backend: Panns) -> None:
+    """Inner segments of the second window equal those of a window centred on them."""
     audio = murmur(26.0, rate=Panns.sample_rate)
     count = panns.segments(len(audio.samples))
     starts = panns.window_starts(len(audio.samples))
@@ -122,14 +122,14 @@ def test_a_gpus_fixed_batches_give_the_same_as_single_windows(backend: Panns) ->
         assert np.allclose([s.score for s in one], [s.score for s in other], atol=1e-5)
 
 
-def test_half_precision_stays_near(backend: Panns, checkpoint: Path) -> None:
+def test_half_precision_is_similar(backend: Panns, checkpoint: Path) -> None:
     half = Panns(Panns.Options(model=str(checkpoint), device="cpu", precision="bfloat16"))
     half.load()
     window = [panns.cut(murmur(10.0, rate=Panns.sample_rate).samples, 0)]
     assert np.abs(half._predict(window) - backend._predict(window)).mean() < 0.03
 
 
-def test_says_how_to_bring_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_name_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path))
     with pytest.raises(NotReadyError) as error:
         Panns(Panns.Options(device="cpu")).load()

@@ -64,12 +64,12 @@ def error_rate(backend: Pyannote, audio: Audio, rttm: Path) -> float:
     return DiarizationErrorRate()(truth, heard, uem=Timeline([Segment(0, audio.duration)]))
 
 
-def test_holds_to_the_contract(sample: Audio) -> None:
+def test_backend_contract(sample: Audio) -> None:
     clip = Audio(sample.samples[: 12 * sample.rate], sample.rate)
     check_backend(Pyannote, Pyannote.Options(device="cpu"), clips=(clip,))
 
 
-def test_finds_both_people_of_the_packages_own_sample(backend: Pyannote, sample: Audio) -> None:
+def test_both_speakers_of_the_sample_are_found(backend: Pyannote, sample: Audio) -> None:
     spans = backend.diarize(hear(sample, 16_000))
     assert len({span.name for span in spans}) == 2
     assert error_rate(backend, sample, sample_folder() / "sample.rttm") < 0.15
@@ -78,7 +78,7 @@ def test_finds_both_people_of_the_packages_own_sample(backend: Pyannote, sample:
     assert len({span.score for span in spans}) > 2
 
 
-def test_the_embedding_is_the_one_of_the_embedded_diarizer(sample: Audio) -> None:
+def test_the_embedding_equals_that_of_the_embedded_diarizer(sample: Audio) -> None:
     """Features by torchaudio and features by numpy lead to the same voice."""
     import torch
 
@@ -200,7 +200,7 @@ def test_the_segmentation_file_is_the_one_of_the_hub() -> None:
     assert hashlib.sha256(data).hexdigest() == listed.sha256
 
 
-def test_telemetry_is_off_even_where_the_environment_says_otherwise() -> None:
+def test_telemetry_is_off_in_any_environment() -> None:
     code = (
         "import socket\n"
         "def refuse(*args, **kwargs): raise SystemExit('opened a connection')\n"
@@ -220,7 +220,7 @@ def test_telemetry_is_off_even_where_the_environment_says_otherwise() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_says_how_to_bring_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_pipeline_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path))
     with pytest.raises(NotReadyError) as error:
         Pyannote(Pyannote.Options(device="cpu", model="community-1")).load()
@@ -229,6 +229,6 @@ def test_says_how_to_bring_a_pipeline(tmp_path: Path, monkeypatch: pytest.Monkey
         Pyannote(Pyannote.Options(device="cpu", model=str(tmp_path))).load()
 
 
-def test_nobody_speaks_in_noise(backend: Pyannote) -> None:
+def test_noise_has_no_speakers(backend: Pyannote) -> None:
     noise = Audio(0.05 * np.random.default_rng(0).standard_normal(48_000).astype(np.float32), 16_000)
     assert backend.diarize(hear(noise, 16_000)) == []

@@ -57,7 +57,7 @@ def test_same_words_as_faster_whisper_at_the_same_times(greedy: OpenaiWhisper, s
     assert abs(ours.language_confidence - theirs.language_confidence) < 0.1
 
 
-def test_holds_to_the_contract() -> None:
+def test_backend_contract() -> None:
     check_backend(
         OpenaiWhisper, OpenaiWhisper.Options(beam_size=1, language="en", device="cpu"), clips=(murmur(3.0),)
     )
@@ -76,7 +76,7 @@ def test_the_checkpoint_loads_with_the_packages_own_loader() -> None:
     assert torch.allclose(model.encoder.positional_embedding, sinusoids(1500, 512), atol=1e-3)
 
 
-def test_the_heads_that_keep_time_are_those_of_the_package(greedy: OpenaiWhisper) -> None:
+def test_the_alignment_heads_are_those_of_the_package(greedy: OpenaiWhisper) -> None:
     import whisper
 
     dims = greedy._model.dims
@@ -100,7 +100,7 @@ def test_a_cut_or_foreign_model_is_refused(tmp_path: Path) -> None:
         ctranslate2.whisper_checkpoint(tmp_path / "nowhere", tmp_path / "out.pt")
 
 
-def test_names_and_paths_that_are_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_models_name_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAQA_CACHE", str(tmp_path))
     with pytest.raises(NotReadyError) as error:
         OpenaiWhisper(OpenaiWhisper.Options(model="large-v3", device="cpu")).load()

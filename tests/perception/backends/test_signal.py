@@ -1,4 +1,4 @@
-"""Loudness, pitch and speech quality, against what is known of signals and of real voices."""
+"""Loudness, pitch and speech quality of known signals and real voices."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_full_scale_sine_has_the_loudness_that_the_standard_says(backend: Sign
     assert backend.loudness(sine(997, 0.1)) == pytest.approx(-23.01, abs=0.05)
 
 
-def test_silence_around_it_does_not_make_a_sound_less_loud(backend: Signal) -> None:
+def test_silence_does_not_lower_the_loudness(backend: Signal) -> None:
     loud = sine(997, 0.1)
     quiet = Audio(np.concatenate((loud.samples, np.zeros(15 * loud.rate, np.float32))), loud.rate)
     assert backend.loudness(quiet) == pytest.approx(-23.0, abs=0.3)
@@ -56,7 +56,7 @@ def test_pitch_is_that_of_the_pulses(backend: Signal, hertz: float) -> None:
     assert spread == pytest.approx(0, abs=0.2)
 
 
-def test_hiss_has_no_pitch(backend: Signal) -> None:
+def test_noise_has_no_pitch(backend: Signal) -> None:
     hiss = 0.05 * np.random.default_rng(0).standard_normal(96_000).astype(np.float32)
     voiced = np.array(backend.pitch(Audio(hiss, 48_000))) > 0
     assert voiced.mean() < 0.05
@@ -78,7 +78,7 @@ def test_women_speak_higher_than_men(backend: Signal, testdata: Path) -> None:
     assert right > 0.9
 
 
-def test_quality_is_what_its_authors_code_says() -> None:
+def test_quality_equals_that_of_the_authors_code() -> None:
     if find_spec("speechmos") is None:
         pytest.skip("the extra dnsmos is not installed")
     backend = Signal(SignalOptions(dnsmos=True))
@@ -110,12 +110,12 @@ def test_noise_lowers_the_quality_of_speech(testdata: Path) -> None:
     assert good > bad + 0.5
 
 
-def test_without_the_extra_the_option_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_option_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal, "_QUALITY_PACKAGE", ("no-such-package", "1"))
     with pytest.raises(NotReadyError) as caught:
         Signal(SignalOptions(dnsmos=True)).load()
     assert "paqa-builder[dnsmos]" in str(caught.value.fix)
 
 
-def test_with_quality_it_is_another_revision() -> None:
+def test_quality_changes_the_revision() -> None:
     assert Signal(SignalOptions(dnsmos=True)).revision != Signal().revision == Signal.revision

@@ -1,4 +1,4 @@
-"""What keeps Whisper's inventions and odd times out of the records."""
+"""Rejection of Whisper's hallucinations, and correction of word times."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def texts(found: list[Word]) -> str:
         ("", ""),
     ],
 )
-def test_loops_are_cut_and_emphasis_is_kept(said: str, kept: str) -> None:
+def test_loops_are_removed_and_emphasis_is_kept(said: str, kept: str) -> None:
     found, loops = without_loops(words(said), max_phrase=4, max_repeats=3)
     assert texts(found) == kept
     assert len(found) + sum(map(len, loops)) == len(said.split())
@@ -71,15 +71,15 @@ def test_a_word_without_length_gets_one_tick() -> None:
         (0.0, -0.1, 3.0, "compression"),
     ],
 )
-def test_invented_segments_are_dropped(
+def test_hallucinated_segments_are_rejected(
     no_speech: float, log_probability: float, compression: float, reason: str | None
 ) -> None:
     segment = Segment((), log_probability, no_speech, compression)
     assert invented(segment, FasterWhisperOptions()) == reason
 
 
-def test_what_is_dropped_is_kept_with_its_reason() -> None:
-    """Nothing that the model said vanishes: every word is believed, or in an abstention."""
+def test_rejected_words_have_a_reason() -> None:
+    """Every word is accepted or in an abstention."""
     segments = [
         Segment([raw(" hello", 0.0, 0.3), raw(" hello", 0.3, 0.5)], -0.2, 0.1, 1.1),
         Segment([raw(" Thanks", 0.5, 0.8), raw(" for watching", 0.8, 1.0, 0.3)], -1.4, 0.9, 1.0),
@@ -102,7 +102,7 @@ def test_a_folder_without_a_model_is_named() -> None:
         FasterWhisper(FasterWhisperOptions(model="/no/such/folder")).load()
 
 
-def test_another_model_is_another_revision() -> None:
+def test_the_model_changes_the_revision() -> None:
     own = FasterWhisper(FasterWhisperOptions(model="/models/whisper-large"))
     assert own.revision.startswith("whisper-large-0")
     assert own.revision != FasterWhisper().revision == FasterWhisper.revision

@@ -32,7 +32,7 @@ def test_a_sound_starts_at_the_onset_and_lasts_to_the_offset_threshold() -> None
     assert intervals([0.1, 0.3, 0.6, 0.3, 0.1]) == [(1, 4, 0.6)]
 
 
-def test_what_never_reaches_the_onset_is_not_heard() -> None:
+def test_sounds_below_the_onset_are_not_detected() -> None:
     assert intervals([0.3, 0.4, 0.3]) == []
 
 
@@ -50,7 +50,7 @@ def test_offset_above_onset_is_refused() -> None:
         YamnetOptions(onset=0.2, offset=0.3)
 
 
-def test_what_voices_sound_like_counts_less() -> None:
+def test_log_odds_are_lowered_by_those_among_voices() -> None:
     """Log odds go down by what a class reaches among voices; a certain one stays certain."""
     tagger = Yamnet()
     tagger._offsets = np.array([0.0, 2.0])
@@ -59,7 +59,7 @@ def test_what_voices_sound_like_counts_less() -> None:
     assert found[:, 1] == pytest.approx([1 / (1 + np.exp(2)), 1.0, 0.0])
 
 
-def test_a_sound_is_heard_at_three_levels_and_quiet_ones_are_raised_so_far_only() -> None:
+def test_clips_are_tagged_at_three_levels_with_a_maximum_gain() -> None:
     tagger = Yamnet(YamnetOptions(level_db=-20, spread_db=10, max_gain_db=15))
     decibels = [20 * np.log10(gain) for gain in tagger._gains(10 ** (-24 / 20))]
     assert decibels == pytest.approx([-6, 4, 14])
