@@ -1,7 +1,6 @@
-"""The sections of a run's configuration, and what each setting means.
+"""Schema of a run's configuration. Unknown keys are errors.
 
-``recipes/configs`` holds one file a size; ``docs/recipes.md`` explains the choices. Unknown keys are
-refused. :mod:`recipes.config` reads them.
+``recipes/configs`` has one file for each size of hardware; ``docs/recipes.md`` explains the choices.
 """
 
 from __future__ import annotations
@@ -13,37 +12,41 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Section(BaseModel):
-    """A part of the configuration."""
+    """Base class of the sections."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Data(Section):
-    """What is trained and evaluated on."""
+    """Data for training and evaluation."""
 
     path: str | None = Field(
         default=None, description="Folder of shards, Hub name (user/name), or JSON(L) file."
     )
     format: Literal["auto", "shards", "paqa", "avqa"] = Field(
-        default="auto", description="By the path's look."
+        default="auto", description="Format of the data; auto: by the path's extension."
     )
-    audio_root: Path | None = Field(default=None, description="Where the audio that a JSON file names lies.")
-    train_split: str = Field(default="train", description="Split to learn from.")
+    audio_root: Path | None = Field(
+        default=None,
+        description="Folder that audio paths in a JSON file are relative to; the file's by default.",
+    )
+    train_split: str = Field(default="train", description="Split for training.")
     test_split: str = Field(default="test", description="Split for evaluation.")
     contribution: Literal["strong", "weak"] | None = Field(
-        default=None, description="Only questions with this audio_contribution; all where the data has none."
+        default=None,
+        description="Only questions with this audio_contribution, and those without audio_contribution.",
     )
     trace: Literal["full", "terse"] = Field(
-        default="full", description="The rows' traces, or short ones of them."
+        default="full", description="Targets of stage I: the traces, or short forms of them."
     )
-    reflect: bool = Field(default=True, description="False: rows whose trace reflects are not learned from.")
-    streaming: bool = Field(default=False, description="Read shards while training; needs stage1.max_steps.")
-    shuffle_buffer: int = Field(default=1000, ge=1, description="Rows among which streaming shuffles.")
+    reflect: bool = Field(default=True, description="False: drop traces with REFLECT from stage I.")
+    streaming: bool = Field(default=False, description="Stream shards during training; needs max_steps.")
+    shuffle_buffer: int = Field(default=1000, ge=1, description="Size of the shuffle buffer of a stream.")
     limit: int | None = Field(default=None, ge=1, description="Only the first N rows of each split.")
     max_seconds: float = Field(
         default=30.0, gt=0, description="Longer audio is cut; one encoder window is 30 s."
     )
-    mel_cache_mb: int = Field(default=512, ge=0, description="Memory for mel features of clips heard before.")
+    mel_cache_mb: int = Field(default=512, ge=0, description="Size of the cache of mel features.")
 
 
 class Lora(Section):
@@ -59,56 +62,56 @@ class Lora(Section):
 
 
 class Model(Section):
-    """Which model, and what of it learns."""
+    """The model, and which parts of it are trained."""
 
-    family: str = Field(default="qwen2_audio", description="One of recipes/families.")
+    family: str = Field(default="qwen2_audio", description="A family of recipes/families or of a plugin.")
     path: str | None = Field(
-        default=None, description="Folder or Hub name; made by `recipes.mini` where it is None."
+        default=None, description="Folder or Hub name; None: `recipes.mini` builds a small model."
     )
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     autocast: bool | Literal["auto"] = Field(
         default=False,
-        description="Train float32 weights in bfloat16: twice as fast on CPUs that have it, thirty times "
-        "slower on the others. auto: where the CPU has it.",
+        description="Compute in bfloat16 with float32 weights: twice as fast on CPUs that support bfloat16, "
+        "thirty times slower on others. auto: if the CPU supports it.",
     )
     attention: str = Field(
         default="sdpa",
-        description="By its name in transformers, or lean: for small models on a CPU (layers/attention).",
+        description="Name in transformers, or lean for small models on a CPU (recipes/layers/attention.py).",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="cuda: fail where there is none."
+        default="auto", description="cuda: fail if there is no GPU."
     )
-    freeze_tower: bool = Field(default=True, description="The audio tower does not learn.")
+    freeze_tower: bool = Field(default=True, description="Do not train the audio tower.")
     cache_tower: bool = Field(
-        default=False, description="Keep a frozen tower's output by clip; for small models."
+        default=False, description="Cache the output of a frozen tower by clip; for small models."
     )
     lora: Lora | None = None
     gradient_checkpointing: bool = False
 
 
 class Pause(Section):
-    """When generation pauses; the fields of ``recipes.pauses.pause.PauseConfig``."""
+    """Pauses in generation; the fields of ``recipes.pauses.pause.PauseConfig``."""
 
     token: str = "<PAUSE>"
-    n: int = Field(default=4, ge=1, description="Latent steps a pause.")
-    window: int = Field(default=16, ge=1, description="Emitted tokens whose mean confidence decides.")
-    tau: float = Field(default=0.3, ge=0, le=1, description="Pause where the mean is below it.")
+    n: int = Field(default=4, ge=1, description="Latent steps of a pause.")
+    window: int = Field(default=16, ge=1, description="Emitted tokens in the window of mean confidence.")
+    tau: float = Field(default=0.3, ge=0, le=1, description="Pause if the mean confidence is below it.")
     signal: Literal["maxprob", "neg_entropy"] = "maxprob"
-    max_triggers: int = Field(default=3, ge=0)
+    max_triggers: int = Field(default=3, ge=0, description="Most pauses in a completion.")
     min_tokens: int = Field(default=4, ge=0, description="Emitted tokens before the first pause.")
     cooldown: int = Field(default=16, ge=0, description="Emitted tokens between pauses.")
-    reserve: int = Field(default=8, ge=0, description="Never pause in the last tokens of the budget.")
+    reserve: int = Field(default=8, ge=0, description="Tokens at the end of the budget without pauses.")
     policy: Literal["forbid", "allow"] = Field(
-        default="forbid", description="allow: the policy may pause, too."
+        default="forbid", description="allow: the policy may emit pauses itself."
     )
     abort_below: float | None = Field(
-        default=None, ge=0, le=1, description="End rollouts less confident than it."
+        default=None, ge=0, le=1, description="End rollouts whose mean confidence is below it."
     )
     trigger: Literal["confidence", "random"] = Field(
         default="confidence", description="random: for ablations."
     )
-    rate: float = Field(default=0.05, ge=0, le=1, description="Pauses a token, where the trigger is random.")
-    filler: str | None = Field(default=None, description="For ablations: a word in the pauses' place.")
+    rate: float = Field(default=0.05, ge=0, le=1, description="Pauses a token with the random trigger.")
+    filler: str | None = Field(default=None, description="For ablations: a word in place of the token.")
 
 
 class Insertion(Section):
@@ -117,25 +120,27 @@ class Insertion(Section):
     enabled: bool = True
     bursts: tuple[int, int] = Field(default=(0, 3), description="Fewest and most pauses a row.")
     positions: Literal["likelihood", "random"] = Field(
-        default="likelihood", description="Before tokens that the model finds unlikely, or anywhere."
+        default="likelihood", description="Before tokens with a low likelihood, or at random."
     )
-    random_share: float = Field(default=0.25, ge=0, le=1, description="Share placed anywhere all the same.")
+    random_share: float = Field(
+        default=0.25, ge=0, le=1, description="Share of pauses at random positions with likelihood."
+    )
     quantile: float = Field(
-        default=0.2, gt=0, le=1, description="Unlikely: the lowest share of a row's tokens."
+        default=0.2, gt=0, le=1, description="Share of a row's tokens that count as unlikely."
     )
 
 
 class Optimiser(Section):
-    """What both stages hand to transformers' trainer, under its own names where they differ."""
+    """Training arguments that both stages share."""
 
     max_steps: int = Field(default=-1, description="Optimiser steps; -1: by epochs.")
     epochs: float = Field(default=1.0, gt=0)
-    batch: int = Field(default=8, ge=1, description="Rows a device and forward.")
-    accumulate: int = Field(default=1, ge=1)
+    batch: int = Field(default=8, ge=1, description="Rows of a forward pass on each device.")
+    accumulate: int = Field(default=1, ge=1, description="Forward passes of an optimiser step.")
     optimiser: Literal["adamw", "muon"] = Field(
-        default="adamw", description="muon: for the decoder's matrices; where they start from random numbers."
+        default="adamw", description="muon: for the matrices of a decoder with random initial weights."
     )
-    matrix_learning_rate: float = Field(default=0.02, gt=0, description="Muon's.")
+    matrix_learning_rate: float = Field(default=0.02, gt=0, description="Learning rate of Muon.")
     learning_rate: float = Field(default=1e-4, gt=0)
     scheduler: str = "cosine"
     warmup_steps: int = Field(default=10, ge=0)
@@ -146,7 +151,7 @@ class Optimiser(Section):
     log_steps: int = Field(default=10, ge=1)
     sample_steps: int = Field(default=0, ge=0, description="Steps between printed completions; 0: none.")
     max_minutes: float | None = Field(
-        default=None, gt=0, description="Stop after so long, whatever max_steps says."
+        default=None, gt=0, description="Stop after so many minutes, before max_steps."
     )
 
 
@@ -155,67 +160,65 @@ class Stage1(Optimiser):
 
     pauses: Insertion = Insertion()
     audio_dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of the tower's output that a training step does not see."
+        default=0.0, ge=0, lt=1, description="Dropout on the output of the audio tower."
     )
-    workers: int = Field(default=0, ge=0, description="Processes that make batches.")
+    workers: int = Field(default=0, ge=0, description="Processes of the data loader.")
 
 
 class Stage2(Optimiser):
     """GRPO (Shao et al. 2024) with PAUSE."""
 
     start: str | None = Field(
-        default=None, description="Model to start from; None: stage I's of the same run."
+        default=None, description="Model to start from; None: that of stage I of the same run."
     )
-    split: str | None = Field(
-        default=None, description="Split to practise on; None: data.train_split, which stage I has learned."
-    )
+    split: str | None = Field(default=None, description="Split for stage II; None: data.train_split.")
     learning_rate: float = Field(default=1e-5, gt=0)
     generations: int = Field(default=8, ge=2, description="Completions a prompt.")
-    max_completion: int = Field(default=768, ge=8, description="Tokens, pauses included.")
+    max_completion: int = Field(default=768, ge=8, description="Most tokens of a completion with pauses.")
     temperature: float = Field(default=1.0, gt=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     beta: float = Field(default=0.0, ge=0, description="Weight of KL to the model of stage I.")
-    iterations: int = Field(default=1, ge=1, description="Updates a batch of rollouts.")
+    iterations: int = Field(default=1, ge=1, description="Updates for each batch of rollouts.")
     loss: str = Field(default="dapo", description="loss_type of TRL's GRPOConfig.")
     scale_rewards: Literal["group", "batch", "none"] = Field(
-        default="group", description="Whose standard deviation of rewards divides advantages."
+        default="group", description="Scope of the standard deviation that divides advantages."
     )
     pause: bool = Field(default=True, description="False: plain GRPO.")
     rollout: Literal["block", "sequential", "vllm"] = "block"
     tries: int = Field(
         default=0,
         ge=0,
-        description="Answer each question so often before training, and practise on those that are right now "
-        "and then; 0: practise on all.",
+        description="Sampled answers to each question before training, to train only on questions with right "
+        "and wrong answers; 0: train on all.",
     )
     tried: int | None = Field(
-        default=None, ge=1, description="Try so many questions, drawn at random; None: all."
+        default=None, ge=1, description="Size of the random sample of questions for tries; None: all."
     )
     share_prompts: bool = Field(
         default=False,
-        description="Read a group's prompt once for all its log-probabilities; needs their memory.",
+        description="Read each prompt once for the log-probabilities of its group; takes more memory.",
     )
 
     @field_validator("tries")
     @classmethod
-    def _tells_apart(cls, tries: int) -> int:
+    def _check_tries(cls, tries: int) -> int:
         if tries == 1:
-            raise ValueError("one try cannot be right now and then: 0, or 2 and more")
+            raise ValueError("one answer cannot be both right and wrong: 0, or 2 and more")
         return tries
 
 
 class Evaluate(Section):
-    """What is measured after each stage."""
+    """Evaluation after each stage."""
 
-    limit: int | None = Field(default=None, ge=1)
-    batch: int = Field(default=16, ge=1)
-    max_new_tokens: int = Field(default=768, ge=8)
+    limit: int | None = Field(default=None, ge=1, description="Only the first N test questions.")
+    batch: int = Field(default=16, ge=1, description="Completions at a time.")
+    max_new_tokens: int = Field(default=768, ge=8, description="Most tokens of a completion with pauses.")
     temperature: float = Field(default=1.0, gt=0)
-    samples: int = Field(default=1, ge=1, description="Sampled answers a question, beside the greedy one.")
+    samples: int = Field(default=1, ge=1, description="Sampled answers to a question beside the greedy one.")
 
 
 class Run(Section):
-    """Where a run writes, and how it reports."""
+    """Output folder, seed and reporting of a run."""
 
     size: str = Field(default="laptop", description="Name of the run's folder.")
     out: Path = Field(default=Path("runs"), description="Runs go to OUT/SIZE.")
@@ -224,12 +227,12 @@ class Run(Section):
 
     @property
     def folder(self) -> Path:
-        """The run's folder."""
+        """The run's folder, ``out/size``."""
         return self.out / self.size
 
 
 class Config(Section):
-    """Everything that decides what a run does."""
+    """The configuration of a run."""
 
     data: Data = Data()
     model: Model = Model()
@@ -238,7 +241,7 @@ class Config(Section):
     stage2: Stage2 = Stage2()
     rewards: dict[str, float] = Field(
         default_factory=lambda: {"accuracy": 1.0, "format": 0.2, "perception": 0.5, "agreement": 0.2},
-        description="Name of a reward to its weight.",
+        description="Weight of each reward, by name.",
     )
     evaluate: Evaluate = Evaluate()
     run: Run = Run()

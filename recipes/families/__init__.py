@@ -1,4 +1,4 @@
-"""Model families by name: built-ins, and subclasses of Family in plugin files. Listing imports none."""
+"""Registry of model families: built-ins, and subclasses of Family in plugin files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["FAMILIES", "Family", "family"]
 
 @cache
 def family(name: str) -> Family:
-    """The family of a name, built in or from a plugin.
+    """A built-in or plugin family by its name.
 
     Raises:
         ConfigError: No family has this name.

@@ -12,7 +12,7 @@ SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<sound>")
 
 
 class AudioFlamingo3(Family):
-    """``nvidia/audio-flamingo-3-hf``; of its up to ten minutes of audio, the first window."""
+    """``nvidia/audio-flamingo-3-hf``; only the first 30 s window of the audio is used."""
 
     name: ClassVar[str] = "audio_flamingo3"
     model_class: ClassVar[str] = "AudioFlamingo3ForConditionalGeneration"

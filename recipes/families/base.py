@@ -1,4 +1,4 @@
-"""Base class of the model families: loading, batches, and the parts of a model."""
+"""Base class of model families: loading, batches, and parts of a model."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from paqa_builder.errors import ConfigError, NotReadyError
 from recipes import config
 
 RANDOM = "random"
-"""As ``model.path``: the size of the family's published model, and random weights."""
+"""Value of ``model.path`` for random weights in the size of the family's published model."""
 
 
 class Family(ABC):
     """A family of audio language models of transformers.
 
     Attributes:
-        name: Its name in the configuration.
-        model_class: The class in transformers.
-        processor_class: The processor's class in transformers, or here where transformers' own cannot
-            make training batches.
-        audio_keys: The audio tensors in a batch. The first dimension of each is the batch's: one clip
-            of at most ``window_seconds`` a row.
-        window_seconds: Audio that one encoder window holds.
+        name: Name in the configuration.
+        model_class: Name of the model's class in transformers.
+        processor_class: Name of the processor's class in transformers.
+        audio_keys: Names of the audio tensors in a batch. Their first dimension is the batch, with one clip
+            of at most ``window_seconds`` in each row.
+        window_seconds: Length of an encoder window in seconds.
     """
 
     plugin_kind: ClassVar[str] = "family"
@@ -64,7 +63,7 @@ class Family(ABC):
             ) from error
 
     def load_processor(self, path: str) -> Any:
-        """Loads the processor alone."""
+        """Loads the processor."""
         return self.processor_type().from_pretrained(path)
 
     def model_type(self) -> Any:
@@ -82,15 +81,15 @@ class Family(ABC):
     # ---- text and audio to tensors
 
     def messages(self, prompt: str, target: str | None = None, audio: Any = None) -> list[dict[str, Any]]:
-        """A row as a chat: the clip and its question, and the answer where one is given."""
-        heard = {"type": "audio"} if audio is None else {"type": "audio", "audio": audio}
-        chat = [{"role": "user", "content": [heard, {"type": "text", "text": prompt}]}]
+        """A row as a chat: the clip and its question, and the answer if there is a target."""
+        clip = {"type": "audio"} if audio is None else {"type": "audio", "audio": audio}
+        chat = [{"role": "user", "content": [clip, {"type": "text", "text": prompt}]}]
         if target is not None:
             chat.append({"role": "assistant", "content": [{"type": "text", "text": target}]})
         return chat
 
     def text(self, processor: Any, prompt: str, target: str | None = None) -> str:
-        """A row as the text that the processor takes, with one placeholder for the clip."""
+        """A row in the chat format, with one placeholder for the clip."""
         return processor.apply_chat_template(
             self.messages(prompt, target), tokenize=False, add_generation_prompt=target is None
         )
@@ -98,12 +97,12 @@ class Family(ABC):
     def process(
         self, processor: Any, texts: Sequence[str], audios: Sequence[np.ndarray], *, side: str = "left"
     ) -> Any:
-        """Makes a batch.
+        """Converts texts and audio to the model's inputs.
 
         Args:
-            texts: From :meth:`text`.
-            audios: One clip a text, at :meth:`rate`.
-            side: Where shorter rows are padded: ``left`` to generate, ``right`` to train.
+            texts: Results of :meth:`text`.
+            audios: One clip for each text, at :meth:`rate`.
+            side: Padding side: ``left`` for generation, ``right`` for training.
         """
         return processor(
             text=list(texts),
@@ -115,17 +114,17 @@ class Family(ABC):
         )
 
     def rate(self, processor: Any) -> int:
-        """Samples a second that the audio tower wants."""
+        """Sampling rate of the audio tower in Hz."""
         return processor.feature_extractor.sampling_rate
 
     def cut(self, processor: Any, audio: np.ndarray) -> np.ndarray:
-        """The clip's beginning, as much as one window holds: the tower would cut it silently."""
+        """The first encoder window of a clip."""
         return audio[: processor.feature_extractor.n_samples]
 
     # ---- parts of the model
 
     def core(self, model: Any) -> Any:
-        """The model without wrappers of peft, DDP and the like."""
+        """The model without the wrappers of PEFT, DDP and other libraries."""
         while hasattr(model, "module"):
             model = model.module
         return model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -135,24 +134,24 @@ class Family(ABC):
         return self.core(model).model.audio_tower
 
     def language_model(self, model: Any) -> Any:
-        """The decoder, without the head."""
+        """The decoder without the head."""
         return self.core(model).model.language_model
 
     def placeholder_id(self, model: Any) -> int:
-        """The token that stands for a piece of audio in ``input_ids``."""
+        """The id of the audio placeholder in ``input_ids``."""
         return self.core(model).config.audio_token_id
 
     def end_ids(self, model: Any, processor: Any) -> list[int]:
-        """The tokens that end an answer, the tokenizer's own first."""
-        own = processor.tokenizer.eos_token_id
-        found = getattr(self.core(model).generation_config, "eos_token_id", None)
-        more = found if isinstance(found, list) else [found]
-        return list(dict.fromkeys(end for end in (own, *more) if end is not None))
+        """The ids of end-of-answer tokens: the tokenizer's first, then those of the generation config."""
+        first = processor.tokenizer.eos_token_id
+        others = getattr(self.core(model).generation_config, "eos_token_id", None)
+        others = others if isinstance(others, list) else [others]
+        return list(dict.fromkeys(end for end in (first, *others) if end is not None))
 
-    # ---- for tests, estimates and try-outs
+    # ---- for tests, estimates and experiments
 
     def published(self, path: str | None) -> Any:
-        """The configuration of a published model, known without the Hub; None where it is not.
+        """The configuration of a published model if it is built in, else None.
 
         Args:
             path: A name on the Hub, or :data:`RANDOM`.
@@ -160,19 +159,19 @@ class Family(ABC):
         return None
 
     def random(self, settings: config.Model) -> tuple[Any, Any]:
-        """The published model's size with random weights, to measure what training it takes.
+        """A model of the published size with random weights, to measure the cost of training.
 
-        The tokenizer is the tiny model's, the audio window and everything else the real one's.
+        The tokenizer is that of the tiny model; the audio window and all other sizes are the published ones.
 
         Raises:
-            ConfigError: The size of no model of this family is known here.
+            ConfigError: No published configuration of this family is built in.
         """
         import torch
         from transformers import GenerationConfig
 
         described = self.published(RANDOM)
         if described is None:
-            raise ConfigError(f"model.path={RANDOM}: the size of a {self.name} model is not known here")
+            raise ConfigError(f"model.path={RANDOM}: not available for {self.name}")
         small, processor = self.tiny()
         audio = described.audio_config
         extractor = type(processor.feature_extractor)(
@@ -194,8 +193,8 @@ class Family(ABC):
 
     @abstractmethod
     def tiny(self, seed: int = 0, lines: Sequence[str] = ()) -> tuple[Any, Any]:
-        """A random model of this family with some ten thousand parameters, and a processor.
+        """A model of this family with random weights and about ten thousand parameters, and its processor.
 
         Args:
-            lines: Texts that its tokenizer is trained on, beside the grammar's tags.
+            lines: Texts to train the tokenizer on, beside the grammar's tags.
         """

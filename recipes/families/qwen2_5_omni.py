@@ -1,4 +1,4 @@
-"""Qwen2.5-Omni (Xu et al. 2025): the thinker, without the talker that speaks its answers."""
+"""Qwen2.5-Omni (Xu et al. 2025): the thinker, without the talker for speech output."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def _processor_type() -> Any:
     from transformers.processing_utils import ProcessorMixin
 
     class Qwen2_5OmniAudioProcessor(Qwen2_5OmniProcessor):  # noqa: N801 - named as its parent
-        """The processor without images and videos, whose processors would need torchvision."""
+        """The processor without images and videos, which need torchvision."""
 
         def __init__(self, feature_extractor: Any = None, tokenizer: Any = None, chat_template: Any = None):
-            # The parent's __init__ insists on all four parts.
+            # The parent's __init__ requires all four parts.
             ProcessorMixin.__init__(self, feature_extractor, tokenizer, chat_template=chat_template)
             for kind in ("audio", "image", "video"):
                 setattr(self, f"{kind}_token", getattr(tokenizer, f"{kind}_token"))

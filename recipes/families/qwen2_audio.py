@@ -11,8 +11,9 @@ from recipes.families.base import RANDOM, Family
 AUDIO = "<|audio_bos|><|AUDIO|><|audio_eos|>"
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>")
 TEMPLATE = tiny.QWEN_TEMPLATE.replace("AUDIO", f"'Audio 1: {AUDIO}\\n'")
-"""What the processor's own template comes to with one clip. That one takes the value None for audio,
-too, and so sees two clips in a message that came out of Arrow."""
+"""Chat template with the result of the processor's own for one clip.
+
+The processor's own also counts text parts with ``audio: None``, which Arrow adds, as clips."""
 
 
 class Qwen2Audio(Family):
@@ -32,7 +33,7 @@ class Qwen2Audio(Family):
 
         if path is None or not (path == RANDOM or path.startswith("Qwen/Qwen2-Audio-7B")):
             return None
-        # The published config.json leaves the rest to the defaults of the time.
+        # The published config.json relies on defaults that have changed since.
         text = {
             "model_type": "qwen2", "hidden_size": 4096, "intermediate_size": 11008, "vocab_size": 156032,
             "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32,

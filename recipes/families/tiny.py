@@ -1,4 +1,4 @@
-"""Tokenizers and sizes of the tiny models, with which every family is tested."""
+"""Building blocks of tiny models: tokenizer, feature extractor, and decoder configuration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ QWEN_TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
 )
-"""ChatML, as all Qwen models have it; ``AUDIO`` is to be replaced by a literal."""
+"""ChatML template of the Qwen models, with ``AUDIO`` in place of the audio placeholder's literal."""
+
+
+def marks() -> list[str]:
+    """The grammar's tags as they are written, opening and closing."""
+    return [f"<{slash}{tag}>" for tag in grammar.TAGS for slash in ("", "/")]
 
 
 def tokenizer(
@@ -38,9 +43,9 @@ def tokenizer(
 
     Args:
         special: Control tokens, in the order of their ids.
-        lines: Texts to train on, beside some of our own.
-        end: The token that ends an answer.
-        pad: The token that fills rows up.
+        lines: Texts to train on, beside built-in ones.
+        end: End-of-answer token.
+        pad: Padding token.
         tags: Whether each of the grammar's tags is one token.
         names: Further arguments of ``PreTrainedTokenizerFast``.
     """
@@ -55,9 +60,8 @@ def tokenizer(
         vocab_size=2000, special_tokens=list(special), initial_alphabet=alphabet, show_progress=False
     )
     bpe.train_from_iterator([*_LINES, *lines], trainer)
-    if tags:  # no special tokens: these must survive decoding
-        marks = [mark for tag in grammar.TAGS for mark in (f"<{tag}>", f"</{tag}>")]
-        bpe.add_tokens([AddedToken(mark, normalized=False) for mark in marks])
+    if tags:  # not as special tokens, which decoding drops
+        bpe.add_tokens([AddedToken(mark, normalized=False) for mark in marks()])
     others = [token for token in special if token not in (end, pad)]
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
@@ -70,7 +74,7 @@ def tokenizer(
 
 
 def extractor(**changes: Any) -> Any:
-    """A Whisper feature extractor for two seconds of audio."""
+    """A Whisper feature extractor for 2 s of audio."""
     from transformers import WhisperFeatureExtractor
 
     settings = {"feature_size": MELS, "sampling_rate": 16000, "chunk_length": SECONDS}
@@ -78,7 +82,7 @@ def extractor(**changes: Any) -> Any:
 
 
 def text_config(words: Any, **changes: Any) -> dict[str, Any]:
-    """A decoder of two layers for a tokenizer."""
+    """The configuration of a decoder for a tokenizer, with two layers unless ``changes`` say otherwise."""
     return {
         "hidden_size": WIDTH,
         "num_hidden_layers": LAYERS,
@@ -95,7 +99,7 @@ def text_config(words: Any, **changes: Any) -> dict[str, Any]:
 
 
 def finish(model_class: Any, settings: Any, words: Any, seed: int) -> Any:
-    """The random model of a configuration; the same seed gives the same one."""
+    """A model with random weights from its configuration; the same seed gives the same weights."""
     import torch
     from transformers import GenerationConfig
 

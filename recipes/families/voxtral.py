@@ -11,7 +11,7 @@ from recipes.families.base import Family
 
 _PLACEHOLDER = 24
 _FRAMES_A_TOKEN = 8
-# transformers' processor fixes the placeholder's id; the others only have to be there.
+# transformers' processor fixes the placeholder's id; the others fill the ids before it.
 SPECIAL = (
     "<unk>", "<s>", "</s>", "[INST]", "[/INST]", *(f"<SPECIAL_{n}>" for n in range(5, 11)), "<pad>",
     *(f"<SPECIAL_{n}>" for n in range(12, 24)), "[AUDIO]", "[BEGIN_AUDIO]",
@@ -34,10 +34,10 @@ def _processor_type() -> Any:
     from transformers.processing_utils import ProcessorMixin
 
     class VoxtralTextProcessor(VoxtralProcessor):
-        """The processor with the contract of the other families.
+        """A processor with the interface of the other families.
 
-        transformers' own takes audio with whole chats only, through mistral-common, whose tokenizer
-        learns no new token such as PAUSE.
+        transformers' own takes audio only with whole chats, through mistral-common, whose tokenizer
+        cannot be extended by a token such as PAUSE.
         """
 
         def __init__(self, feature_extractor: Any, tokenizer: Any, chat_template: Any = None):
@@ -52,25 +52,26 @@ def _processor_type() -> Any:
             features = {}
             if audio is not None:
                 rate = options.get("sampling_rate", self.feature_extractor.sampling_rate)
-                made = self.feature_extractor(
+                extracted = self.feature_extractor(
                     list(audio), sampling_rate=rate, padding="max_length", return_tensors="pt"
                 )
-                features = {"input_features": made["input_features"]}
+                features = {"input_features": extracted["input_features"]}
                 number = self.feature_extractor.nb_max_frames // _FRAMES_A_TOKEN
-                text = [one.replace(self.audio_token, self.audio_token * number) for one in text]
-            how = {"add_special_tokens": False, **options.get("text_kwargs", {})}
+                text = [line.replace(self.audio_token, self.audio_token * number) for line in text]
+            text_options = {"add_special_tokens": False, **options.get("text_kwargs", {})}
             for name in ("padding", "padding_side", "add_special_tokens"):
                 if name in options:
-                    how[name] = options[name]
+                    text_options[name] = options[name]
             return BatchFeature(
-                {**self.tokenizer(text, **how), **features}, tensor_type=options.get("return_tensors")
+                {**self.tokenizer(text, **text_options), **features},
+                tensor_type=options.get("return_tensors"),
             )
 
     return VoxtralTextProcessor
 
 
 class Voxtral(Family):
-    """``mistralai/Voxtral-Mini-3B-2507`` and ``-Small-24B``. Audio is always a whole window."""
+    """``mistralai/Voxtral-Mini-3B-2507`` and ``-Small-24B``. Clips are padded to a whole window."""
 
     name: ClassVar[str] = "voxtral"
     model_class: ClassVar[str] = "VoxtralForConditionalGeneration"
@@ -86,7 +87,7 @@ class Voxtral(Family):
         # The published folder has Mistral's tekken.json only, which the fast tokenizer converts.
         words = PreTrainedTokenizerFast.from_pretrained(path)
         for role, token in (("bos_token", "<s>"), ("eos_token", "</s>"), ("pad_token", "<pad>")):
-            if getattr(words, role) is None:  # that file does not say which is which
+            if getattr(words, role) is None:  # tekken.json does not assign these roles
                 setattr(words, role, token)
         return self.processor_type()(AutoFeatureExtractor.from_pretrained(path), words)
 

@@ -1,1 +1,1 @@
-"""Layers of models that the recipes change: attention, the last layer, caches, the optimiser."""
+"""Model internals for faster training: attention, the last layer, caches, the optimiser."""

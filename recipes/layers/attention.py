@@ -1,9 +1,8 @@
-"""Attention for small models on a CPU, as transformers' eager one but with less to read and write.
+"""Attention for small models on a CPU (``model.attention: lean``).
 
-With heads of a few dozen channels the products are the least of it: the scores are, which transformers'
-eager attention copies to float32 and back, and torch's fused kernel computes again for gradients. Here they
-are made once and stay in the type that the products are made in; softmax sums in float32 inside.
-Set ``model.attention: lean``.
+With heads of a few dozen channels, memory traffic of the scores costs more than the products. transformers'
+eager attention copies the scores to float32 and back, and torch's fused kernel recomputes them for gradients.
+Here they are computed once and keep the type of the products; softmax accumulates in float32.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def attend(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """What each query sees, as transformers' attention functions give it.
+    """Attention with the interface of transformers' attention functions.
 
     Args:
         query: ``[batch, heads, queries, width]``.
@@ -41,8 +40,8 @@ def attend(
         attention_mask: Added to the scores, ``[batch, 1, queries, keys]``.
 
     Returns:
-        ``[batch, queries, heads, width]``, and no weights. Zeros where ``module`` says that nothing is wanted
-        (:mod:`recipes.layers.last_layer`).
+        ``[batch, queries, heads, width]``, and None for the weights. The output is 0 before the first wanted
+        position of ``module`` (:mod:`recipes.layers.last_layer`).
     """
     begin, queries = getattr(module, WANTED, 0), query.shape[2]
     query = query[:, :, begin:]
@@ -55,12 +54,12 @@ def attend(
         least = torch.finfo(scores.dtype).min
         scores += attention_mask[:, :, begin:].clamp(min=least).to(scores.dtype)
     weights = drop(scores.softmax(-1), dropout, training=module.training)
-    seen = torch.matmul(weights, value).transpose(1, 2)
-    left_out = queries - seen.shape[1]
-    return (pad(seen, (0, 0, 0, 0, left_out, 0)) if left_out else seen).contiguous(), None
+    output = torch.matmul(weights, value).transpose(1, 2)
+    left_out = queries - output.shape[1]
+    return (pad(output, (0, 0, 0, 0, left_out, 0)) if left_out else output).contiguous(), None
 
 
 def register() -> None:
-    """Makes it known to transformers."""
+    """Registers ``lean`` attention with transformers."""
     AttentionInterface.register(LEAN, attend)
     AttentionMaskInterface.register(LEAN, eager_mask)

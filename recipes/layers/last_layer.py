@@ -1,8 +1,8 @@
-"""A decoder's last layer, and its head, where outputs are wanted at some positions only.
+"""Skips the last decoder layer, and the head, at positions whose outputs are not used.
 
-Keys and values of the last layer are wanted everywhere, but what comes out of it only where a token is
-predicted. Before that its queries, its attention and its feed-forward part are computed for nothing. In
-the laptop's decoder of two layers, with a clip in every prompt, that is three tenths of a training step.
+Keys and values of the last layer are needed at all positions, but its outputs only where a token is
+predicted. Its queries, attention and feed-forward network can be skipped elsewhere. In the laptop's decoder
+of two layers, with a clip in every prompt, that saves three tenths of a training step.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 WANTED = "first_wanted"
-"""Of an attention module: the first position whose output is wanted; see ``recipes.layers.attention``."""
+"""Attribute of an attention module: first position whose output is wanted (``recipes.layers.attention``)."""
 
 
 @contextmanager
 def outputs_from(model: Any, begin: int) -> Iterator[None]:
-    """Within it a model's last layer puts out nothing of use before a position.
+    """Context manager in which a model's last layer computes outputs only from a position on.
 
-    What it puts out from there on is the same, and so is its gradient.
+    Outputs and gradients from that position on stay the same.
 
     Args:
-        model: A causal language model of transformers, wrapped by PEFT or not.
-        begin: The first position that is wanted; -1 is the last of each forward.
+        model: A causal language model of transformers, with or without PEFT wrapper.
+        begin: The first position that is wanted; -1 is the last of each forward pass.
     """
     layer = model.get_decoder().layers[-1]
     attention = layer.self_attn
@@ -42,24 +42,21 @@ def outputs_from(model: Any, begin: int) -> Iterator[None]:
 
 @contextmanager
 def last_position(model: Any) -> Iterator[None]:
-    """Within it a model's last layer and its head give the last position alone.
-
-    Logits of a whole prompt are large.
-    """
+    """Context manager in which a model's last layer and head compute the last position only."""
     with outputs_from(model, -1), model.get_output_embeddings().register_forward_pre_hook(_Cut(-1).before):
         yield
 
 
 class _Cut:
-    """Hooks by which a module works from a position on, and gives zeros before it."""
+    """Forward hooks that run a module from a position on, and pad its output with zeros before it."""
 
     def __init__(self, begin: int) -> None:
         self.begin, self.left_out = begin, 0
 
-    def before(self, module: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        some = given[0][:, self.begin :]
-        self.left_out = given[0].shape[1] - some.shape[1]
-        return (some, *given[1:])
+    def before(self, module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        wanted = inputs[0][:, self.begin :]
+        self.left_out = inputs[0].shape[1] - wanted.shape[1]
+        return (wanted, *inputs[1:])
 
-    def after(self, module: Any, given: Any, output: Tensor) -> Tensor:
+    def after(self, module: Any, inputs: Any, output: Tensor) -> Tensor:
         return pad(output, (0, 0, self.left_out, 0)) if self.left_out else output

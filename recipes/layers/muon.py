@@ -1,12 +1,12 @@
-"""Muon for the matrices of a decoder, torch's AdamW for all else, under one optimiser's name.
+"""Optimiser with Muon for the matrices of a decoder and AdamW for all other parameters.
 
-A decoder that starts from random numbers learns to copy a choice from what it has heard in half the
-steps that AdamW takes (docs/recipes.md). Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon)
-is meant for hidden matrices only; embeddings, head, projector, norms and biases stay with AdamW.
+A decoder with random initial weights learns to answer from its caption in half the steps of AdamW
+(docs/recipes.md). Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) is meant for hidden matrices
+only; embeddings, head, projector, norms and biases use AdamW.
 
-``torch.optim.Muon`` orthogonalises in bfloat16, one matrix after the other. On a CPU without bfloat16
-that takes longer than all the rest of a laptop's step, so here it is done in the matrices' own
-precision there, and everywhere for all matrices of one shape at once.
+``torch.optim.Muon`` orthogonalises one matrix after the other in bfloat16. On a CPU without bfloat16 that
+takes longer than the rest of a laptop's step. Here all matrices of one shape are orthogonalised at once, on
+such CPUs in their own precision.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ import torch
 
 from recipes import run
 
-# Of Jordan et al.: their steepest quintic that ends between 0.7 and 1.2.
+# Coefficients of Jordan et al.: singular values converge to between 0.7 and 1.2.
 _COEFFICIENTS, _STEPS = (3.4445, -4.7750, 2.0315), 5
 
 
 def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
-    """About the nearest orthogonal matrices, by five quintic steps of Newton and Schulz.
+    """Approximates the nearest orthogonal matrices by five quintic Newton-Schulz steps.
 
     Args:
         matrices: ``[n, rows, columns]``.
     """
     a, b, c = _COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
-    found = matrices.mT if tall else matrices
-    found = found / found.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    wide = matrices.mT if tall else matrices
+    wide = wide / wide.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     if matrices.is_cuda or (matrices.device.type == "cpu" and run.cpu_has_bfloat16()):
-        found = found.bfloat16()
+        wide = wide.bfloat16()
     for _ in range(_STEPS):
-        gram = found @ found.mT
-        found = torch.baddbmm(found, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
-    return (found.mT if tall else found).to(matrices.dtype)
+        gram = wide @ wide.mT
+        wide = torch.baddbmm(wide, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), wide, beta=a)
+    return (wide.mT if tall else wide).to(matrices.dtype)
 
 
 def _loss(closure: Callable[[], float] | None) -> float | None:
-    """What a step's closure gives, which torch's optimisers may be handed."""
+    """The loss of a step's optional closure."""
     if closure is None:
         return None
     with torch.enable_grad():
@@ -50,13 +50,13 @@ def _loss(closure: Callable[[], float] | None) -> float | None:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, made orthogonal (Jordan et al. 2024), with Nesterov's look ahead.
+    """Muon (Jordan et al. 2024): SGD with orthogonalised Nesterov momentum.
 
     Args:
         params: Parameters of two dimensions.
-        lr: Of a square matrix; a tall one moves by the root of its ratio more.
-        momentum: Share of the momentum that outlives a step.
-        weight_decay: Decoupled, as AdamW's.
+        lr: Learning rate; tall matrices scale it by the square root of rows / columns.
+        momentum: Decay of the momentum.
+        weight_decay: Decoupled weight decay, as in AdamW.
     """
 
     def __init__(
@@ -70,19 +70,17 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step of all matrices that have a gradient."""
+        """Updates all matrices that have a gradient."""
         loss = _loss(closure)
         for group in self.param_groups:
-            of_shape: dict[torch.Size, list[torch.nn.Parameter]] = defaultdict(list)
+            by_shape: dict[torch.Size, list[torch.nn.Parameter]] = defaultdict(list)
             for weight in group["params"]:
                 if weight.grad is not None:
-                    of_shape[weight.shape].append(weight)
-            for (rows, columns), weights in of_shape.items():
-                moved = orthogonal(
-                    torch.stack([self._momentum(weight, group["momentum"]) for weight in weights])
-                )
+                    by_shape[weight.shape].append(weight)
+            for (rows, columns), weights in by_shape.items():
+                momenta = torch.stack([self._momentum(weight, group["momentum"]) for weight in weights])
                 size = group["lr"] * max(1.0, rows / columns) ** 0.5
-                for weight, update in zip(weights, moved, strict=True):
+                for weight, update in zip(weights, orthogonal(momenta), strict=True):
                     weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-size)
         return loss
 
@@ -96,14 +94,14 @@ class Muon(torch.optim.Optimizer):
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """Two optimisers that step together; their parameter groups are shared with schedulers.
+    """Muon and AdamW as one optimiser, with the parameter groups of both.
 
     Args:
         matrices: Parameters of two dimensions, for Muon.
         others: Parameters for AdamW.
-        matrix_learning_rate: Muon's; its updates are of one size, so it is far larger than AdamW's.
-        learning_rate: AdamW's.
-        weight_decay: Of both.
+        matrix_learning_rate: Learning rate of Muon, much larger than that of AdamW.
+        learning_rate: Learning rate of AdamW.
+        weight_decay: Weight decay of both.
     """
 
     def __init__(
@@ -126,24 +124,24 @@ class MuonAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step of both."""
+        """Runs one step of both."""
         loss = _loss(closure)
         for part in self.parts:
             part.step()
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of both, for :meth:`load_state_dict` only."""
+        """The states of both, in a format for :meth:`load_state_dict` only."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up the state of both."""
+        """Loads the states of both."""
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self.param_groups = self._groups()  # loading has replaced them
 
 
-def of(
+def for_model(
     model: torch.nn.Module,
     decoder: torch.nn.Module,
     *,
@@ -151,11 +149,10 @@ def of(
     learning_rate: float,
     weight_decay: float,
 ) -> MuonAdamW:
-    """The optimiser of a model.
+    """The optimiser of a model's trainable parameters.
 
     Args:
-        model: What of it learns is all that is optimised.
-        decoder: Its language model without the head; the matrices of its layers go to Muon.
+        decoder: The model's decoder without the head; the matrices of its layers use Muon.
     """
     table = decoder.get_input_embeddings().weight  # type: ignore[operator]
     learned = [weight for weight in decoder.parameters() if weight.requires_grad]

@@ -1,8 +1,8 @@
-"""A key-value cache whose rows have lengths of their own.
+"""Key-value cache whose rows have different lengths.
 
-transformers' caches append a column to every row at every step. Where only some rows take part in a
-step, or some take several tokens at once, the others would be filled with padding. Here a token of a
-row goes to that row's next free place, whatever the others do, and a row that is done is dropped.
+transformers' caches append a column to every row at every step, so rows that take no part in a step, or
+fewer tokens, would be padded. In this cache each token goes to the next free place of its own row, and
+finished rows are dropped.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin
 
 
-class Plan:
-    """Where the tokens of the coming forward go; shared by all layers."""
+class Placement:
+    """Places in the cache for the tokens of the next forward pass; shared by all layers."""
 
     def __init__(self, source: Tensor, left: Tensor, capacity: int) -> None:
         self.source, self.left, self.capacity = source, left, capacity
@@ -27,21 +27,21 @@ class Plan:
 
 
 class RaggedLayer(CacheLayerMixin):
-    """Keys and values of one layer, ``[rows, heads, capacity + 1, size]``; the last place is for waste."""
+    """Keys and values of one layer, ``[rows, heads, capacity + 1, size]``; the last place is a dummy."""
 
     is_sliding = False
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, placement: Placement) -> None:
         super().__init__()
-        self.plan = plan
+        self.placement = placement
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Makes room for all rows."""
-        rows = len(self.plan.source)
+        """Allocates keys and values of all rows."""
+        rows = len(self.placement.source)
 
         def empty(like: Tensor) -> Tensor:
-            # Zeros: what a mask hides must not be NaN.
-            return like.new_zeros(rows, like.shape[1], self.plan.capacity + 1, like.shape[3])
+            # Zeros, because NaN would pass through the mask.
+            return like.new_zeros(rows, like.shape[1], self.placement.capacity + 1, like.shape[3])
 
         self.keys, self.values = empty(key_states), empty(value_states)
         self.is_initialized = True
@@ -49,29 +49,30 @@ class RaggedLayer(CacheLayerMixin):
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Stores new keys and values; returns those that the queries of this forward may look at."""
+        """Stores new keys and values; returns those that the queries of this forward pass attend to."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         assert self.keys is not None
         assert self.values is not None
-        plan = self.plan
-        if plan.prefill:
-            # The prompts come padded on the left, each once; rows that share a prompt get copies.
+        placement = self.placement
+        pairs = ((self.keys, key_states), (self.values, value_states))
+        if placement.prefill:
+            # Each prompt comes once, padded on the left; rows that share a prompt get copies.
             length = key_states.shape[2]
-            places = (torch.arange(length, device=key_states.device)[None] + plan.left[:, None]).clamp(
-                max=length - 1
-            )
-            for store, new in ((self.keys, key_states), (self.values, value_states)):
+            steps = torch.arange(length, device=key_states.device)
+            places = (steps[None] + placement.left[:, None]).clamp(max=length - 1)
+            for store, new in pairs:
                 at = places[:, None, :, None].expand(-1, new.shape[1], -1, new.shape[3])
-                store[:, :, :length] = new.gather(2, at)[plan.source]
+                store[:, :, :length] = new.gather(2, at)[placement.source]
             return key_states, value_states
-        whole = plan.rows is None
-        rows = torch.arange(len(self.keys), device=self.keys.device) if plan.rows is None else plan.rows
-        for store, new in ((self.keys, key_states), (self.values, value_states)):
-            store[rows[:, None], :, plan.places] = new.transpose(1, 2)
+        whole, width = placement.rows is None, placement.width
+        rows = torch.arange(len(self.keys), device=self.keys.device) if whole else placement.rows
+        assert rows is not None
+        for store, new in pairs:
+            store[rows[:, None], :, placement.places] = new.transpose(1, 2)
         if whole:
-            return self.keys[:, :, : plan.width], self.values[:, :, : plan.width]
-        return self.keys[rows, :, : plan.width], self.values[rows, :, : plan.width]
+            return self.keys[:, :, :width], self.values[:, :, :width]
+        return self.keys[rows, :, :width], self.values[rows, :, :width]
 
     def keep(self, rows: Tensor) -> None:
         """Drops all other rows."""
@@ -80,22 +81,22 @@ class RaggedLayer(CacheLayerMixin):
         self.keys, self.values = self.keys[rows], self.values[rows]
 
     def cast(self, dtype: torch.dtype) -> None:
-        """Goes on in another type."""
+        """Converts keys and values to another type."""
         assert self.keys is not None
         assert self.values is not None
         self.keys, self.values = self.keys.to(dtype), self.values.to(dtype)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Of the prefill; later masks come ready made."""
+        """Sizes of the prefill's mask; later masks come from :meth:`RaggedCache.mask`."""
         return query_length, 0
 
     def get_seq_length(self) -> int:
-        """0 in the prefill, else the longest row."""
-        return 0 if self.plan.prefill else self.plan.width
+        """0 in the prefill, then the length of the longest row."""
+        return 0 if self.placement.prefill else self.placement.width
 
     def get_max_length(self) -> int:
-        """Places a row."""
-        return self.plan.capacity
+        """Capacity of a row in tokens."""
+        return self.placement.capacity
 
 
 class RaggedCache:
@@ -105,86 +106,87 @@ class RaggedCache:
         source: The prompt of each row, ``[rows]``.
         left: Padding on the left of each prompt, ``[prompts]``.
         length: Padded length of the prompts.
-        budget: Tokens that a row may get after its prompt.
+        budget: Most tokens of a row after its prompt.
+        layers: Layers of the decoder.
     """
 
-    # Below this share of rows taking part, picking them costs less than computing for the others.
+    # Below this share of rows taking part, selecting them costs less than computing all.
     _ALL = 0.75
     _DROP = 0.5
 
     def __init__(self, source: Tensor, left: Tensor, length: int, budget: int, layers: int) -> None:
-        self.plan = Plan(source, left, length + budget)
-        self.layers = [RaggedLayer(self.plan) for _ in range(layers)]
+        self.placement = Placement(source, left, length + budget)
+        self.layers = [RaggedLayer(self.placement) for _ in range(layers)]
         self.cache = Cache(layers=list(self.layers))
         self.filled = (length - left)[source]  # tokens in each row
-        self._here = torch.arange(len(source), device=source.device)  # row numbers of the physical rows
-        self._place = self._here.clone()  # and the way back
+        self._rows = torch.arange(len(source), device=source.device)  # row number of each physical row
+        self._physical = self._rows.clone()  # physical row of each row number
 
     def feed(
         self, rows: Tensor, tokens: Tensor, counts: Tensor, pad: int
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Prepares a forward of some rows.
+        """Prepares a forward pass of some rows.
 
-        Where all take the same number of tokens, these are a batch ``[rows, tokens]``. Else each token is
-        a row of its own in a batch of single tokens: those of one row share its keys and values, and the
-        mask lets each look at what comes before it.
+        If all rows take the same number of tokens, the batch is ``[rows, tokens]``. Otherwise every token is
+        a batch row of its own. Tokens of one row share its keys and values, and the mask lets each of them
+        attend to the tokens before it.
 
         Args:
             rows: Row numbers, ``[m]``.
-            tokens: Their next tokens, ``[m, k]``; of a row that takes fewer, the first ones count.
-            counts: How many each takes, ``[m]``.
-            pad: Any token, for rows that only keep the others company.
+            tokens: Their next tokens, ``[m, k]``; a row that takes fewer takes the first ones.
+            counts: Number of tokens that each row takes, ``[m]``.
+            pad: Any token, for rows that take no part but are cheaper to compute than to leave out.
 
         Returns:
-            Arguments of the forward, and where in its batch each row's last token is, ``[m]``.
+            Arguments of the forward pass, and the batch row of each row's last token, ``[m]``.
         """
-        plan, k = self.plan, tokens.shape[1]
-        plan.prefill = False
+        placement, k = self.placement, tokens.shape[1]
+        placement.prefill = False
         begin = self.filled[rows]
-        plan.width = int((begin + counts).max())
-        at = self._place[rows]
+        placement.width = int((begin + counts).max())
+        at = self._physical[rows]
         steps = torch.arange(k, device=rows.device)
         self.filled[rows] += counts
         if bool((counts != k).any()):
             taken = steps < counts[:, None]
-            plan.rows = at.repeat_interleave(counts)
+            placement.rows = at.repeat_interleave(counts)
             positions = (begin[:, None] + steps)[taken][:, None]
-            plan.places = positions
+            placement.places = positions
             return {"input_ids": tokens[taken][:, None], "position_ids": positions}, counts.cumsum(0) - 1
-        if len(rows) < self._ALL * len(self._here):
-            plan.rows = at
-            plan.places = begin[:, None] + steps
+        if len(rows) < self._ALL * len(self._rows):
+            placement.rows = at
+            placement.places = begin[:, None] + steps
             last = torch.arange(len(rows), device=rows.device)
-            return {"input_ids": tokens, "position_ids": plan.places}, last
-        plan.rows = None
-        ids = tokens.new_full((len(self._here), k), pad)
+            return {"input_ids": tokens, "position_ids": placement.places}, last
+        placement.rows = None
+        ids = tokens.new_full((len(self._rows), k), pad)
         ids[at] = tokens
         positions = torch.zeros_like(ids)
         positions[at] = begin[:, None] + steps
-        plan.places = torch.full_like(ids, plan.capacity)
-        plan.places[at] = positions[at]
+        placement.places = torch.full_like(ids, placement.capacity)
+        placement.places[at] = positions[at]
         return {"input_ids": ids, "position_ids": positions}, at
 
     def mask(self, position_ids: Tensor, dtype: torch.dtype) -> Tensor:
-        """What the tokens of the coming forward may look at: ``[rows, 1, tokens, width]``, additive."""
-        seen = torch.arange(self.plan.width, device=position_ids.device) <= position_ids[..., None]
+        """The additive attention mask of the next forward pass, ``[rows, 1, tokens, width]``."""
+        seen = torch.arange(self.placement.width, device=position_ids.device) <= position_ids[..., None]
         mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
         return mask.masked_fill(~seen, torch.finfo(dtype).min)[:, None]
 
     def cast(self, dtype: torch.dtype) -> None:
-        """Goes on in another type than the prompts were read in."""
+        """Converts all layers to another type."""
         for layer in self.layers:
             layer.cast(dtype)
 
-    def anyone(self) -> Tensor:
-        """A row that is still held, ``[1]``."""
-        return self._here[:1]
+    def first_row(self) -> Tensor:
+        """The number of the first row in the cache, ``[1]``."""
+        return self._rows[:1]
 
     def drop_all_but(self, rows: Tensor) -> None:
-        """Frees the rows that are done, once they are many."""
-        if 0 < len(rows) <= self._DROP * len(self._here):
-            at = self._place[rows]
+        """Drops all other rows, if they are at least half of the rows in the cache."""
+        if 0 < len(rows) <= self._DROP * len(self._rows):
+            at = self._physical[rows]
             for layer in self.layers:
                 layer.keep(at)
-            self._here = rows
-            self._place[rows] = torch.arange(len(rows), device=rows.device)
+            self._rows = rows
+            self._physical[rows] = torch.arange(len(rows), device=rows.device)

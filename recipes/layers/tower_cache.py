@@ -1,7 +1,7 @@
-"""What a frozen audio tower makes of a clip, made once: in memory, and in a folder for the next process.
+"""Cache for the outputs of a frozen audio tower, in memory and in a folder.
 
-A frozen tower's output is a function of the mel features alone, and it is by far the largest cost of a
-small model: every epoch, every row of a group in GRPO and every evaluation asks for the same clips.
+The output of a frozen tower depends on the mel features alone. It is most of the cost of a small model, and
+every epoch, every row of a GRPO group and every evaluation needs the same clips.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ _PARTS = "tower-*.safetensors"
 
 
 class TowerCache:
-    """Replaces ``tower.forward`` on one instance by a look-up; the class is left alone.
+    """Replaces ``forward`` of one tower instance by a look-up.
 
-    Outputs are computed on a copy of the tower, in bfloat16 where the CPU has it (three times faster), and
-    kept in float16, so they are the same whoever asks first.
+    Outputs are computed on a copy of the tower, in bfloat16 if the CPU supports it (three times faster), and
+    stored in float16. So they do not depend on the type of the calling model.
 
     Args:
-        tower: The audio tower, all of it frozen.
-        folder: Where outputs are kept for other processes; None for memory only. What is in it must
-            have been made with the same weights: name the folder by them (:func:`fingerprint`).
+        tower: The audio tower, with all parameters frozen.
+        folder: Folder for outputs, shared with other processes; None for memory only. All outputs in it must
+            come from the same weights, so name it by :func:`fingerprint`.
 
     Attributes:
-        hits, misses: Clips that were known, and that were not.
+        hits, misses: Number of clips found and not found in the cache.
     """
 
     def __init__(self, tower: Any, folder: Path | None = None) -> None:
         import torch
 
         if any(parameter.requires_grad for parameter in tower.parameters()):
-            raise ValueError("the audio tower is not frozen: what it makes of a clip will change")
+            raise ValueError("the audio tower is not frozen, so its outputs cannot be cached")
         self.hits = self.misses = 0
         self._folder = folder
         self._known: dict[str, torch.Tensor] = {}
@@ -55,7 +55,7 @@ class TowerCache:
         return len(self._known)
 
     def save(self) -> None:
-        """Writes what is new to the folder; nothing without one."""
+        """Writes new outputs to the folder, if there is one."""
         from safetensors.torch import save_file
 
         if self._folder is None or not self._new:
@@ -68,7 +68,7 @@ class TowerCache:
         self._new = {}
 
     def remove(self) -> None:
-        """Gives the tower its own forward back."""
+        """Restores the tower's own ``forward``."""
         del self._tower.forward
 
     def _load(self, folder: Path) -> None:
@@ -84,26 +84,26 @@ class TowerCache:
 
         masks = [None] * len(input_features) if attention_mask is None else attention_mask
         keys = [_key(row, mask) for row, mask in zip(input_features, masks, strict=True)]
-        todo = {key: place for place, key in enumerate(keys) if key not in self._known}
-        if todo:
-            places = list(todo.values())
+        missing = {key: place for place, key in enumerate(keys) if key not in self._known}
+        if missing:
+            places = list(missing.values())
             mask = None if attention_mask is None else attention_mask[places].cpu()
             with torch.no_grad(), torch.autocast("cpu", enabled=False):
                 features = input_features[places].to("cpu", self._dtype)
                 mask = mask.to(self._dtype) if mask is not None and mask.is_floating_point() else mask
-                made = self._own(features, attention_mask=mask, **options).last_hidden_state
-            for key, output in zip(todo, made, strict=True):
+                computed = self._own(features, attention_mask=mask, **options).last_hidden_state
+            for key, output in zip(missing, computed, strict=True):
                 self._known[key] = self._new[key] = output.to(torch.float16).contiguous()
-        self.misses += len(todo)
-        self.hits += len(keys) - len(todo)
+        self.misses += len(missing)
+        self.hits += len(keys) - len(missing)
         dtype = next(self._tower.parameters()).dtype
-        with torch.autocast("cpu", enabled=False):  # which knows no float16
+        with torch.autocast("cpu", enabled=False):  # autocast on CPUs does not support float16
             outputs = torch.stack([self._known[key] for key in keys])
         return BaseModelOutput(last_hidden_state=outputs.to(input_features.device, dtype))
 
 
 def fingerprint(tower: Any) -> str:
-    """A name for the weights of a tower."""
+    """A hash of a tower's weights."""
     import torch
 
     digest = hashlib.sha256()
@@ -114,7 +114,7 @@ def fingerprint(tower: Any) -> str:
 
 
 def _key(features: Any, mask: Any) -> str:
-    """A hash of one clip's features, and of what the mask hides of it, if anything."""
+    """A hash of one clip's features, and of the mask if it hides any of them."""
     import torch
 
     plain = features.detach().to("cpu", torch.float32).contiguous()

@@ -1,1 +1,1 @@
-"""Latent PAUSE tokens: where they are inserted, and rollouts that hold them."""
+"""Latent PAUSE tokens: insertion into training targets, and rollouts with pauses."""

@@ -1,8 +1,8 @@
-"""Pauses in the targets of stage I, where the model hesitates.
+"""Insertion of pauses into the targets of stage I, before unlikely tokens.
 
-A model that meets its first PAUSE in stage II breaks the format over it. So stage I puts some before
-tokens that the model itself finds unlikely; they are read, never learned (labels -100). How unlikely a
-token is, training finds out as it goes (:class:`Likelihood`), at no cost: the loss knows.
+A model that was trained without pauses breaks the format after its first pause in stage II. The inserted
+pauses are inputs only, without loss (labels -100). The likelihood of tokens comes from the loss of earlier
+steps (:class:`Likelihood`), at no extra cost.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from recipes.sections import Insertion
 
 
 class Likelihood:
-    """What the model thought of each target token when it last saw the row.
+    """Log-likelihood of each target token from the last training step on its row.
 
-    For rows not seen yet, a token is as likely as it was on average of late.
+    For rows that were not trained on yet, it is the running mean of the token over all rows.
 
     Args:
-        rows: Rows to remember; the oldest are forgotten.
-        memory: Share of what is known about a token that outlives a batch.
+        rows: Most rows to keep; the least recent ones are dropped.
+        memory: Decay of the running means, per batch.
     """
 
     def __init__(self, rows: int = 200_000, memory: float = 0.99) -> None:
@@ -38,11 +38,11 @@ class Likelihood:
         self._count = np.zeros(0)
 
     def note(self, row_ids: Sequence[str], labels: Tensor, log_probs: Tensor) -> None:
-        """Takes in a batch.
+        """Records a batch.
 
         Args:
-            labels: ``[batch, length]``, -100 where nothing is learned.
-            log_probs: Of the labels, ``[batch, length - 1]``: the first has no prediction.
+            labels: ``[batch, length]``, -100 at positions without loss.
+            log_probs: Log-probabilities of the labels but the first, ``[batch, length - 1]``.
         """
         tokens, logs = labels[:, 1:].cpu().numpy(), log_probs.detach().float().cpu().numpy()
         wanted = tokens != IGNORE
@@ -63,7 +63,7 @@ class Likelihood:
             del self._seen[next(iter(self._seen))]
 
     def of(self, row_id: str, tokens: np.ndarray) -> np.ndarray | None:
-        """Log-likelihoods of a row's target tokens; None while nothing is known."""
+        """Log-likelihoods of a row's target tokens; None before the first batch."""
         seen = self._seen.get(row_id)
         if seen is not None and len(seen) == len(tokens):
             return seen.astype(np.float64)
@@ -76,7 +76,7 @@ class Likelihood:
         return np.where(count > 1e-3, self._sum[inside] / np.maximum(count, 1e-3), overall)
 
     def save(self, path: Path) -> None:
-        """Writes everything to a file."""
+        """Saves the state to a file."""
         lengths = [len(value) for value in self._seen.values()]
         values = np.concatenate([np.zeros(0, np.float16), *self._seen.values()])
         names = np.array(list(self._seen), dtype=np.str_)
@@ -84,7 +84,7 @@ class Likelihood:
             np.savez(file, names=names, lengths=lengths, values=values, sum=self._sum, count=self._count)
 
     def load(self, path: Path) -> None:
-        """Reads what :meth:`save` wrote."""
+        """Loads the state from a file of :meth:`save`."""
         with np.load(path) as data:
             ends = np.cumsum(data["lengths"].astype(int))
             values, self._sum, self._count = data["values"], data["sum"], data["count"]
@@ -94,13 +94,13 @@ class Likelihood:
 
 
 class Inserter:
-    """Puts pauses into batches. The same seed, step and row give the same places.
+    """Inserts pauses into batches. The same seed, step and row give the same positions.
 
     Args:
-        settings: How many, and where.
-        n: Pause tokens a pause.
+        settings: Number and positions of the pauses.
+        n: Tokens of a pause.
         token_id: The pause token.
-        pad_id: What rows are filled up with.
+        pad_id: The padding token.
     """
 
     def __init__(self, settings: Insertion, n: int, token_id: int, pad_id: int, seed: int = 0) -> None:
@@ -108,7 +108,7 @@ class Inserter:
         self.likelihood = Likelihood()
 
     def insert(self, batch: dict[str, Any], step: int) -> dict[str, Any]:
-        """A batch of :class:`recipes.data.collate.Collator` with pauses: read, never learned."""
+        """Inserts pauses, without loss, into a batch of :class:`recipes.data.collate.Collator`."""
         ids, labels = [], []
         for row_id, line, wanted, mask in zip(
             batch[ROWS], batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True
@@ -121,7 +121,7 @@ class Inserter:
         return {**batch, **pad(ids, labels, self.pad_id)}
 
     def _places(self, row_id: str, step: int, target: Tensor) -> list[int]:
-        """Before which tokens of the target to pause, in order."""
+        """Positions in the target to pause before, in order."""
         s = self.settings
         key = f"{self.seed}/{step}/{row_id}".encode()
         chance = random.Random(int.from_bytes(hashlib.sha256(key).digest()[:8]))
@@ -139,7 +139,7 @@ class Inserter:
 
 
 def _with(line: Tensor, places: Sequence[int], n: int, value: int) -> Tensor:
-    """A row with ``n`` times a value before each place."""
+    """Inserts ``n`` copies of a value before each place of a row."""
     burst = torch.full((n,), value, dtype=line.dtype, device=line.device)
     parts, done = [], 0
     for place in places:

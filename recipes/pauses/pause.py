@@ -1,10 +1,10 @@
-"""Latent PAUSE tokens: where generation stops to think, decided by the model's own confidence.
+"""Controller for latent PAUSE tokens, triggered by the model's confidence.
 
-When the mean confidence over a sliding window falls below ``tau``, ``n`` pause tokens are put into
-the context before the next word is chosen (pause tokens: Goyal et al. 2024; group confidence: Fu et
-al. 2025, "Deep Think with Confidence"). The policy did not choose them, so whoever trains masks them;
-:class:`PauseState` decides for the rollout of :mod:`recipes.pauses.rollout` and for
-``benchmarks/pause_controller.py``, which does the same inside ``model.generate``.
+When the mean confidence over a sliding window falls below ``tau``, ``n`` pause tokens are appended to the
+context before the next token is sampled (pause tokens: Goyal et al. 2024; group confidence: Fu et al. 2025,
+"Deep Think with Confidence"). They are forced, not sampled, so training masks them. :class:`PauseState`
+makes the decisions for :mod:`recipes.pauses.rollout` and for ``benchmarks/pause_controller.py``, which does
+the same inside ``model.generate``.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ TOKEN = "<PAUSE>"
 
 @dataclass(frozen=True, slots=True)
 class PauseConfig:
-    """When to pause, and when to give a rollout up.
+    """When to pause, and when to abort a rollout.
 
     Attributes:
-        token: The pause token's text.
-        n: Pause tokens a pause, that is latent steps.
-        window: Emitted tokens whose mean confidence counts, the one about to be emitted included.
-        tau: Pause where that mean is below it.
+        token: Text of the pause token.
+        n: Tokens (latent steps) of a pause.
+        window: Emitted tokens in the window of mean confidence, including the next one.
+        tau: Pause if the mean confidence is below it.
         signal: Confidence of a step, in [0, 1]: ``maxprob`` is the largest probability, ``neg_entropy``
             is 1 - H / log V.
-        max_triggers: Pauses a completion.
-        min_tokens: Tokens before the first pause, and after each one, before the window counts; until it
-            is full it is judged by what is in it.
+        max_triggers: Most pauses in a completion.
+        min_tokens: Emitted tokens before the first pause and after each one before the next. A window that
+            is not full is averaged over its tokens.
         cooldown: Emitted tokens between two pauses.
-        reserve: No pause that would leave fewer than this many tokens of the budget.
+        reserve: Tokens of the budget that a pause must leave.
         policy: ``forbid``: the policy cannot emit the token. ``allow``: it can, as an action; the other
             ``n`` - 1 tokens of that pause are forced.
-        abort_below: A completion that has no pause left and whose full window falls below this ends at
-            once, with an end-of-sequence token that it did not choose. None: never.
-        trigger: ``random`` pauses with probability ``rate`` a token instead, for ablations.
+        abort_below: A completion without pauses left whose full window falls below this ends at once, with
+            a forced end-of-sequence token. None: never.
+        trigger: ``random`` pauses with probability ``rate`` at each token, for ablations.
         rate: See ``trigger``.
-        filler: For ablations, text whose single token is put in instead of ``token``.
+        filler: For ablations, text of a single token to use in place of ``token``.
     """
 
     token: str = TOKEN
@@ -65,25 +65,25 @@ class PauseConfig:
         if self.n < 1 or self.window < 1:
             raise ConfigError("pause: n and window must be at least 1")
         if self.filler is not None and self.policy == "allow":
-            raise ConfigError("pause: a filler is an ordinary token, the policy cannot pause with it")
+            raise ConfigError("pause: policy=allow cannot be combined with a filler")
 
     @classmethod
     def of(cls, section: sections.Pause) -> PauseConfig:
-        """The configuration's section, whose fields these are."""
+        """Converts the section of a run's configuration."""
         return cls(**section.model_dump())
 
 
 class PauseState:
-    """Who pauses now: the state of the rows of one generation, all decisions vectorised over rows.
+    """Pause decisions for the rows of one generation, vectorised over rows.
 
-    A row's decisions depend on nothing but that row, so rows may be advanced in any order.
+    The decisions for a row depend only on that row, so rows may advance in any order.
 
     Args:
         config: When to pause.
         token_id: The forced token.
         rows: Number of completions.
-        budget: Tokens a completion, pauses included.
-        seed: Of the random trigger.
+        budget: Most tokens of a completion, pauses included.
+        seed: Seed of the random trigger.
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class PauseState:
         def zeros() -> Tensor:
             return torch.zeros(rows, dtype=torch.long, device=device)
 
-        self.length = zeros()  # tokens of the completion so far, pauses included
+        self.length = zeros()  # tokens of the completion, pauses included
         self.triggers = zeros()
         self.by_policy = zeros()
         self._cool = zeros()
-        self._filled = zeros()  # tokens in the window, or that passed it
+        self._filled = zeros()  # tokens since the window was cleared
         self._window = torch.zeros(rows, config.window, device=device)
-        self.lowest = torch.ones(rows, device=device)  # lowest confidence of a full window
+        self.lowest = torch.ones(rows, device=device)  # lowest mean of a full window
         self.confidence = torch.zeros(rows, device=device)  # sum over emitted tokens
         self.emitted = zeros()
         self._chance: Tensor | None = None
@@ -115,7 +115,7 @@ class PauseState:
             self._chance = torch.rand(rows, budget, generator=generator).to(device)
 
     def forbid(self, scores: Tensor, rows: Tensor) -> Tensor:
-        """Takes the pause token from rows whose policy may not emit it now."""
+        """Masks the pause token in the logits of rows whose policy must not emit it now."""
         if self.config.filler is not None:
             return scores
         scores = scores.clone()
@@ -126,19 +126,19 @@ class PauseState:
         return scores
 
     def decide(self, scores: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Decides for rows that are about to emit a token.
+        """Decides whether rows pause, are aborted, or emit a token.
 
         Args:
             scores: Logits after :meth:`forbid`, ``[m, vocabulary]``.
-            rows: Their numbers, ``[m]``, each once.
+            rows: Row numbers, ``[m]``, without duplicates.
 
         Returns:
-            Two masks ``[m]``: who pauses, who is given up. The others emit a token.
+            Two masks ``[m]``: rows that pause, and rows to abort. The others emit a token.
         """
         return self.judge(confidence(scores, self.config.signal), rows)
 
     def judge(self, now: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """As :meth:`decide`, for who knows only how sure the rows are of their next tokens, ``[m]``."""
+        """As :meth:`decide`, from the confidence ``now`` in the next token of each row, ``[m]``."""
         c = self.config
         full = self._filled[rows] + 1 >= c.window
         count = (self._filled[rows].clamp(max=c.window - 1) + 1).to(now.dtype)
@@ -164,10 +164,10 @@ class PauseState:
         return pause, abort
 
     def took(self, tokens: Tensor, rows: Tensor) -> Tensor:
-        """Notes what rows emitted.
+        """Records the tokens that rows emitted.
 
         Returns:
-            A mask ``[m]``: who thereby began a pause, of which n - 1 tokens are still to come.
+            A mask ``[m]``: rows whose policy began a pause, of which n - 1 tokens have to be forced.
         """
         began = tokens == self.token_id
         if self.config.filler is not None or self.config.policy == "forbid":
@@ -178,17 +178,17 @@ class PauseState:
         return began
 
     def stats(self) -> dict[str, float]:
-        """Means over the rows, by the names under which training logs them."""
+        """Means over the rows, by metric name."""
         if not len(self.triggers):
             return {}
-        found = {
+        metrics = {
             "pause/triggers": self.triggers,
             "pause/rows": self.triggers > 0,
             "pause/by_policy": self.by_policy,
             "pause/confidence": self.confidence / self.emitted.clamp(min=1),
             "pause/lowest_confidence": self.lowest,
         }
-        return {name: value.float().mean().item() for name, value in found.items()}
+        return {name: value.float().mean().item() for name, value in metrics.items()}
 
     def _able(self, rows: Tensor) -> Tensor:
         c = self.config
@@ -198,14 +198,14 @@ class PauseState:
     def _paused(self, rows: Tensor) -> None:
         self.triggers[rows] += 1
         self._cool[rows] = self.config.cooldown
-        self._filled[rows] = 0  # what was uncertain before the pause says nothing of what comes after
+        self._filled[rows] = 0  # confidence before a pause does not count after it
         self._window[rows] = 0.0
 
 
 def confidence(scores: Tensor, signal: str) -> Tensor:
-    """How sure a model is of its next token, in [0, 1], from logits ``[m, vocabulary]``.
+    """Confidence in the next token, in [0, 1], from logits ``[m, vocabulary]``.
 
-    Tokens at minus infinity count neither as probability nor as vocabulary.
+    Tokens with a logit of minus infinity do not count as part of the vocabulary.
     """
     logs = scores.float().log_softmax(-1)
     if signal == "maxprob":
@@ -217,28 +217,28 @@ def confidence(scores: Tensor, signal: str) -> Tensor:
 
 
 def add_pause_token(model: Any, processor: Any, token: str = TOKEN) -> int:
-    """Gives tokenizer and model the pause token, once.
+    """Adds the pause token to tokenizer and model, unless they have it.
 
-    A special token: decoding with ``skip_special_tokens`` leaves it out. Embeddings grow where they are
-    too few, with the mean of the others as the new row, and never shrink: some models have spare rows.
+    It is a special token, so decoding with ``skip_special_tokens`` drops it. If the embeddings have no row
+    for it, they grow, with the mean of the other rows; spare rows of a model are used.
 
     Returns:
         The token's id.
     """
     tokenizer = getattr(processor, "tokenizer", processor)
     tokenizer.add_tokens([token], special_tokens=True)
-    identity = int(tokenizer.convert_tokens_to_ids(token))
+    token_id = int(tokenizer.convert_tokens_to_ids(token))
     rows = model.get_input_embeddings().weight.shape[0]
-    if identity >= rows:
-        model.resize_token_embeddings(identity + 1, mean_resizing=False)
+    if token_id >= rows:
+        model.resize_token_embeddings(token_id + 1, mean_resizing=False)
         with torch.no_grad():
             for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
                 layer.weight[rows:] = layer.weight[:rows].mean(0)
-    return identity
+    return token_id
 
 
 def forced_id(config: PauseConfig, processor: Any) -> int:
-    """The id of the token that pauses consist of.
+    """The id of the token that is forced in pauses: the pause token or the filler.
 
     Raises:
         ConfigError: The tokenizer lacks the pause token, or the filler is not one token.
@@ -247,7 +247,7 @@ def forced_id(config: PauseConfig, processor: Any) -> int:
     if config.filler is not None:
         ids = tokenizer.encode(config.filler, add_special_tokens=False)
         if len(ids) != 1:
-            raise ConfigError(f"pause.filler {config.filler!r} is {len(ids)} tokens, it must be one")
+            raise ConfigError(f"pause.filler must be one token; {config.filler!r} is {len(ids)}")
         return int(ids[0])
     if config.token not in tokenizer.get_vocab():
         raise ConfigError(
@@ -258,7 +258,7 @@ def forced_id(config: PauseConfig, processor: Any) -> int:
 
 
 def never_emitted(config: PauseConfig | None, processor: Any) -> tuple[int, ...]:
-    """The pause token, where nothing pauses with it: a policy must not emit it then."""
+    """The pause token if no pause uses it, so that it must never be sampled; else nothing."""
     token = TOKEN if config is None else config.token
     tokenizer = getattr(processor, "tokenizer", processor)
     if (config is None or config.filler is not None) and token in tokenizer.get_vocab():

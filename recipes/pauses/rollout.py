@@ -1,9 +1,8 @@
-"""Sampling with pauses: every forced pause runs in one forward.
+"""Sampling with pauses, with each forced pause in one forward pass.
 
-Which tokens a pause consists of is known before it starts, so its ``n`` steps go through the model at
-once, where it pays in the same forward in which the other rows take their next token. Every row has
-its own stream of random numbers, so what it samples depends on neither order nor company, and the
-tokens are those of the slow way, one forced token a step (``block=False``).
+The tokens of a pause are known in advance, so its ``n`` steps go through the model at once, on GPUs together
+with the next tokens of the other rows. Every row has its own stream of random numbers. Its samples therefore
+do not depend on the other rows, and are the same as with one forced token a step (``block=False``).
 """
 
 from __future__ import annotations
@@ -46,25 +45,24 @@ def generate(
     synced: bool = False,
     autocast: bool = False,
 ) -> Rollout:
-    """Completes prompts.
+    """Generates completions of prompts.
 
     Args:
-        model: A causal audio language model of transformers, wrapped by PEFT or not, whose language
-            model attends to everything before a token (no sliding window, no flash attention).
+        model: A causal audio language model of transformers, with or without PEFT wrapper, with full
+            attention (no sliding window, no flash attention).
         inputs: The processor's output for the prompts, each once, padded on the left.
+        max_new_tokens: Most tokens of a completion, pauses included.
         pause: When to pause; None: never.
-        source: The prompt of each completion, for several completions a prompt. None: one each.
-        greedy: Of each completion, whether it takes the likeliest tokens; None: as ``sampling`` says.
-        block: A pause in one forward; False: one forward a token, as ``model.generate`` would.
-        together: Pauses share forwards with the other rows' tokens, which is best where a forward costs
-            much the same for more tokens, as on a GPU. Else pauses have forwards of their own, and wait
-            for each other. None: as the device is.
-        synced: Ranks make the same number of forwards, as sharded parameters need it.
-        autocast: Read the prompts in bfloat16. A completion's tokens, which come one by one, gain nothing
-            by it.
+        source: The prompt of each completion; None: one completion for each prompt.
+        greedy: Whether each completion is greedy; None: as in ``sampling``.
+        block: Run each pause in one forward pass; False: one forward pass a token, as in ``model.generate``.
+        together: Run pauses in the same forward pass as the other rows' tokens, which is faster on GPUs.
+            False: pauses wait for each other and have forward passes of their own. None: True on GPUs.
+        synced: All ranks make the same number of forward passes, as sharded parameters require.
+        autocast: Process the prompts in bfloat16. Single tokens would not gain from it.
 
     Raises:
-        ConfigError: The model's attention cannot be used.
+        ConfigError: The model's attention is not supported.
     """
     was_training = model.training
     model.eval()
@@ -99,9 +97,9 @@ class _Loop:
         prompts = prompts.to(self.device)
         rows = len(prompts)
         flags = [sampling.greedy] * rows if greedy is None else list(greedy)
-        self.kinds = set(flags)  # of rows: asked of every token, so not of the device
+        self.kinds = set(flags)  # on the host, because every token needs it
         self.greedy = torch.tensor(flags, device=self.device)
-        # A greedy row's log-probabilities are the model's own.
+        # The log-probabilities of greedy rows are at temperature 1.
         self.temperature = torch.where(self.greedy, 1.0, sampling.temperature)
         seed = sampling.seed if sampling.seed is not None else int(torch.randint(2**62, ()))
         self.chance = torch.rand(rows, budget, generator=torch.Generator().manual_seed(seed)).to(self.device)
@@ -119,7 +117,7 @@ class _Loop:
         self.forced = torch.zeros(rows, budget, dtype=torch.bool, device=self.device)
         self.logprobs = torch.zeros(rows, budget, device=self.device)
         self.length = torch.zeros(rows, dtype=torch.long, device=self.device)
-        self.fed = torch.zeros(rows, dtype=torch.long, device=self.device)  # of the length, in the cache
+        self.fed = torch.zeros(rows, dtype=torch.long, device=self.device)  # completion tokens in the cache
         self.done = torch.zeros(rows, dtype=torch.bool, device=self.device)
         self.aborted = torch.zeros(rows, dtype=torch.bool, device=self.device)
         self.count = torch.zeros(rows, dtype=torch.long, device=self.device)  # tokens drawn
@@ -133,21 +131,21 @@ class _Loop:
             while True:
                 if len(rows):
                     self._emit(rows, scores)
-                coming = self._coming(block, together)
-                if synced and not _anyone(len(coming) > 0, self.device):
+                upcoming = self._upcoming(block, together)
+                if synced and not _any_rank(len(upcoming) > 0, self.device):
                     break
-                if len(coming):
-                    rows, scores = self._forward(coming, block)
+                if len(upcoming):
+                    rows, scores = self._forward(upcoming, block)
                 elif synced:
                     self._idle_forward()
-                    rows = coming
+                    rows = upcoming
                 else:
                     break
         return self._result()
 
     def _prefill(self) -> tuple[Tensor, Tensor]:
         positions = (self.attention.long().cumsum(1) - 1).clamp(min=0)
-        # A trainer may have the whole under autocast already; that is not to be switched off.
+        # Without self.autocast, an autocast context of the trainer stays in effect.
         with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext():
             out = self._call(
                 input_ids=self.ids, attention_mask=self.attention, position_ids=positions, **self.inputs
@@ -157,7 +155,7 @@ class _Loop:
         return torch.arange(len(self.prompts), device=self.device), out[self.prompts]
 
     def _emit(self, rows: Tensor, scores: Tensor) -> None:
-        """Lets each row pause, end, or draw its next token."""
+        """Pauses, aborts or samples the next token of each row."""
         logs = scores.float()
         scores = logs.clone()
         if self.special.banned:
@@ -198,12 +196,12 @@ class _Loop:
             return scores.argmax(-1)
         sums = self.sampling.warp(scores).softmax(-1).double().cumsum(-1)
         point = self.chance[rows, self.count[rows]].double()[:, None] * sums[:, -1:]
-        # The first token whose sum is above the point: never one without probability.
+        # The first token whose sum is above the point has a probability above 0.
         drawn = torch.searchsorted(sums, point, right=True)[:, 0].clamp(max=scores.shape[1] - 1)
         return drawn if self.kinds == {False} else torch.where(self.greedy[rows], scores.argmax(-1), drawn)
 
-    def _coming(self, block: bool, together: bool) -> Tensor:
-        """The rows of the next forward, those that take one token first."""
+    def _upcoming(self, block: bool, together: bool) -> Tensor:
+        """The rows of the next forward pass; rows that take one token come first."""
         live = (~self.done).nonzero()[:, 0]
         pausing = self.length[live] - self.fed[live] > 1
         if not (block and pausing.any()):
@@ -216,7 +214,7 @@ class _Loop:
         return waiting if enough or not len(stepping) else stepping
 
     def _forward(self, rows: Tensor, block: bool) -> tuple[Tensor, Tensor]:
-        """Feeds tokens; returns the rows that may now emit, and their logits."""
+        """Runs a forward pass; returns the rows that can emit a token now, and their logits."""
         counts = self.length[rows] - self.fed[rows] if block else torch.ones_like(rows)
         at = self.fed[rows][:, None] + torch.arange(int(counts.max()), device=self.device)
         tokens = self.tokens[rows[:, None], at.clamp(max=self.budget - 1)]
@@ -229,8 +227,8 @@ class _Loop:
         return rows[ready], out[ready]
 
     def _idle_forward(self) -> None:
-        """A forward for nothing, because other ranks still work."""
-        row = self.cache.anyone()
+        """Dummy forward pass that keeps ranks in step while others are still generating."""
+        row = self.cache.first_row()
         filled = self.cache.filled.clone()
         arguments, _ = self.cache.feed(row, self.tokens[row, :1], torch.ones_like(row), self.special.pad)
         self._call(**arguments, attention_mask=self.cache.mask(arguments["position_ids"], self.dtype))
@@ -281,14 +279,14 @@ def _layers(model: Any) -> int:
     attention = getattr(config, "_attn_implementation", None) or model.config._attn_implementation
     if kinds != {"full_attention"} or attention not in ("sdpa", "eager", LEAN):
         raise ConfigError(
-            f"rollouts need full attention by sdpa or eager; this model has {', '.join(sorted(kinds))} by "
-            f"{attention}",
+            f"rollouts need full attention by sdpa, eager or lean; this model has {', '.join(sorted(kinds))} "
+            f"by {attention}",
             fix="set model.attention to sdpa",
         )
     return int(config.num_hidden_layers)
 
 
-def _anyone(working: bool, device: torch.device) -> bool:
+def _any_rank(working: bool, device: torch.device) -> bool:
     flag = torch.tensor(int(working), device=device)
     torch.distributed.all_reduce(flag)
     return bool(flag.item())

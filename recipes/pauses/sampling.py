@@ -1,4 +1,4 @@
-"""What a rollout is asked for, and what it gives."""
+"""Sampling options, special tokens, and results of rollouts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from transformers.generation.logits_process import (
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn.
+    """Sampling options.
 
     Attributes:
-        greedy: Take the likeliest token; the rest is ignored.
-        seed: Same seed, same tokens; None: drawn from torch's own generator.
+        greedy: Take the most likely token and ignore the other options.
+        seed: Seed of the random numbers; None: drawn from torch's global generator.
     """
 
     greedy: bool = False
@@ -31,8 +31,8 @@ class Sampling:
     seed: int | None = None
 
     def warp(self, scores: Tensor) -> Tensor:
-        """Logits of the distribution that is drawn from."""
-        none: Any = None  # the tokens so far, which none of these looks at
+        """Logits of the sampling distribution."""
+        none: Any = None  # input ids, which these processors do not use
         if self.temperature != 1.0:
             scores = TemperatureLogitsWarper(self.temperature)(none, scores)
         if self.top_k:
@@ -46,12 +46,13 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """Tokens with a meaning.
+    """Ids of special tokens.
 
     Attributes:
-        eos: What ends a completion; the first one is what an aborted rollout ends with.
-        forced: What pauses consist of; None without pauses.
-        banned: Never sampled: the audio placeholder, which would ask for audio that is not there.
+        pad: Padding token.
+        eos: End-of-sequence tokens; an aborted rollout ends with the first one.
+        forced: Token of pauses; None without pauses.
+        banned: Tokens that are never sampled, such as the audio placeholder.
     """
 
     pad: int
@@ -62,15 +63,16 @@ class Special:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """Completions, a list a row. Everything after the first end of sequence is cut.
+    """Completions, one list for each row, cut after the first end of sequence.
 
     Attributes:
-        forced: True where the policy did not choose the token.
+        tokens: Token ids.
+        forced: Whether each token was forced and not sampled.
         logprobs: Log-probability of each token at the sampling temperature over the whole vocabulary,
-            as the trainer computes it; 0 where forced.
-        aborted: Rows that were given up.
+            as the trainer computes it; 0 for forced tokens.
+        aborted: Whether each row was aborted.
         triggers: Pauses of each row.
-        stats: Means by the names under which they are logged.
+        stats: Means by metric name.
     """
 
     tokens: list[list[int]]
@@ -81,7 +83,7 @@ class Rollout:
     stats: dict[str, float] = field(default_factory=dict)
 
     def chosen(self) -> list[list[int]]:
-        """The tokens that the policy chose."""
+        """The sampled tokens of each row."""
         return [
             [token for token, forced in zip(*row, strict=True) if not forced]
             for row in zip(self.tokens, self.forced, strict=True)

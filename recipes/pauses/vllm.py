@@ -1,14 +1,14 @@
-"""Rollouts by vLLM, for who has it installed: pauses between segments of text.
+"""Rollouts by vLLM, with pauses between segments of text.
 
-vLLM generates on its own, so nobody can step in at a token. Here it generates a segment at a time; the
-controller reads how sure it was of each token, cuts the segment where a pause belongs, puts the pause
-in and lets vLLM go on from there. A pause is then part of a prompt, which vLLM reads in one forward,
-and all before it comes from its prefix cache. What this costs and cannot do:
+vLLM cannot be interrupted at a token, so it generates one segment at a time. The controller reads the
+confidence of each token, cuts the segment at the first pause, appends the pause, and lets vLLM continue from
+there. vLLM processes the pause as part of a prompt, in one forward pass, and takes the text before it from
+its prefix cache. Limits:
 
-- what follows a pause within a segment was generated in vain: up to ``segment`` tokens a pause;
-- confidence is the largest probability only, of vLLM's own logits, where the pause token still counts;
-- the policy cannot pause by itself (``pause.policy`` must be ``forbid``);
-- one process with one GPU or more by tensor parallelism, beside the trainer (TRL's ``colocate``).
+- the tokens after a pause within a segment are discarded: up to ``segment`` tokens a pause;
+- confidence is the largest probability of vLLM's own logits, which include the pause token;
+- the policy cannot emit pauses (``pause.policy`` must be ``forbid``);
+- one process, with one GPU or with tensor parallelism, beside the trainer (TRL's ``colocate``).
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from typing import Any
 import torch
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from recipes.data import audio
-from recipes.data import prompts as asking
+from recipes.data import collate
 from recipes.data.rows import Row
 from recipes.families import Family
 from recipes.pauses.pause import PauseConfig, PauseState
@@ -34,11 +33,11 @@ SEGMENT = 32
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What an engine adds to a completion.
+    """A continuation of a completion by an engine.
 
     Attributes:
-        tokens: Up to and with the end of sequence, where it comes.
-        logprobs: Of the tokens.
+        tokens: Token ids, up to the end of sequence if it comes.
+        logprobs: Log-probabilities of the tokens.
         confidences: Largest probability at each step.
     """
 
@@ -48,11 +47,11 @@ class Segment:
 
 
 Extend = Callable[[Sequence[int], Sequence[Sequence[int]], Sequence[int]], Sequence[Segment]]
-"""Extends completions: their numbers, their tokens so far, the most tokens to add to each."""
+"""Function that extends completions. Arguments: their numbers, their tokens, most tokens to add to each."""
 
 
 def check(pause: PauseConfig | None) -> None:
-    """Raises NotReadyError without vLLM, ConfigError for pauses that it cannot make."""
+    """Raises NotReadyError without vLLM, ConfigError for pauses that it does not support."""
     if find_spec("vllm") is None:
         raise NotReadyError(
             "stage2.rollout is vllm, which is not installed",
@@ -62,7 +61,7 @@ def check(pause: PauseConfig | None) -> None:
 
 
 def check_pause(pause: PauseConfig | None) -> None:
-    """Raises ConfigError for pauses that cannot be made between segments."""
+    """Raises ConfigError for pauses that are not supported between segments."""
     if pause is not None and (pause.signal != "maxprob" or pause.policy != "forbid"):
         raise ConfigError(
             "stage2.rollout vllm: pause.signal must be maxprob, and pause.policy forbid",
@@ -80,11 +79,14 @@ def in_segments(
     segment: int = SEGMENT,
     seed: int = 0,
 ) -> Rollout:
-    """Completes with pauses by an engine that can only be asked for more text.
+    """Generates completions with pauses by an engine that can only extend text.
 
     Args:
+        extend: The engine.
         rows: Number of completions.
-        budget: Tokens a completion, pauses included.
+        budget: Most tokens of a completion, pauses included.
+        segment: Most tokens that the engine adds at once.
+        seed: Seed of the random trigger.
     """
     check_pause(pause)
     state = None
@@ -95,9 +97,9 @@ def in_segments(
     forced: list[list[bool]] = [[] for _ in range(rows)]
     logprobs: list[list[float]] = [[] for _ in range(rows)]
     aborted = [False] * rows
-    asked = 0
+    calls = 0
 
-    def put(row: int, ids: Sequence[int], logs: Sequence[float], by_force: bool) -> None:
+    def append(row: int, ids: Sequence[int], logs: Sequence[float], by_force: bool) -> None:
         tokens[row] += ids
         logprobs[row] += logs
         forced[row] += [by_force] * len(ids)
@@ -105,23 +107,23 @@ def in_segments(
     live = list(range(rows))
     while live:
         room = [min(segment if state else budget, budget - len(tokens[row])) for row in live]
-        asked += 1
+        calls += 1
         for row, more in zip(live, extend(live, [tokens[row] for row in live], room), strict=True):
-            for token, log, sure in zip(more.tokens, more.logprobs, more.confidences, strict=True):
+            for token, log, confidence in zip(more.tokens, more.logprobs, more.confidences, strict=True):
                 if state is not None and pause is not None:
-                    wants, gone = state.judge(torch.tensor([sure]), torch.tensor([row]))
-                    if wants:
-                        put(row, [state.token_id] * pause.n, [0.0] * pause.n, True)
+                    pauses, aborts = state.judge(torch.tensor([confidence]), torch.tensor([row]))
+                    if pauses:
+                        append(row, [state.token_id] * pause.n, [0.0] * pause.n, True)
                         break
-                    if gone:
-                        put(row, [special.eos[0]], [0.0], True)
+                    if aborts:
+                        append(row, [special.eos[0]], [0.0], True)
                         aborted[row] = True
                         break
-                put(row, [token], [log], False)
+                append(row, [token], [log], False)
                 if token in special.eos:
                     break
         live = [row for row in live if tokens[row][-1] not in special.eos and len(tokens[row]) < budget]
-    stats = {"rollout/forwards": float(asked), "rollout/aborted": sum(aborted) / max(1, rows)}
+    stats = {"rollout/forwards": float(calls), "rollout/aborted": sum(aborted) / max(1, rows)}
     if state is not None:
         stats |= state.stats()
         stats["pause/tokens"] = sum(map(sum, forced)) / max(1, rows)
@@ -131,7 +133,7 @@ def in_segments(
 
 @dataclass(frozen=True)
 class Roller:
-    """Completions by the vLLM engine that TRL keeps beside the trainer, with its weights."""
+    """Completions by the vLLM engine that TRL runs beside the trainer."""
 
     family: Family
     max_seconds: float
@@ -150,30 +152,27 @@ class Roller:
         pause: PauseConfig | None,
         **_: Any,
     ) -> Rollout:
-        """As :func:`recipes.trainers.grpo.with_transformers`."""
+        """Generates completions, as :func:`recipes.trainers.grpo.with_transformers` does."""
         from vllm import SamplingParams
 
         processor = trainer.processing_class
         rate = self.family.rate(processor)
-        clips = [self.family.cut(processor, audio.samples(row, rate, self.max_seconds)) for row in rows]
-        # One placeholder a clip: vLLM expands it itself.
-        heads = [
-            processor.tokenizer.encode(
-                self.family.text(processor, asking.prompt(row)), add_special_tokens=False
-            )
-            for row in rows
-        ]
+        samples = collate.samples(self.family, processor, rows, self.max_seconds)
+        clips = [self.family.cut(processor, clip) for clip in samples]
+        texts = collate.prompt_texts(self.family, processor, rows)
+        # With one placeholder for each clip, which vLLM expands.
+        heads = [processor.tokenizer.encode(text, add_special_tokens=False) for text in texts]
         banned = (*special.banned, *((special.forced,) if special.forced is not None else ()))
 
         def extend(
-            numbers: Sequence[int], so_far: Sequence[Sequence[int]], room: Sequence[int]
+            numbers: Sequence[int], completions: Sequence[Sequence[int]], room: Sequence[int]
         ) -> list[Segment]:
-            asked = [
+            requests = [
                 {
                     "prompt_token_ids": [*heads[source[number]], *ids],
                     "multi_modal_data": {"audio": [(clips[source[number]], rate)]},
                 }
-                for number, ids in zip(numbers, so_far, strict=True)
+                for number, ids in zip(numbers, completions, strict=True)
             ]
             params = [
                 SamplingParams(
@@ -189,15 +188,15 @@ class Roller:
                 )
                 for most in room
             ]
-            made = trainer.vllm_generation.llm.generate(asked, params, use_tqdm=False)
-            return [_segment(one.outputs[0]) for one in made]
+            outputs = trainer.vllm_generation.llm.generate(requests, params, use_tqdm=False)
+            return [_segment(output.outputs[0]) for output in outputs]
 
         return in_segments(extend, len(source), special, budget, pause)
 
 
-def _segment(made: Any) -> Segment:
-    ids = list(made.token_ids)
-    steps = [{token: one.logprob for token, one in step.items()} for step in made.logprobs]
+def _segment(output: Any) -> Segment:
+    ids = list(output.token_ids)
+    steps = [{token: entry.logprob for token, entry in step.items()} for step in output.logprobs]
     return Segment(
         ids,
         [step[token] for token, step in zip(ids, steps, strict=True)],

@@ -1,1 +1,1 @@
-"""Trainers of both stages and what they practise on."""
+"""Trainers of both stages, and the selection of questions for stage II."""

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on audio: TRL's trainer, with pauses in its batches."""
+"""Supervised fine-tuning on audio: TRL's trainer with pauses in its batches."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from recipes.pauses.insertion import Inserter
 
 
 class Trainer(run.Reloading, SFTTrainer):
-    """SFT that puts pauses into its batches and learns from the loss where they belong.
+    """TRL's SFT trainer with inserted pauses.
+
+    It records the log-likelihood of every target token, from which the inserter chooses positions.
 
     Args:
-        family: Of the model.
-        inserter: None for no pauses.
+        family: Family of the model.
+        inserter: Inserts the pauses; None for no pauses.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class Trainer(run.Reloading, SFTTrainer):
         super().__init__(*args, **options)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
-        """As in SFT, on a batch with pauses."""
+        """The loss of SFTTrainer on a batch with pauses."""
         inserter = self.inserter if model.training else None
         if inserter is not None:
             inputs = inserter.insert(inputs, self.state.global_step)
@@ -42,24 +44,24 @@ class Trainer(run.Reloading, SFTTrainer):
         if not inputs["labels"].is_cuda:
             inputs, begin = _from_first_label(inputs)
         core = self.family.core(model)
-        seen: list[Any] = []  # the trainer keeps the log-likelihoods to itself
+        outputs: list[Any] = []  # the trainer does not return the log-likelihoods
         with (
-            model.register_forward_hook(lambda module, positional, output: seen.append(output)),
+            model.register_forward_hook(lambda module, positional, output: outputs.append(output)),
             core.base_model.register_forward_hook(partial(_cut, begin)),
-            # What checkpointing computes again, it would compute without the hooks.
+            # Checkpointing would recompute the layer without the hooks.
             outputs_from(core, begin) if begin and not core.is_activation_checkpointing else nullcontext(),
         ):
             loss = super().compute_loss(model, inputs, *args, **options)
         if inserter is not None:
-            inserter.likelihood.note(row_ids, inputs["labels"], seen[-1].log_probs)
+            inserter.likelihood.note(row_ids, inputs["labels"], outputs[-1].log_probs)
         return loss
 
 
 def _from_first_label(inputs: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """A batch without the labels before the first that counts in any row, and how many these are.
+    """Cuts the labels before the first one that counts in any row; returns the batch and the cut's length.
 
-    TRL's head reads all positions where it has no Triton, on CPUs: a trace is a fifth of a laptop's row,
-    and the head an eighth of its step.
+    Without Triton, as on CPUs, TRL computes the head at all positions. In the laptop recipe a trace is a
+    fifth of a row, and the head an eighth of a step.
     """
     labels = inputs["labels"]
     learned = (labels != IGNORE).any(0).nonzero()
@@ -69,6 +71,6 @@ def _from_first_label(inputs: dict[str, Any]) -> tuple[dict[str, Any], int]:
 
 
 def _cut(begin: int, module: Any, positional: Any, output: Any) -> Any:
-    """A hook of a backbone: the head sees the positions from ``begin`` on."""
+    """Forward hook of the backbone that passes the positions from ``begin`` on to the head."""
     output.last_hidden_state = output.last_hidden_state[:, begin:]
     return output

@@ -1,8 +1,8 @@
-"""Shared prompts: the common prompt of a GRPO group is read once.
+"""Shared prompts: the common prompt of a GRPO group is processed once.
 
-The prompt, with its clip, is most of a completion's row. Read once a group instead of once a completion, a
-training step of the laptop's model processes 4,100 tokens instead of 14,000. The gradient flows through the
-shared keys and values and is the same.
+The prompt, with its clip, is most of a completion's row. Processed once for each group, a training step of
+the laptop's model takes 4,100 tokens in place of 14,000. The gradient flows through the shared keys and
+values and stays the same.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from recipes.layers.last_layer import last_position
 
 
 def check(setting: str, fix: str, model: config.Model) -> None:
-    """Refuses what cannot be together with a setting by which rows share what they begin with.
+    """Checks that a setting with shared keys and values fits the model.
+
+    Args:
+        setting: Name of the setting, for the message.
+        fix: Change that switches the setting off.
 
     Raises:
-        ConfigError: The model drops what it has computed.
+        ConfigError: The model uses gradient checkpointing.
     """
     if model.gradient_checkpointing:
         raise ConfigError(
-            f"{setting} keeps keys and values, which gradient checkpointing drops",
+            f"{setting} needs keys and values, which gradient checkpointing drops",
             fix=f"--set {fix}, or --set model.gradient_checkpointing=false",
         )
 
@@ -37,46 +41,46 @@ def reader(
     input_ids: Tensor,
     attention_mask: Tensor,
     begin: int,
-    alike: Tensor,
-    heard: Mapping[str, Tensor],
+    clips: Tensor,
+    features: Mapping[str, Tensor],
 ) -> tuple[Callable[..., Any], Tensor, Tensor]:
-    """Reads the beginnings.
+    """Processes each prompt once.
 
     Args:
-        model: As the trainer calls it.
-        core: The same without wrappers.
-        input_ids: Beginnings, padded on the left to ``begin``, and what follows: ``[rows, length]``.
-        attention_mask: Of the same shape.
-        begin: Tokens of a beginning. The output of its last one is not given.
-        alike: Which beginning each row has, ``[rows]``: a row of ``heard``.
-        heard: The audio tensors of the beginnings.
+        model: The model as the trainer calls it.
+        core: The model without wrappers.
+        input_ids: Prompts, padded on the left to ``begin``, and completions: ``[rows, length]``.
+        attention_mask: Mask of the same shape.
+        begin: Tokens of a prompt to share. The output of the last one is not returned.
+        clips: Clip of each row, ``[rows]``: an index into ``features``. Rows of one clip share a prompt.
+        features: The audio tensors.
 
     Returns:
-        A stand-in for the model that goes on from there, and what to call it with: the remaining ids and
-        their mask.
+        A function in place of the model that continues after the prompts, and its arguments: the remaining
+        ids and their mask.
     """
-    once, source = alike.unique(return_inverse=True)
-    some = torch.empty_like(once)
-    some[source] = torch.arange(len(alike), device=alike.device)  # a row of each beginning
+    unique, source = clips.unique(return_inverse=True)
+    first = torch.empty_like(unique)
+    first[source] = torch.arange(len(clips), device=clips.device)  # one row of each prompt
     positions = (attention_mask.long().cumsum(1) - 1).clamp(min=0)
     with last_position(core):
         read = model(
-            input_ids=input_ids[some, :begin],
-            attention_mask=attention_mask[some, :begin],
-            position_ids=positions[some, :begin],
+            input_ids=input_ids[first, :begin],
+            attention_mask=attention_mask[first, :begin],
+            position_ids=positions[first, :begin],
             use_cache=True,
-            **{key: value[once] for key, value in heard.items()},
+            **{key: value[unique] for key, value in features.items()},
         )
     cache = read.past_key_values
     cache.batch_select_indices(source)
 
     rest: dict[str, Any] = {
-        "attention_mask": attention_mask,  # of the whole, which is what the cache holds and what comes
+        "attention_mask": attention_mask,  # of the prompts in the cache, too
         "position_ids": positions[:, begin:],
         "past_key_values": cache,
     }
 
-    def go_on(**inputs: Any) -> Any:
+    def resume(**inputs: Any) -> Any:
         return model(**inputs | rest)
 
-    return go_on, input_ids[:, begin:], attention_mask[:, begin:]
+    return resume, input_ids[:, begin:], attention_mask[:, begin:]

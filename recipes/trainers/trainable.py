@@ -1,4 +1,4 @@
-"""Training of a model: which parameters learn, by which optimiser, the run itself, and saving."""
+"""Training of a model: trainable parameters, optimiser, training run, and saving."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from recipes.layers import muon
 
 
 def prepare(model: Any, kind: Family, settings: config.Config) -> Any:
-    """Freezes what does not learn, and makes a frozen tower remember its output where that is wanted.
+    """Freezes the audio tower and caches its outputs, as configured.
 
     Returns:
         The tower's cache, or None.
+
+    Raises:
+        ConfigError: A cache is configured for a tower that is not frozen.
     """
     if not settings.model.freeze_tower:
         if settings.model.cache_tower:
@@ -35,10 +38,10 @@ def prepare(model: Any, kind: Family, settings: config.Config) -> Any:
 
 
 def optimiser(model: Any, kind: Family, settings: config.Config, stage: config.Optimiser) -> Any:
-    """Muon where a stage's configuration wants it; None leaves the trainer its AdamW.
+    """The optimiser of a stage if it is Muon; None for the trainer's own AdamW.
 
     Raises:
-        ConfigError: Muon together with LoRA, whose matrices it is not for.
+        ConfigError: Muon is combined with LoRA.
     """
     if stage.optimiser == "adamw":
         return None
@@ -47,7 +50,7 @@ def optimiser(model: Any, kind: Family, settings: config.Config, stage: config.O
             "optimiser=muon trains whole matrices, and model.lora is set",
             fix="--set model.lora=null, or the stage's optimiser=adamw",
         )
-    return muon.of(
+    return muon.for_model(
         model,
         kind.language_model(model),
         matrix_learning_rate=stage.matrix_learning_rate,
@@ -57,10 +60,10 @@ def optimiser(model: Any, kind: Family, settings: config.Config, stage: config.O
 
 
 def audio_dropout(tower: Any, share: float) -> Any:
-    """Drops a share of what a tower puts out, in training only, so that clips are not learned by heart.
+    """Adds dropout to a tower's output in training, against memorising clips.
 
     Returns:
-        A handle whose ``remove`` ends it.
+        The hook's handle; ``remove`` ends the dropout.
     """
 
     def drop(module: Any, inputs: Any, output: Any) -> Any:
@@ -72,23 +75,23 @@ def audio_dropout(tower: Any, share: float) -> Any:
 
 
 def lora(model: Any, kind: Family, settings: config.Config, pause_id: int) -> Any:
-    """The adapter's configuration: linear layers of the language model, and the row of PAUSE.
+    """The adapters' configuration: linear layers of the decoder, and the embedding of the pause token.
 
     Returns:
-        A ``LoraConfig``, or None where everything learns.
+        A ``LoraConfig``, or None without adapters.
     """
-    wanted = settings.model.lora
-    if wanted is None:
+    section = settings.model.lora
+    if section is None:
         return None
     from peft import LoraConfig
 
     decoder = kind.language_model(model)
     prefix = next(name for name, module in model.named_modules() if module is decoder)
     return LoraConfig(
-        r=wanted.r,
-        lora_alpha=wanted.alpha,
-        lora_dropout=wanted.dropout,
-        target_modules=rf"{re.escape(prefix)}\..*\.({'|'.join(map(re.escape, wanted.targets))})",
+        r=section.r,
+        lora_alpha=section.alpha,
+        lora_dropout=section.dropout,
+        target_modules=rf"{re.escape(prefix)}\..*\.({'|'.join(map(re.escape, section.targets))})",
         trainable_token_indices={"embed_tokens": [pause_id]},
         task_type="CAUSAL_LM",
     )
@@ -139,13 +142,13 @@ def fit(
 
 
 def save(trainer: Any, kind: Family, processor: Any, out: Path) -> None:
-    """Writes model and processor; adapters are merged, so that the next stage finds a plain model."""
+    """Saves model and processor. Adapters are merged into the model."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     if hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
         if trainer.args.should_save:
             model.save_pretrained(out)
     else:
-        trainer.save_model(str(out))  # gathers what FSDP and ZeRO have scattered
+        trainer.save_model(str(out))  # gathers the shards of FSDP and ZeRO
     if trainer.args.should_save:
         processor.save_pretrained(out)

@@ -75,5 +75,5 @@ def test_it_reads_as_a_report_and_says_what_is_missing() -> None:
     assert "H100" in text
     with pytest.raises(ConfigError, match=r"model\.path"):
         report(config.load(None), "stage1")
-    with pytest.raises(ConfigError, match="not at hand"):
+    with pytest.raises(ConfigError, match="no configuration of the model"):
         report(config.load(None, ["model.path=/nowhere/at/all"]), "stage1")
