@@ -1,6 +1,6 @@
 #!/bin/bash
 # sbatch recipes/configs/slurm.sh stage1 --config cluster --set data.path=SHARDS
-# Two machines of eight cards; one task a machine, accelerate starts the processes.
+# Two machines of eight GPUs; one task a machine, accelerate starts the processes.
 #SBATCH --job-name=paqa
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -15,7 +15,7 @@ shift
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 port=$((20000 + SLURM_JOB_ID % 20000))
 
-# --resume does no harm the first time: without a checkpoint it starts from the beginning.
+# Without a checkpoint, --resume starts from the beginning.
 srun bash -c "exec .venv/bin/accelerate launch \
   --config_file recipes/configs/accelerate/fsdp2.yaml \
   --num_machines $SLURM_NNODES --num_processes $((SLURM_NNODES * 8)) --machine_rank \$SLURM_NODEID \

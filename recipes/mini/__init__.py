@@ -1,4 +1,4 @@
-"""A small but real audio language model, and the data to train it on two cores in minutes."""
+"""A small audio language model, and data to train it on two CPU cores in minutes."""
 
 from recipes.mini.prepare import material, ready
 

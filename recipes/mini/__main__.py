@@ -1,4 +1,4 @@
-"""Prepares the laptop's data and its untrained model: ``python -m recipes.mini --config laptop``."""
+"""Prepares data and untrained model of the laptop recipe: ``python -m recipes.mini --config laptop``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from recipes import config, mini, run
 
 
 def main(settings: config.Config, flags: argparse.Namespace) -> None:
-    """Says where both are."""
+    """Prepares both and prints their folders."""
     settings = mini.ready(settings)
     print(f"shards  {settings.data.path}\nmodel   {settings.model.path}")
 

@@ -1,7 +1,7 @@
-"""The laptop's model: Qwen2-Audio's architecture with a pretrained ear and an untrained tongue.
+"""The model of the laptop recipe: a small Qwen2-Audio with pretrained encoder and untrained decoder.
 
-The audio tower holds a pretrained Whisper encoder and stays as it is; projector and decoder start
-from random numbers and learn everything else, the language included, from the rows.
+The audio tower has the weights of a Whisper encoder and is frozen. Projector and decoder have random initial
+weights and are trained from scratch.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recipes.families import qwen2_audio
+from recipes.families import qwen2_audio, tiny
 from recipes.mini import tokens, weights
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ RATE = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large the model is.
+    """Sizes of the model.
 
     Attributes:
-        seconds: Window of the audio tower; 25 audio tokens a second.
-        tower_layers: How many of the encoder's layers are used. The later ones hear words: of the sounds
-            that a linear probe finds behind the third of Whisper base, it finds three in four behind
-            the sixth (Gong et al. 2023, "Whisper-AT", found the same).
-        hidden, layers, heads, feed_forward: Of the decoder.
-        vocabulary: Entries of the tokenizer at most.
+        seconds: Window of the audio tower; a second has 25 audio tokens.
+        tower_layers: Number of encoder layers to use. Later layers represent words more than sounds: after
+            the sixth layer of Whisper base a linear probe finds three quarters of the sounds that it finds
+            after the third (see also Gong et al. 2023, "Whisper-AT").
+        hidden, layers, heads, feed_forward: Sizes of the decoder.
+        vocabulary: Most entries of the tokenizer.
     """
 
     seconds: int = 5
@@ -47,20 +47,18 @@ def build(
     sizes: Sizes | None = None,
     seed: int = 0,
 ) -> tuple[Qwen2AudioForConditionalGeneration, Qwen2AudioProcessor]:
-    """Makes model and processor.
+    """Builds model and processor.
 
     Args:
-        texts: What the model will read and write; the tokenizer learns from them.
-        whisper: Arrays of a Whisper encoder under openai-whisper's names; by default those of the
-            Whisper that comes inside a Python package.
-        seed: Of everything that starts random.
+        texts: Texts to train the tokenizer on.
+        whisper: Arrays of a Whisper encoder under openai-whisper's names; by default those of
+            :func:`recipes.mini.weights.embedded_whisper`.
+        seed: Seed of the random weights.
 
     Raises:
         NotReadyError: The package with the default weights is not installed.
     """
-    import torch
     from transformers import (
-        GenerationConfig,
         Qwen2AudioConfig,
         Qwen2AudioForConditionalGeneration,
         Qwen2AudioProcessor,
@@ -68,37 +66,30 @@ def build(
     )
 
     sizes = sizes or Sizes()
-    state, ear = weights.tower(whisper or weights.embedded_whisper(), sizes.seconds, sizes.tower_layers)
+    state, encoder = weights.tower(whisper or weights.embedded_whisper(), sizes.seconds, sizes.tower_layers)
     tokenizer = tokens.train(texts, sizes.vocabulary)
     extractor = WhisperFeatureExtractor(
-        feature_size=ear["num_mel_bins"],
+        feature_size=encoder["num_mel_bins"],
         sampling_rate=RATE,
         chunk_length=sizes.seconds,
         return_attention_mask=True,
     )
     processor = Qwen2AudioProcessor(extractor, tokenizer, chat_template=qwen2_audio.TEMPLATE)
     config = Qwen2AudioConfig(
-        audio_config={"model_type": "qwen2_audio_encoder", **ear},
+        audio_config={"model_type": "qwen2_audio_encoder", **encoder},
         text_config={
             "model_type": "qwen2",
-            "hidden_size": sizes.hidden,
-            "num_hidden_layers": sizes.layers,
-            "num_attention_heads": sizes.heads,
-            "num_key_value_heads": sizes.heads,
-            "intermediate_size": sizes.feed_forward,
-            "vocab_size": len(tokenizer),
-            "max_position_embeddings": 2048,
-            "tie_word_embeddings": False,
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
+            **tiny.text_config(
+                tokenizer,
+                hidden_size=sizes.hidden,
+                num_hidden_layers=sizes.layers,
+                num_attention_heads=sizes.heads,
+                num_key_value_heads=sizes.heads,
+                intermediate_size=sizes.feed_forward,
+            ),
         },
         audio_token_index=tokenizer.vocab[tokens.AUDIO],
     )
-    torch.manual_seed(seed)
-    model = Qwen2AudioForConditionalGeneration(config)
+    model = tiny.finish(Qwen2AudioForConditionalGeneration, config, tokenizer, seed)
     model.model.audio_tower.load_state_dict(state)
-    model.generation_config = GenerationConfig(
-        eos_token_id=[tokenizer.eos_token_id, tokenizer.pad_token_id], pad_token_id=tokenizer.pad_token_id
-    )
     return model, processor

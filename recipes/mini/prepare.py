@@ -1,7 +1,6 @@
-"""Scenes, shards and an untrained model for the laptop, made once and found again.
+"""Prepares scenes, shards and the untrained model of the laptop recipe, once.
 
-``python -m recipes.mini`` does it by itself; the stages do it when their configuration names neither
-data nor model.
+``python -m recipes.mini`` calls it, and so do the stages if their configuration names neither data nor model.
 """
 
 from __future__ import annotations
@@ -14,8 +13,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.files import write_atomic
 from recipes.config import Config
 from recipes.data import prompts, rows
 from recipes.mini import model, pools
@@ -29,17 +30,13 @@ DONE = "done.json"
 
 
 def ready(config: Config) -> Config:
-    """Fills in ``data.path`` and ``model.path`` where they are not set, making what is not there.
-
-    Args:
-        config: Is not changed.
+    """Prepares shards and model for a configuration that lacks ``data.path`` or ``model.path``.
 
     Returns:
-        A configuration with both paths set.
+        A copy of the configuration with both paths set.
 
     Raises:
-        ConfigError: The model's path is set and the data's is not: a model of this size can only
-            read what its tokenizer was trained on.
+        ConfigError: ``model.path`` is set and ``data.path`` is not.
     """
     config = config.model_copy(deep=True)
     if config.data.path is None:
@@ -52,57 +49,56 @@ def ready(config: Config) -> Config:
 
 
 def shards(folder: Path, scenes: int | None = None) -> Path:
-    """Mixes scenes and builds questions on them.
+    """Mixes scenes and builds questions with ``paqa``, unless the folder has them.
 
-    Real recordings of the folder that ``PAQA_TESTDATA`` names, else the demo's own audio;
-    :func:`material` says which. Calls ``paqa`` as a user would.
+    The scenes are of real recordings if ``PAQA_TESTDATA`` names their folder, else of the demo's audio
+    (:func:`material`).
 
     Args:
-        scenes: How many; the specification's number by default.
+        scenes: Number of scenes; by default that of ``scenes.yaml``.
 
     Returns:
         The folder of shards.
     """
-    made = folder / "shards"
+    out = folder / "shards"
     clips = _clips()
     wish = _digest(SPEC.read_bytes(), BUILD.read_bytes(), str(clips), scenes)
-    if _is_done(folder, wish):
-        return made
+    if _note(folder).get("wish") == wish:
+        return out
     started = time.monotonic()
     if clips is not None:
-        told = ["--clips", str(clips)]
+        pool_flags = ["--clips", str(clips)]
     else:
         speech, events = pools.make(folder / "pools")
-        told = ["--speech", str(speech), "--events", str(events)]
+        pool_flags = ["--speech", str(speech), "--events", str(events)]
     mixed = folder / f"scenes-{wish}"
     number = [] if scenes is None else ["-n", str(scenes)]
     log.info("mixing scenes of %s", "the demo's synthetic audio" if clips is None else clips)
-    _paqa("mix", "--spec", str(SPEC), *told, "--out", str(mixed), *number)
-    _paqa("build", "--config", str(BUILD), "--source", "mix", "--root", str(mixed), "--out", str(made))
+    _paqa("mix", "--spec", str(SPEC), *pool_flags, "--out", str(mixed), *number)
+    _paqa("build", "--config", str(BUILD), "--source", "mix", "--root", str(mixed), "--out", str(out))
     kind = "synthetic" if clips is None else "real"
     seconds = round(time.monotonic() - started, 1)
     _finish(folder, {"wish": wish, "material": kind, "seconds": seconds})
-    return made
+    return out
 
 
 def material(folder: Path) -> str | None:
-    """What the scenes below ``folder`` were mixed from: ``real``, ``synthetic``, or None if unknown."""
-    file = folder / DONE
-    return json.loads(file.read_text(encoding="utf-8")).get("material") if file.is_file() else None
+    """Audio of the scenes below ``folder``: ``real``, ``synthetic``, or None if unknown."""
+    return _note(folder).get("material")
 
 
 def base(config: Config, folder: Path) -> Path:
-    """The untrained model, its tokenizer trained on the training rows."""
+    """Builds the untrained model with a tokenizer for the training rows, unless the folder has it."""
     train = rows.read(config.data, config.data.train_split)
     texts = [text for row in train for text in (prompts.prompt(row), prompts.target(row, config.data.trace))]
     wish = _digest(json.dumps(texts), config.run.seed, model.Sizes())
-    if _is_done(folder, wish):
+    if _note(folder).get("wish") == wish:
         return folder
-    made, processor = model.build(texts, seed=config.run.seed)
+    untrained, processor = model.build(texts, seed=config.run.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    made.save_pretrained(folder)
+    untrained.save_pretrained(folder)
     processor.save_pretrained(folder)
-    _finish(folder, {"wish": wish, "parameters": made.num_parameters()})
+    _finish(folder, {"wish": wish, "parameters": untrained.num_parameters()})
     return folder
 
 
@@ -112,16 +108,17 @@ def _clips() -> Path | None:
         return None
     clips = Path(home) / "clips"
     if not (clips / "clips.csv").is_file():
-        raise ConfigError(f"{TESTDATA}={home}: has no clips/clips.csv", fix=f"unset {TESTDATA}")
+        raise ConfigError(f"{TESTDATA}={home}: no clips/clips.csv there", fix=f"unset {TESTDATA}")
     return clips.resolve()
 
 
 def _paqa(*arguments: str) -> None:
-    """Runs ``paqa`` in a process of its own; its progress goes where ours goes."""
-    found = subprocess.run([sys.executable, "-m", "paqa_builder", *arguments], stdout=subprocess.DEVNULL)
-    if found.returncode:
+    """Runs ``paqa`` in a subprocess, with its progress on stderr."""
+    command = [sys.executable, "-m", "paqa_builder", *arguments]
+    code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
+    if code:
         raise NotReadyError(
-            f"`paqa {arguments[0]}` ended with exit code {found.returncode}; its message is above",
+            f"`paqa {arguments[0]}` ended with exit code {code}; its message is above",
             fix="paqa " + " ".join(arguments),
         )
 
@@ -130,13 +127,12 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
-def _is_done(folder: Path, wish: str) -> bool:
+def _note(folder: Path) -> dict[str, Any]:
+    """The content of ``done.json``; empty if there is none."""
     file = folder / DONE
-    return file.is_file() and json.loads(file.read_text(encoding="utf-8")).get("wish") == wish
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _finish(folder: Path, note: dict[str, object]) -> None:
-    """Written last: a folder without it, or with another wish, is made again."""
-    aside = folder / f".{DONE}.part"
-    aside.write_text(json.dumps(note) + "\n", encoding="utf-8")
-    aside.replace(folder / DONE)
+    """Writes ``done.json``, the last file: without it, or with another wish, the folder is built again."""
+    write_atomic(folder / DONE, (json.dumps(note) + "\n").encode())

@@ -1,9 +1,8 @@
-"""A tokenizer of a few hundred entries, trained on the rows that it will read.
+"""Tokenizer of the laptop recipe, with a few hundred entries.
 
-The grammar's tags are one token each, so is a time such as ``2.5``; the rest is byte-level BPE, so
-that nothing is unknown. A small model learns to copy before it learns anything else, so what is the same
-word is the same token wherever it stands: text is read in lower case, and a space belongs to the word
-before it.
+Each tag of the grammar is one token, and so is a time such as ``2.5``; all other text is byte-level BPE. To
+make copying easy for a small model, a word has the same token everywhere: text is lower-cased, and a space
+belongs to the word before it.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from paqa_builder.questions.traces import grammar
-from recipes.families import qwen2_audio
+from recipes.families import qwen2_audio, tiny
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -21,17 +19,12 @@ PAD, START, END, AUDIO, *_ = qwen2_audio.SPECIAL
 _PIECES = r"\d+\.\d ?|\p{L}+ ?|\p{N} ?|[^\s\p{L}\p{N}]+ ?|\s+"
 
 
-def tags() -> list[str]:
-    """The grammar's tags, opening and closing."""
-    return [f"<{slash}{tag}>" for tag in grammar.TAGS for slash in ("", "/")]
-
-
 def train(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     """Trains a tokenizer.
 
     Args:
-        texts: What it will read and write.
-        size: Entries at most; 256 bytes and the special tokens are always among them.
+        texts: Texts to train on.
+        size: Most entries; 256 bytes and the special tokens are always among them.
     """
     from tokenizers import (
         AddedToken,
@@ -45,30 +38,30 @@ def train(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     )  # fmt: skip
     from transformers import PreTrainedTokenizerFast
 
-    made = Tokenizer(models.BPE())
-    made.normalizer = normalizers.Lowercase()
-    made.pre_tokenizer = pre_tokenizers.Sequence(
+    bpe = Tokenizer(models.BPE())
+    bpe.normalizer = normalizers.Lowercase()
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(_PIECES), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    made.decoder = decoders.ByteLevel()
+    bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=size - len(tags()),
+        vocab_size=size - len(tiny.marks()),
         special_tokens=list(qwen2_audio.SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    # Without the tags: they are tokens of their own, and their letters would take up entries.
+    # Tags are added as tokens below, so their letters must not take up entries.
     plain = (_without_tags(text) for text in texts)
-    made.train_from_iterator(
+    bpe.train_from_iterator(
         [*plain, "system user assistant Audio 1:\nYou are a helpful assistant.\n" * 50], trainer
     )
-    # Not special: decoding keeps them, and the rewards read them.
-    made.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in tags()])
+    # Not as special tokens, which decoding drops: the rewards read them.
+    bpe.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in tiny.marks()])
     return PreTrainedTokenizerFast(
-        tokenizer_object=made,
+        tokenizer_object=bpe,
         eos_token=END,
         pad_token=PAD,
         padding_side="left",
@@ -78,6 +71,6 @@ def train(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
 
 
 def _without_tags(text: str) -> str:
-    for tag in tags():
+    for tag in tiny.marks():
         text = text.replace(tag, "\n")
     return text

@@ -1,8 +1,7 @@
-"""A pretrained Whisper encoder in the audio tower of a Qwen2-Audio model.
+"""Conversion of a Whisper encoder's weights to the audio tower of Qwen2-Audio.
 
-Qwen2-Audio's tower *is* a Whisper encoder with a pooling of two frames behind it (Chu et al. 2024), so
-the weights fit under other names. Where a tower hears less than Whisper's 30 s, the first positions of
-the sinusoidal table are those of the shorter window.
+Qwen2-Audio's tower is a Whisper encoder that averages pairs of output frames (Chu et al. 2024), so only the
+names differ. A window shorter than Whisper's 30 s uses the first positions of the sinusoidal table.
 """
 
 from __future__ import annotations
@@ -36,30 +35,27 @@ _NAMES = [
 
 
 def embedded_whisper() -> dict[str, Any]:
-    """The encoder of the Whisper that comes inside a Python package, under openai-whisper's names.
-
-    This is the one place where the recipes use more of the package than its reader and grammar:
-    the perception stages know where the model is and how its file is laid out.
+    """Encoder weights of the Whisper base model that ``paqa_builder`` uses, under openai-whisper's names.
 
     Raises:
-        NotReadyError: The package is not installed; says which command mends it.
+        NotReadyError: The model is not installed; names the command that installs it.
     """
     from paqa_builder.weights import ctranslate2, store
 
     file = Path(store.folder("faster-whisper-base")) / "model.bin"
-    found = ctranslate2.rename(ctranslate2.read(file))
-    return {name: array for name, array in found.items() if name.startswith("encoder.")}
+    arrays = ctranslate2.rename(ctranslate2.read(file))
+    return {name: array for name, array in arrays.items() if name.startswith("encoder.")}
 
 
 def tower(
     whisper: dict[str, Any], seconds: int, layers: int | None = None
 ) -> tuple[dict[str, torch.Tensor], dict[str, int]]:
-    """Weights and sizes of a tower that hears ``seconds``.
+    """Weights and configuration of an audio tower.
 
     Args:
         whisper: Arrays of an encoder under openai-whisper's names.
-        seconds: Length of the tower's window, at most 30.
-        layers: Only the first so many; all by default.
+        seconds: Length of the tower's window, at most 30 s.
+        layers: Number of layers to use, from the first; all by default.
 
     Returns:
         A state dict for ``Qwen2AudioEncoder`` (float32), and the fields of its configuration.
@@ -80,11 +76,11 @@ def tower(
                 state[re.sub(pattern, target, name)] = torch.from_numpy(np.array(array, dtype=np.float32))
                 break
         else:
-            raise ConfigError(f"{name}: no weight of a Whisper encoder")
+            raise ConfigError(f"{name}: not a weight of a Whisper encoder")
     longest, width = state["embed_positions.weight"].shape
     wanted = seconds * POSITIONS_PER_SECOND
     if not 0 < wanted <= longest:
-        raise ConfigError(f"a window of {seconds} s: Whisper hears 1 to {longest // POSITIONS_PER_SECOND} s")
+        raise ConfigError(f"a window of {seconds} s is not within 1 to {longest // POSITIONS_PER_SECOND} s")
     state["embed_positions.weight"] = state["embed_positions.weight"][:wanted].clone()
     number = len({name.split(".")[1] for name in state if name.startswith("layers.")})
     return state, {

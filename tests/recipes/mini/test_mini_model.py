@@ -1,4 +1,4 @@
-"""The laptop's model: the pretrained ear hears what Whisper hears; its tokenizer; the tower's memory."""
+"""The model of the laptop recipe: audio tower, tokenizer, and the cache of the tower."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.traces import grammar
+from recipes.families import tiny
 from recipes.layers.tower_cache import TowerCache, fingerprint
 from recipes.mini import model, tokens, weights
 
@@ -70,7 +71,7 @@ def test_a_tower_may_have_the_first_layers_only() -> None:
 
 
 def test_longer_window_and_foreign_weights_are_refused(whisper: Any) -> None:
-    with pytest.raises(ConfigError, match="Whisper hears 1 to 2 s"):
+    with pytest.raises(ConfigError, match="not within 1 to 2 s"):
         weights.tower(arrays(whisper), 3)
     with pytest.raises(ConfigError, match=r"decoder\.ln"):
         weights.tower({"decoder.ln": np.zeros(1)}, 1)
@@ -79,7 +80,7 @@ def test_longer_window_and_foreign_weights_are_refused(whisper: Any) -> None:
 def test_tags_and_times_are_one_token_each_and_text_survives() -> None:
     tokenizer = tokens.train([*TEXTS, "from 2.5 s to 3.0 s"] * 20, 500)
     assert len(tokenizer) <= 500
-    for tag in tokens.tags():
+    for tag in tiny.marks():
         assert len(tokenizer.encode(tag)) == 1
     assert len(tokenizer.encode("2.5 ")) == 1
     text = "<ENV>Ünïcode, dog</ENV>\n<ASR>“2.5”</ASR>"
