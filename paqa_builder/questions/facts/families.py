@@ -12,8 +12,8 @@ from typing import Any
 from paqa_builder.labels import audioset
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, numbered
-from paqa_builder.questions.facts.environment import SoundOrder
 from paqa_builder.questions.facts.listed import ListedKind
+from paqa_builder.questions.facts.order import SoundOrder
 from paqa_builder.questions.facts.subjects import heard, speaker_subject, speaks, timing_of, within
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import FAINT, Sound

@@ -11,11 +11,31 @@ from paqa_builder.intervals import both, outside, total
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, YesNoKind, decided, extreme
-from paqa_builder.questions.facts.environment import longer_sound
 from paqa_builder.questions.facts.listed import Length, LengthKind
 from paqa_builder.questions.facts.subjects import compared, each, heard, noun, sound_called, timing_of
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
+
+
+def longer_sound(reading: Interpretation, sound: Sound, other: Sound) -> bool:
+    """Whether the total duration of a sound certainly exceeds that of another."""
+    return reading.thresholds.longer(sound.seconds, total(other.maybe))
+
+
+@register
+class SoundLongest(SoundKind):
+    """The sound with the longest total duration of several."""
+
+    timed = True
+
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
+        return [Subject()] if len(reading.sounds.timed) >= 2 else []
+
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
+        others = [other for other in reading.sounds.timed if other != sound]
+        right = extreme(sound, others, partial(longer_sound, reading)) if others else None
+        because = f"{noun(sound)} lasts {wording.long(sound.seconds)} in all"
+        return Verdict(right, f"{because}, {'the longest' if right else 'less'}.", sound.timing_evidence)
 
 
 @register

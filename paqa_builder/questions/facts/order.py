@@ -10,13 +10,43 @@ from typing import Any
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
 from paqa_builder.questions.facts.bases import SoundKind, Subject, YesNoKind, decided, extreme
-from paqa_builder.questions.facts.environment import starts_before
 from paqa_builder.questions.facts.subjects import compared, ends, noun, sound_called, starts, timing_of
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
 # Of a clip with more sounds than this, only the first ones are put in order.
 _ORDERED = 5
+
+
+def starts_before(reading: Interpretation, one: Sound, other: Sound) -> bool:
+    """Whether a sound certainly starts before another, by a clear margin."""
+    return other.earliest - one.onset >= reading.thresholds.order
+
+
+@register
+class SoundOrder(SoundKind):
+    """The first or the last of several sounds to start."""
+
+    slots = ("which",)
+    timed = True
+
+    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
+        if len(reading.sounds.timed) >= 2:
+            yield Subject("first", {"which": "first"}, "first")
+            yield Subject("last", {"which": "last"}, "last")
+
+    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
+        others = [other for other in reading.sounds.timed if other != sound]
+        if not others:
+            return Verdict(None)
+        before = partial(starts_before, reading)
+        if about == "first":
+            right = extreme(sound, others, before)
+            ending = ", before any of the others." if right else ", later."
+        else:
+            right = extreme(sound, others, lambda a, b: before(b, a))
+            ending = ", after all of the others." if right else " already."
+        return Verdict(right, starts(sound) + ending, sound.timing_evidence)
 
 
 @register

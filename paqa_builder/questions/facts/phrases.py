@@ -42,7 +42,7 @@ class FirstWords(PlaceKind):
             return
         first = utterances[0]
         alone = all(other.start >= first.end for other in utterances[1:])
-        # Speech well before the first transcribed word was not transcribed.
+        # Otherwise the transcript lacks the first words of the clip.
         if alone and abs(first.start - speech[0][0]) <= reading.thresholds.order:
             step = f"The first voice sets in at {wording.at(speech[0][0])}."
             evidence = reading.voices.speakers[0].evidence[:1]
@@ -59,7 +59,7 @@ class LastWords(PlaceKind):
             return
         last = max(utterances, key=lambda u: u.end)
         alone = all(other.end <= last.start for other in utterances if other != last)
-        # Speech well after the last transcribed word was not transcribed.
+        # Otherwise the transcript lacks the last words of the clip.
         if alone and abs(last.end - speech[-1][1]) <= reading.thresholds.order:
             step = f"The last voice falls silent at {wording.at(speech[-1][1])}."
             speaker = max(reading.voices.speakers, key=lambda s: s.offset)

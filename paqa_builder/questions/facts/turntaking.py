@@ -192,10 +192,10 @@ class Interrupter(SpeakerKind):
         results = [(interrupts(reading, speaker, s), s) for s in reading.voices.speakers if s != speaker]
         for (interrupting, start), other in results:
             if interrupting:
-                talking = wording.speaker(other.number)
-                because = f"{name} starts at {wording.at(start)}, when {talking} is still talking."
-                turns = (s.evidence_in(start, start + 0.1) for s in (speaker, other))
-                return Verdict(True, because, tuple(itertools.chain.from_iterable(turns)))
+                other_name = wording.speaker(other.number)
+                because = f"{name} starts at {wording.at(start)}, when {other_name} is still talking."
+                evidence = tuple(e for s in (speaker, other) for e in s.evidence_in(start, start + 0.1))
+                return Verdict(True, because, evidence)
         if any(interrupting is None for (interrupting, _), _ in results):
             return Verdict(None)
         return Verdict(False, f"{name} never starts before the others have finished.", speaker.evidence)
@@ -210,9 +210,8 @@ class Interrupted(SpeakerKind):
 
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         for speaker in reading.voices.speakers:
-            n = speaker.number
-            evidence = speaker.evidence
-            yield speaker_subject(n, speaks(speaker), evidence=evidence, group=f"by {n}", out=(n,))
+            number, evidence, group = speaker.number, speaker.evidence, f"by {speaker.number}"
+            yield speaker_subject(number, speaks(speaker), evidence=evidence, group=group, out=(number,))
 
     def holds(self, reading: Interpretation, about: Any, speaker: Speaker) -> Verdict:
         if about == speaker.number:

@@ -34,7 +34,7 @@ def test_no_quote_has_a_unique_length() -> None:
         long += mine == max(lengths) > min(lengths)
     assert patterns["4"] + patterns["2 2"] > 0.97 * patterns.total(), patterns
     assert patterns["2 2"] > 100
-    # Of two lengths either is as often that of the answer: within three standard deviations.
+    # The answer has either length equally often, within three standard deviations.
     assert abs(short - long) < 3 * (short + long) ** 0.5
 
 

@@ -59,7 +59,7 @@ def test_it_is_proved_and_stated_in_the_trace() -> None:
     for question in right:
         assert "none of" in parse(question.trace).summary.lower()
         assert parse(question.trace).answer == NOTHING
-    # A true sound among the choices makes "None of these" false, and the verifier sees it.
+    # A true sound among the choices makes "None of these" false, and the verifier detects it.
     for question in offered:
         index = question.choices.index(NOTHING)
         lie = dataclasses.replace(question, answer=NOTHING, answer_index=index)

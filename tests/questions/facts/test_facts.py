@@ -274,7 +274,7 @@ VOICE = [(1.0, 5.0, "S1")]
     [
         ({}, True),
         ({"utterances": [(1.0, 5.0, "S1", "is anybody there at all")]}, True),
-        ({"utterances": []}, False),  # the transcriber found not a word
+        ({"utterances": []}, False),  # the transcriber found no word
         ({"truth": MiniLayers(tags=["Guitar"])}, False),  # a corpus that labels no speech
         ({"truth": MiniLayers(tags=["Speech", "Guitar"])}, True),
         ({"truth": MiniLayers(tags=["Guitar"]), "tags": [(1, 5, "Speech", 0.9)]}, True),

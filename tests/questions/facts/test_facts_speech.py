@@ -129,14 +129,14 @@ def test_the_speaker_before_and_after_another() -> None:
         "before 3|1": "The first speaker",
     }
     fact = next(f for f in kind("speaker_beside").facts(on) if f.key == "after 2|1")
-    assert fact.own == ("The third speaker",)  # nobody follows themself
+    assert fact.own == ("The third speaker",)  # no speaker takes two turns in a row
     assert answers("speaker_beside", reading(turns=TWO)) == set()
 
 
 @pytest.mark.parametrize(
     "turns",
     [
-        [*FOUR[:3], (9.5, 10.3, "S3")],  # too short to be a turn to everyone
+        [*FOUR[:3], (9.5, 10.3, "S3")],  # a short turn is ambiguous
         [*FOUR[:3], (7.0, 8.5, "S3")],  # within another's turn
     ],
 )
@@ -198,7 +198,7 @@ def test_overlaps_are_counted_if_they_are_clear(turns: list, number: set) -> Non
 def test_shortest_time_and_longest_stretch() -> None:
     turns = [(0.5, 3.0, "S1"), (3.5, 9.0, "S2"), (9.5, 12.0, "S1"), (12.5, 15.5, "S1")]
     on = reading(turns=turns)
-    # Who talks least in all may talk longest at a stretch.
+    # The speaker with the least speech may have the longest stretch.
     assert answers("speaker_shortest", on) == {"The second speaker"}
     assert answers("longest_stretch", on) == {"The second speaker"}
     assert answers("longest_stretch", reading(turns=TWO)) == set()
@@ -215,7 +215,7 @@ def test_the_speaker_at_a_given_time() -> None:
         second = float(key.split()[1].split("|")[0])
         assert (second < 4) == (answer == "The first speaker")
     assert answers("speaker_at_time", on, "half") == {"The second speaker"}
-    # Between two people nobody can say.
+    # In the pause between two speakers there is no answer.
     even = reading(duration=8.2, turns=[(0.2, 4.0, "S1"), (4.3, 8.0, "S2")])
     assert answers("speaker_at_time", even, "half") == set()
 
@@ -226,7 +226,7 @@ def test_lengths_of_time() -> None:
     assert found("speaking_seconds", on) == {"1|About four seconds": "About four seconds",
                                              "2|About eight seconds": "About eight seconds"}  # fmt: skip
     assert answers("speaker_gap", on) == {"About two seconds"}
-    # A word that the diarizer missed breaks the silence.
+    # A word that the diarizer missed shortens the pause.
     said = [(6.5, 7.5, "S1", "have you seen my keys")]
     heard = reading(turns=[(2.0, 6.1, "S1"), (8.0, 16.0, "S2")], utterances=said)
     assert answers("speaker_gap", heard) == set()
@@ -239,7 +239,7 @@ def test_first_and_last_words() -> None:
     assert answers("speaker_words", on, "first 1") == {"have you seen my keys"}
     assert answers("speaker_words", on, "last 1") == {"thank you very much indeed"}
     assert answers("said_previous", on) == {"have you seen my keys", "they are on the table"}
-    # The last thing that the first speaker said was not understood.
+    # The transcript lacks the last words of the first speaker.
     deaf = reading(turns=[*TWO, (8.0, 11.0, "S1")], utterances=SAID)
     assert answers("last_words", deaf) == set()
     assert answers("speaker_words", deaf, "last 1") == set()
@@ -273,7 +273,7 @@ def test_pairs_of_phrases() -> None:
         assert fact.answer == (
             "Yes" if places[fact.about.one].start < places[fact.about.other].start else "No"
         )
-    # Several words of one utterance say nothing about two voices.
+    # Phrases of the same utterance are not compared.
     single = reading(turns=[(0.5, 6.0, "S1")], utterances=[(0.6, 5.9, "S1", LONG)])
     assert answers("quote_order", single) == set()
 
@@ -402,7 +402,7 @@ def test_translations_come_from_the_corpus_alone() -> None:
     assert (
         kind("translation").judge(on, fact.about, "The inn by the harbour was open last night").true is None
     )
-    # A model's words have no translation to go by.
+    # The transcript of a model has no translation.
     heard = reading(turns=TWO, utterances=SAID, translations=["x", "y"], language="de")
     assert answers("translation", heard) == set()
 

@@ -60,7 +60,7 @@ def events(*levels: tuple[float, float, str, float, float | None]) -> MiniMeasur
 
 def test_the_level_of_simultaneous_sounds_is_an_upper_bound() -> None:
     tags: Tags = [(0.0, 4.0, "Train", 1.0), (1.0, 2.0, "Dog", 1.0), (6.0, 8.0, "Church bell", 1.0)]
-    # The train is in the dog's level: the dog is at most as loud, and may be the softest of all.
+    # The level of the dog includes the train, so the dog may be the softest of all.
     measures = events(
         (0.0, 4.0, "Train", -20.0, None),
         (1.0, 2.0, "Dog", -20.0, None),

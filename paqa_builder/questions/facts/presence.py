@@ -1,18 +1,16 @@
-"""Facts about the sounds of a clip: presence, order, duration and number."""
+"""Facts about the sounds of a clip: presence, absence and number."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
-from paqa_builder.intervals import total
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict, register
-from paqa_builder.questions.facts.bases import NumberKind, SoundKind, Subject, absent, extreme
-from paqa_builder.questions.facts.subjects import heard, noun, starts
+from paqa_builder.questions.facts.bases import NumberKind, SoundKind, absent
+from paqa_builder.questions.facts.subjects import heard
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.reading.sounds import Sound
 
@@ -55,58 +53,6 @@ class SoundAbsent(FactKind):
             return Verdict(None)
         because = f"Nothing in the clip sounds like {wording.bare_sound(label)}."
         return Verdict(True, because, reading.layer("tags"))
-
-
-@register
-class SoundOrder(SoundKind):
-    """The first or the last of several sounds to start."""
-
-    slots = ("which",)
-    timed = True
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        if len(reading.sounds.timed) >= 2:
-            yield Subject("first", {"which": "first"}, "first")
-            yield Subject("last", {"which": "last"}, "last")
-
-    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
-        others = [other for other in reading.sounds.timed if other != sound]
-        if not others:
-            return Verdict(None)
-        before = partial(starts_before, reading)
-        if about == "first":
-            right = extreme(sound, others, before)
-            ending = ", before any of the others." if right else ", later."
-        else:
-            right = extreme(sound, others, lambda a, b: before(b, a))
-            ending = ", after all of the others." if right else " already."
-        return Verdict(right, starts(sound) + ending, sound.timing_evidence)
-
-
-def starts_before(reading: Interpretation, one: Sound, other: Sound) -> bool:
-    """Whether a sound certainly starts before another, by a clear margin."""
-    return other.earliest - one.onset >= reading.thresholds.order
-
-
-@register
-class SoundLongest(SoundKind):
-    """The sound with the longest total duration of several."""
-
-    timed = True
-
-    def subjects(self, reading: Interpretation) -> Iterable[Subject]:
-        return [Subject()] if len(reading.sounds.timed) >= 2 else []
-
-    def holds(self, reading: Interpretation, about: Any, sound: Sound) -> Verdict:
-        others = [other for other in reading.sounds.timed if other != sound]
-        right = extreme(sound, others, partial(longer_sound, reading)) if others else None
-        because = f"{noun(sound)} lasts {wording.long(sound.seconds)} in all"
-        return Verdict(right, f"{because}, {'the longest' if right else 'less'}.", sound.timing_evidence)
-
-
-def longer_sound(reading: Interpretation, sound: Sound, other: Sound) -> bool:
-    """Whether the total duration of a sound certainly exceeds that of another."""
-    return reading.thresholds.longer(sound.seconds, total(other.maybe))
 
 
 @register
