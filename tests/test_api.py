@@ -1,4 +1,4 @@
-"""The Python API: its names, what importing it costs, the examples in its docstrings."""
+"""The Python API: its names, its import time, the examples in its docstrings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_examples_in_docstrings_run(name: str, recordings: Path) -> None:
     assert (result.attempted > 0, result.failed) == (True, 0)
 
 
-def test_perceiving_leaves_nothing_behind(recordings: Path, tmp_path: Path) -> None:
+def test_perceive_deletes_its_temporary_files(recordings: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     paqa.perceive(recordings / "overlap.wav", "fake")
     assert sorted(tmp_path.rglob("*")) == before

@@ -1,4 +1,4 @@
-"""Settings: who wins, and what is refused."""
+"""Settings: precedence of the layers, and errors."""
 
 from __future__ import annotations
 
@@ -76,5 +76,5 @@ def test_every_preset_names_backends_that_exist(name: str) -> None:
         assert registry.get(stage, chosen["backend"]).stage == stage
 
 
-def test_work_stays_beside_the_shards() -> None:
+def test_the_work_folder_is_next_to_the_shards() -> None:
     assert load({"out": Path("demo/shards")}).work_folder == Path("demo/shards.work")

@@ -1,4 +1,4 @@
-"""The demo's audio: small, licensed, and containing what it is said to contain."""
+"""The demo's audio: licences, descriptions and content."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_description_fits_the_clip(truth: dict, clips: dict[str, Clip]) -> N
         assert audioset.is_event(event["label"])
 
 
-def test_the_clips_differ_in_what_they_teach() -> None:
+def test_the_clips_cover_different_content() -> None:
     assert {truth["num_speakers"] for truth in TRUTH} >= {0, 1, 2, 3}
     pairs = [(a, b) for t in TRUTH for a in t["turns"] for b in t["turns"] if a["speaker"] < b["speaker"]]
     assert any(a["start"] < b["end"] and b["start"] < a["end"] for a, b in pairs), "nobody overlaps"
@@ -51,7 +51,7 @@ def test_the_clips_differ_in_what_they_teach() -> None:
 
 @pytest.mark.models
 @pytest.mark.parametrize("truth", TRUTH, ids=lambda truth: truth["id"])
-def test_the_tagger_hears_every_sound_when_it_sounds(truth: dict, clips: dict[str, Clip]) -> None:
+def test_the_tagger_finds_every_sound_in_time(truth: dict, clips: dict[str, Clip]) -> None:
     if absent := store.missing():
         pytest.skip(f"models are not installed: {absent}")
     from paqa_builder.perception.backends.tag.yamnet import Yamnet
@@ -72,7 +72,7 @@ class TestFetchSample:
         shutil.copy(DEMO / "fetch_sample.py", tmp_path)
         return tmp_path
 
-    def test_without_a_network_the_demo_goes_on(self, demo: Path) -> None:
+    def test_the_demo_works_without_a_network(self, demo: Path) -> None:
         nowhere = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
         done = subprocess.run(
             [sys.executable, demo / "fetch_sample.py"],

@@ -1,4 +1,4 @@
-"""The examples do what they say, and stay as short as promised."""
+"""The examples run and have at most 40 lines."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_template_passes_its_own_examples_and_is_asked(fake_config: Callable
     assert set(report.summary.templates) == {template.name}
 
 
-def test_the_reward_is_paid() -> None:
+def test_the_reward_is_used() -> None:
     rewards = pytest.importorskip("recipes.rewards")
     registry.load_plugin(EXAMPLES / "new_reward.py")
     assert rewards.total({"concise": 0.5}, ["short", "word " * 240], [None, None]) == [0.5, 0.25]
@@ -111,10 +111,10 @@ class TestNewModel:
         assert (entry.kind, entry.name) == ("diarize", "monologue")
         return registry.get("diarize", entry.name)
 
-    def test_it_holds_to_the_contract(self, model: type) -> None:
+    def test_it_fulfils_the_contract(self, model: type) -> None:
         check_backend(model)
 
-    def test_it_hears_who_speaks(self, model: type) -> None:
+    def test_it_finds_the_speech(self, model: type) -> None:
         """``call.opus``: 0.4 to 3.3 s, then a busy signal, then 6.4 to 9.7 s."""
         sound = audio.resample(audio.read(ROOT / "demo" / "audio" / "call.opus")[0], model.sample_rate)
         backend = model()

@@ -1,4 +1,4 @@
-"""One name a licence."""
+"""Names of licences."""
 
 from __future__ import annotations
 

@@ -58,6 +58,6 @@ def test_unknown_fields_are_refused() -> None:
         from_json(Word, {"start": 0.0, "end": 1.0, "text": "a", "confidence": 1.0, "volume": 3})
 
 
-def test_an_origin_reads_well() -> None:
+def test_an_origin_as_text() -> None:
     assert str(ORIGIN) == "tag:fake@1"
     assert Origin("truth", "fsd50k", "1").is_truth

@@ -14,7 +14,7 @@ import hashlib
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -81,30 +81,46 @@ def write_shards(
         data = parquet.Configuration(temporary, "data", schema.QUESTIONS, shard_bytes)
         scenes = parquet.Configuration(temporary, "scenes", columns, shard_bytes)
         quarantine = parquet.Configuration(temporary, "quarantine", schema.QUARANTINE, shard_bytes)
-        for scene, questions, *refused_questions in items:
-            clip = scene.clip
-            audio = _audio(scene) if questions or (scenes_audio and scene.audio) else None
-            rows = [
-                schema.question_row(question, clip, verdicts.contribution(question.id) if verdicts else None)
-                for question in questions
-            ]
-            refused = [
-                schema.quarantine_row(item.question, clip, item.by, item.problems)
-                for item in chain.from_iterable(refused_questions)
-            ]
+        for scene, rows, refused in _counted(items, summary, verdicts):
+            split = scene.clip.split
+            audio = _audio(scene) if rows or (scenes_audio and scene.audio) else None
             if refused:
-                quarantine.add(clip.split, refused, None)
+                quarantine.add(split, refused, None)
             if rows:
-                data.add(clip.split, rows, audio)
-            scenes.add(clip.split, [schema.scene_row(scene)], audio if scenes_audio else None)
-            summary.add(scene, rows)
-            summary.refuse(refused)
+                data.add(split, rows, audio)
+            scenes.add(split, [schema.scene_row(scene)], audio if scenes_audio else None)
         shards = {**data.close(), **scenes.close(), **quarantine.close()}
         write_card = partial(card.render, summary, build=build, about=about, audio_of_all=scenes_audio)
         _publish(out, shards, build, write_card)
         return summary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def summarise(items: Iterable[Item], verdicts: Verdicts | None = None) -> Summary:
+    """The summary that :func:`write_shards` returns for the same items, without writing."""
+    summary = Summary(gate=verdicts.report if verdicts else None)
+    for _ in _counted(items, summary, verdicts):
+        pass
+    return summary
+
+
+def _counted(
+    items: Iterable[Item], summary: Summary, verdicts: Verdicts | None
+) -> Iterator[tuple[Scene, list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Yields every scene with the rows of its questions and refused questions, and counts them."""
+    for scene, questions, *refused_questions in items:
+        rows = [
+            schema.question_row(q, scene.clip, verdicts.contribution(q.id) if verdicts else None)
+            for q in questions
+        ]
+        refused = [
+            schema.quarantine_row(item.question, scene.clip, item.by, item.problems)
+            for item in chain.from_iterable(refused_questions)
+        ]
+        yield scene, rows, refused
+        summary.add(scene, rows)
+        summary.refuse(refused)
 
 
 def is_shard(path: str) -> bool:

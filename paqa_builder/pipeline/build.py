@@ -16,7 +16,6 @@ from typing import Any
 from paqa_builder import files
 from paqa_builder.config import Config
 from paqa_builder.dataset import lock, write
-from paqa_builder.dataset.schema import quarantine_row, question_row
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import PaqaError
 from paqa_builder.gate.report import Verdicts
@@ -131,11 +130,7 @@ def publish(
         description["llm"] = requests.to_json()
     unchanged = lock.up_to_date(plan.config.out, description)
     if unchanged:
-        summary = Summary(gate=verdicts.report)
-        for scene, kept, refused in items():
-            clip = scene.clip
-            summary.add(scene, [question_row(q, clip, verdicts.contribution(q.id)) for q in kept])
-            summary.refuse([quarantine_row(item.question, clip, item.by, item.problems) for item in refused])
+        summary = write.summarise(items(), verdicts)
     else:
         summary = write.write_shards(
             plan.config.out,

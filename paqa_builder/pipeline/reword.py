@@ -45,16 +45,29 @@ _TRANSPORT = {"url", "key_variable", "concurrency", "per_minute", "timeout", "re
 
 
 @dataclass
-class LlmReport:
-    """Requests to the language model and their outcomes.
+class _Counts:
+    """Requests and their outcomes.
+
+    Attributes:
+        counts: Outcomes by name: ``"accepted: reasoning"``, ``"rejected: question: another sound"``, …
+        requests: Number of requests that had a reply, of this and earlier runs.
+        read: Tokens of these requests.
+        written: Tokens of their replies.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    read: int = 0
+    written: int = 0
+
+
+@dataclass
+class LlmReport(_Counts):
+    """Requests of a build to the language model and their outcomes.
 
     Attributes:
         model: The model's name; empty if none is configured.
         options: The options that decide results.
-        counts: Outcomes by name: ``"accepted: reasoning"``, ``"rejected: question: another sound"``, …
-        requests: Requests of the whole data set, of this and earlier runs.
-        read: Tokens of these requests.
-        written: Tokens of their replies.
         sent: Requests sent in this run.
         cached: Replies that this run found in the cache.
         failed: Requests of this run that failed.
@@ -63,10 +76,6 @@ class LlmReport:
 
     model: str = ""
     options: dict[str, Any] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-    requests: int = 0
-    read: int = 0
-    written: int = 0
     sent: int = 0
     cached: int = 0
     failed: int = 0
@@ -91,13 +100,9 @@ class LlmReport:
 
 
 @dataclass
-class _Tally:
+class _Tally(_Counts):
     """Requests of one clip and their outcomes, as its row stores them."""
 
-    counts: Counter[str] = field(default_factory=Counter)
-    requests: int = 0
-    read: int = 0
-    written: int = 0
     failed: list[str] = field(default_factory=list)
 
     def take(self, answer: Answer, name: str) -> Reply | None:

@@ -1,4 +1,4 @@
-"""A whole build with fake backends: what it makes, what it reuses, what it survives."""
+"""A whole build with fake backends: results, reuse of finished work, failures and interruptions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def worked(report: BuildReport) -> dict[str, int]:
     return {stage.name: stage.clips for stage in report.stages}
 
 
-def test_the_fakes_hear_what_was_put_in(fake_config: MakeConfig) -> None:
+def test_scenes_have_the_voices_and_sounds_of_the_audio(fake_config: MakeConfig) -> None:
     report = building.build(fake_config())
     assert not report.failures
     assert not report.quarantined
@@ -103,7 +103,7 @@ def test_a_changed_option_redoes_its_stage_and_what_depends_on_it(
     assert {name for name, clips in worked(report).items() if clips} - {"questions", "gate"} == redone
 
 
-def test_a_corpus_that_grew_costs_only_what_is_new(fake_config: MakeConfig, corpus: Path) -> None:
+def test_a_larger_corpus_processes_only_its_new_clips(fake_config: MakeConfig, corpus: Path) -> None:
     config = fake_config(part_size=2)
     building.build(config)
     stem_times = {p: p.stat().st_mtime_ns for p in config.work_folder.rglob("*.flac")}
@@ -131,7 +131,7 @@ def test_another_seed_changes_questions_and_no_scene(fake_config: MakeConfig, tm
     assert {q["id"] for q in questions(one)} & {q["id"] for q in questions(report.config)}
 
 
-def test_broken_clips_become_rows_and_nothing_else_is_lost(fake_config: MakeConfig, corpus: Path) -> None:
+def test_broken_clips_become_failures_and_others_are_kept(fake_config: MakeConfig, corpus: Path) -> None:
     good = building.build(fake_config(out=corpus.parent / "good")).config
     (corpus / "empty.wav").write_bytes(b"")
     (corpus / "a text file.wav").write_text("not audio")
@@ -169,7 +169,7 @@ class CrashingTagger(FakeTagger):
         ("os.kill(os.getpid(), signal.SIGKILL)", "WorkerDied"),
     ],
 )
-def test_a_clip_that_breaks_or_kills_a_model_is_found(
+def test_a_clip_that_crashes_a_model_is_isolated(
     fake_config: MakeConfig, tmp_path: Path, harm: str, error: str
 ) -> None:
     plugin = tmp_path / f"crash_{error.lower()}.py"
@@ -216,7 +216,7 @@ class Annotated(Folder):
 """
 
 
-def test_a_changed_annotation_remakes_what_was_measured_and_no_more(
+def test_a_changed_annotation_redoes_only_measures_and_questions(
     fake_config: MakeConfig, tmp_path: Path
 ) -> None:
     """Measures are of the corpus's own turns, where it has them; everything else is of the audio."""
@@ -263,9 +263,7 @@ class HalvingTagger(FakeTagger):
 
 
 @pytest.mark.parametrize("executor", ["inline", "processes"])
-def test_what_did_not_fit_into_memory_is_in_the_report(
-    fake_config: MakeConfig, tmp_path: Path, executor: str
-) -> None:
+def test_batch_reductions_are_in_the_report(fake_config: MakeConfig, tmp_path: Path, executor: str) -> None:
     plugin = tmp_path / f"halving_{executor}.py"
     plugin.write_text(HALVING.replace("Halving", f"Halving{executor.title()}"))
     tagger = f"halving_{executor}_tagger"
@@ -282,7 +280,7 @@ def test_what_did_not_fit_into_memory_is_in_the_report(
     assert not [stage for stage in report.stages if stage.name != "tag" and stage.halvings]
 
 
-def test_planning_touches_nothing(fake_config: MakeConfig) -> None:
+def test_planning_writes_nothing(fake_config: MakeConfig) -> None:
     config = fake_config()
     made = planning.make(config, save=False)
     assert not config.work_folder.exists()
@@ -353,7 +351,7 @@ def command(config: Config, **popen: object) -> subprocess.Popen:
 @pytest.mark.parametrize(
     "stage", ["read", "separate", "diarize", "tag", "transcribe", "measure", "questions"]
 )
-def test_kill_nine_in_any_stage_and_again_gives_the_same_bytes(
+def test_a_build_killed_in_any_stage_continues_to_the_same_bytes(
     fake_config: MakeConfig, tmp_path: Path, stage: str
 ) -> None:
     undisturbed = fake_config(out=tmp_path / "undisturbed")
@@ -388,7 +386,7 @@ def test_an_interrupt_is_not_a_failure(fake_config: MakeConfig, corpus: Path) ->
     assert b"run the same command to continue" in err
 
 
-def test_the_last_builds_figures_are_kept(fake_config: MakeConfig) -> None:
+def test_costs_of_the_last_build_are_saved(fake_config: MakeConfig) -> None:
     config = fake_config()
     building.build(config)
     figures = json.loads((config.work_folder / building.REPORT).read_text())

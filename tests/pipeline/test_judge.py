@@ -1,4 +1,4 @@
-"""The gate within a build: judged once, remembered, published."""
+"""The blind gate as a step of a build."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def contributions(out: Path) -> set[str | None]:
     return set(pq.read_table(out / "data", columns=["audio_contribution"])["audio_contribution"].to_pylist())
 
 
-def test_a_build_says_what_a_blind_reader_knows(fake_config: MakeConfig) -> None:
+def test_a_build_reports_the_blind_score(fake_config: MakeConfig) -> None:
     report = building.build(fake_config(gate=JUDGED))
     found = report.verdicts.report
     assert found.judged
@@ -55,13 +55,13 @@ def test_too_few_questions_are_published_unjudged(fake_config: MakeConfig) -> No
     assert "did not judge" in (report.config.out / "README.md").read_text()
 
 
-def test_other_options_judge_anew_and_ask_nothing_anew(fake_config: MakeConfig) -> None:
+def test_other_options_repeat_the_gate_but_not_the_questions(fake_config: MakeConfig) -> None:
     building.build(fake_config(gate=JUDGED))
     report = building.build(fake_config(gate={**JUDGED, "weak_margin": 0.5}))
     assert {stage.name for stage in report.stages if stage.clips} == {"gate"}
 
 
-def test_an_interrupted_gate_begins_again(fake_config: MakeConfig) -> None:
+def test_an_interrupted_gate_is_repeated(fake_config: MakeConfig) -> None:
     report = building.build(fake_config(gate=JUDGED))
     folder = next(report.config.work_folder.glob("gate-*"))
     assert [path.name for path in folder.iterdir()] == ["verdicts.json"]
@@ -107,7 +107,7 @@ def test_refused_questions_are_published_with_their_reasons(refused: Path) -> No
     assert {row["id"]: row["audio_contribution"] for row in kept} == {"q-a-0": "strong", "q-a-1": "weak"}
 
 
-def test_the_card_says_what_was_refused_and_that_the_gate_was_not_passed(refused: Path) -> None:
+def test_the_card_states_refusals_and_a_failed_gate(refused: Path) -> None:
     card = (refused / "README.md").read_text()
     assert "config_name: quarantine" in card
     assert "2 further questions were refused (gate: 1, verifier: 1)" in card
@@ -115,7 +115,7 @@ def test_the_card_says_what_was_refused_and_that_the_gate_was_not_passed(refused
     assert "1 questions are marked `audio_contribution: strong`; 1 are `weak`" in card
 
 
-def test_an_earlier_quarantine_goes_when_nothing_is_refused(refused: Path) -> None:
+def test_an_earlier_quarantine_is_removed_without_refusals(refused: Path) -> None:
     scene = scene_of(refused.parent / "audio/a.wav")
     write_shards(refused, [(scene, [replace(questions_of(scene)[0])])], BUILD)
     assert not list((refused / "quarantine").glob("*.parquet"))

@@ -1,4 +1,4 @@
-"""Whole builds with a language model: what it changes, what it cannot, and what a second run costs."""
+"""Whole builds with a language model: accepted and rejected wordings, cache, budget and failures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def counted(report: BuildReport, start: str) -> int:
     return sum(count for name, count in report.llm.counts.items() if name.startswith(start))
 
 
-def test_a_fair_model_words_anew_and_all_is_proved(fake_config: MakeConfig, tmp_path: Path) -> None:
+def test_faithful_wordings_are_accepted_and_proved(fake_config: MakeConfig, tmp_path: Path) -> None:
     plain = rows(
         building.build(fake_config(out=tmp_path / "plain", gate=GATE, **SMALL, **beside(tmp_path))).config
     )
@@ -71,7 +71,7 @@ def test_a_fair_model_words_anew_and_all_is_proved(fake_config: MakeConfig, tmp_
     assert server.url not in (report.config.out / "paqa.lock.json").read_text()
 
 
-def test_a_lying_model_changes_nothing(fake_config: MakeConfig, tmp_path: Path) -> None:
+def test_unfaithful_wordings_are_rejected(fake_config: MakeConfig, tmp_path: Path) -> None:
     def lying(system: str, user: str) -> Any:
         return {
             n: re.sub(r"([.?])$", r" beside an angry man\1", text) for n, text in json.loads(user).items()
@@ -101,7 +101,7 @@ def test_a_second_run_sends_nothing(fake_config: MakeConfig) -> None:
     assert again.llm.sent == 0
 
 
-def test_an_interrupted_run_goes_on_where_it_was(fake_config: MakeConfig, tmp_path: Path) -> None:
+def test_an_interrupted_run_continues(fake_config: MakeConfig, tmp_path: Path) -> None:
     def interrupted(system: str, user: str) -> Any:
         if len(server.requests) == 8:
             monkey.setattr("paqa_builder.llm.client.Client.complete", _killed)
@@ -126,9 +126,7 @@ def test_an_interrupted_run_goes_on_where_it_was(fake_config: MakeConfig, tmp_pa
     assert folder_bytes(fresh.config.out) == folder_bytes(report.config.out)
 
 
-def test_an_endpoint_that_fails_on_some_leaves_them_as_they_are(
-    fake_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_questions_of_failed_requests_are_unchanged(fake_config: MakeConfig, tmp_path: Path) -> None:
     state = {"down": True}
 
     def model(system: str, user: str) -> Any:
@@ -154,7 +152,7 @@ def test_an_endpoint_that_fails_on_some_leaves_them_as_they_are(
     assert folder_bytes(whole.config.out) == folder_bytes(config.out)
 
 
-def test_without_an_endpoint_there_is_no_build(fake_config: MakeConfig) -> None:
+def test_an_unreachable_endpoint_stops_the_build(fake_config: MakeConfig) -> None:
     with serving(fair) as server:
         pass
     with pytest.raises(NotReadyError, match=re.escape(server.url)):
@@ -163,7 +161,7 @@ def test_without_an_endpoint_there_is_no_build(fake_config: MakeConfig) -> None:
         building.build(with_llm(fake_config, server, llm={"concurency": 1}))
 
 
-def test_the_budget_leaves_the_rest_as_it_is(fake_config: MakeConfig) -> None:
+def test_questions_beyond_the_budget_are_unchanged(fake_config: MakeConfig) -> None:
     with serving(fair) as server:
         report = building.build(with_llm(fake_config, server, llm={"max_requests": 3}))
         assert len(server.requests) == 3
@@ -173,7 +171,7 @@ def test_the_budget_leaves_the_rest_as_it_is(fake_config: MakeConfig) -> None:
         assert len(server.requests) == 3
 
 
-def test_proposals_come_from_what_can_be_proved(fake_config: MakeConfig, tmp_path: Path) -> None:
+def test_proposed_questions_are_proved(fake_config: MakeConfig, tmp_path: Path) -> None:
     few = {"per_clip": 2, "balance": False}
     plain = rows(
         building.build(
@@ -206,7 +204,7 @@ def test_proposals_come_from_what_can_be_proved(fake_config: MakeConfig, tmp_pat
     assert prove(config.out, jobs=1).good
 
 
-def test_a_blind_model_tells_the_gate_what_is_weak(fake_config: MakeConfig) -> None:
+def test_blind_answers_of_the_model_reach_the_gate(fake_config: MakeConfig) -> None:
     # It knows every second answer by heart.
     known: dict[str, str] = {}
 
