@@ -142,9 +142,9 @@ def entries(kind: str | None = None) -> list[Entry]:
     """Lists the registered entries, built-ins first, without importing built-ins."""
     _load_entry_points()
     listed = [
-        Entry(k, name, where if isinstance(where, str) else _where(where), plugin=False)
+        Entry(k, name, _where(thing), plugin=False)
         for k, table in BUILTIN.items()
-        for name, where in table.items()
+        for name, thing in table.items()
     ]
     listed += [Entry(k, name, _where(thing), plugin=True) for (k, name), thing in sorted(_plugins.items())]
     return [entry for entry in listed if kind is None or entry.kind == kind]
@@ -157,9 +157,9 @@ def get(kind: str, name: str) -> Any:
         ConfigError: The kind or the name is unknown; suggests the most similar name.
     """
     _check_kind(kind)
-    where = BUILTIN.get(kind, {}).get(name)
-    if where is not None:
-        return load_attribute(where) if isinstance(where, str) else where
+    thing = BUILTIN.get(kind, {}).get(name)
+    if thing is not None:
+        return load_attribute(thing) if isinstance(thing, str) else thing
     _load_entry_points()
     if (kind, name) in _plugins:
         return _plugins[kind, name]
@@ -240,7 +240,7 @@ def _same(first: Any, second: Any) -> bool:
 
 
 def _where(thing: Any) -> str:
-    return f"{thing.__module__}:{thing.__qualname__}"
+    return thing if isinstance(thing, str) else f"{thing.__module__}:{thing.__qualname__}"
 
 
 def _load_entry_points() -> None:
