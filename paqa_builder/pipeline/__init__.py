@@ -1,1 +1,1 @@
-"""The build: the plan, its resumable steps, and the scenes and shards that come out."""
+"""The build: its plan, its resumable steps, and the scenes, questions and shards that they write."""
