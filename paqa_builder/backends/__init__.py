@@ -1,7 +1,4 @@
-"""Public names for authors of models: those of :mod:`paqa_builder.perception.backends.base`.
-
-Plugins import from here, so that a move of the code behind it changes no plugin.
-"""
+"""Public names of :mod:`paqa_builder.perception.backends.base` for plugins."""
 
 from paqa_builder.perception.backends.base import (
     AudioInput,
@@ -18,7 +15,7 @@ from paqa_builder.perception.backends.base import (
     Transcriber,
 )
 
-# The names of these two before version 0.2, which plugins may still use in annotations.
+# Names before version 0.2, which plugins may use.
 Heard = AudioInput
 Dropped = RejectedWords
 

@@ -60,50 +60,29 @@ class Curve:
 
 
 @cache
-def _text() -> str:
-    return files("paqa_builder").joinpath("data/calibration.json").read_text(encoding="utf-8")
+def _table() -> tuple[dict[str, Any], str]:
+    """The calibration, and its SHA-256."""
+    data = files("paqa_builder").joinpath("data/calibration.json").read_bytes()
+    return json.loads(data), hashlib.sha256(data).hexdigest()
 
 
-@cache
-def _table() -> dict[str, Any]:
-    return json.loads(_text())
-
-
-@cache
 def revision() -> str:
     """Identifier of the calibration, part of the revision of backends that use it."""
-    return "cal-" + hashlib.sha256(_text().encode()).hexdigest()[:6]
+    return "cal-" + _table()[1][:6]
 
 
-@cache
 def same_voice(name: str) -> SameVoice:
-    """The speaker clustering of a diarizer, by backend name.
-
-    Raises:
-        KeyError: There is no calibration for it.
-    """
-    row = _table()["same_voice"][name]
+    """The speaker clustering of a diarizer, by backend name."""
+    row = _table()[0]["same_voice"][name]
     return SameVoice(tuple(row["weights"]), row["intercept"], row["phantom"], row["enough"])
 
 
-@cache
 def curve(name: str) -> Curve:
-    """A curve by name, such as ``"turn.segmentation_campplus"``.
-
-    Raises:
-        KeyError: There is no calibration for it.
-    """
-    row = _table()["curves"][name]
+    """A curve by name, such as ``"turn.segmentation_campplus"``."""
+    row = _table()[0]["curves"][name]
     return Curve(tuple(row["raw"]), tuple(row["right"]))
 
 
-@cache
 def among_voices(name: str) -> dict[str, float]:
-    """Label -> log odds that a tagger outputs for clips with speech only, relative to those of 2 %.
-
-    Labels with lower log odds are left out.
-
-    Raises:
-        KeyError: There is no calibration for it.
-    """
-    return dict(_table()["among_voices"][name])
+    """Label -> log odds of a tagger for clips with speech only, above those of 2 %."""
+    return dict(_table()[0]["among_voices"][name])

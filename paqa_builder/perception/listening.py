@@ -11,15 +11,8 @@ from paqa_builder.perception.stage import ClipContext, ListenOptions
 class SpeechOptions(ListenOptions):
     """Blend of speech and mixture; the mixture alone where the separator lost the speech."""
 
-    speech_share: float = Field(
-        0.7,
-        ge=0,
-        le=1,
-        description="Share of the separated speech in the blend with the mixture; 0: mixture.",
-    )
-    trust_ratio: float = Field(
-        0.3, ge=0, description="RMS of the speech relative to the mixture below which the mixture is used."
-    )
+    speech_share: float = Field(0.7, ge=0, le=1, description="Share of the speech in the blend; 0: mixture.")
+    trust_ratio: float = Field(0.3, ge=0, description="Minimum RMS of the speech relative to the mixture.")
 
 
 def kept(context: ClipContext, rate: int) -> Audio | None:

@@ -32,19 +32,11 @@ _LONGEST_BREAK = 1.0
 class MeasureOptions(ListenOptions):
     """Conditions for measures."""
 
-    guard: float = Field(
-        0.1, ge=0, description="Seconds around other speakers' turns that do not count as solo speech."
-    )
+    guard: float = Field(0.1, ge=0, description="Seconds around other speakers' turns that are not solo.")
     min_voiced: float = Field(0.5, ge=0, description="Minimum seconds of voiced speech for a pitch.")
-    max_spread: float = Field(
-        7.0,
-        gt=0,
-        description="Maximum interquartile range of a pitch in semitones; above, there is no pitch.",
-    )
+    max_spread: float = Field(7.0, gt=0, description="Maximum interquartile range in semitones.")
     min_pause: float = Field(0.3, gt=0, description="Minimum length of a pause in seconds.")
-    pause_depth: float = Field(
-        30.0, gt=0, description="Level of a pause in dB below the loud parts of the speaker's voice."
-    )
+    pause_depth: float = Field(30.0, gt=0, description="dB below the loud parts of the voice.")
     min_tag: float = Field(0.3, ge=0, le=1, description="Minimum score of sound events that are measured.")
 
 

@@ -18,11 +18,7 @@ class TagOptions(ListenOptions):
     """Input signals of *tag*."""
 
     mix: bool = Field(True, description="Tag the mixture, too, not the background stem alone.")
-    min_background: float = Field(
-        SILENCE_RMS,
-        ge=0,
-        description="RMS below which the background stem counts as empty and is not tagged.",
-    )
+    min_background: float = Field(SILENCE_RMS, ge=0, description="Minimum RMS of the background stem.")
 
 
 class TagEvents(Stage):

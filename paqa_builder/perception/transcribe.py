@@ -28,21 +28,12 @@ class TranscribeOptions(SpeechOptions):
     """Input signal, attribution of words to speakers, and rejection."""
 
     reach: float = Field(
-        0.5, ge=0, description="Maximum distance in seconds of a word from its speaker's nearest turn."
+        0.5, ge=0, description="Maximum distance in seconds of a word from its speaker's turns."
     )
     pause: float = Field(1.0, gt=0, description="A longer silence, in seconds, starts a new utterance.")
-    overlap_discount: float = Field(
-        0.85, ge=0, le=1, description="Factor on the confidence of words in overlapping speech."
-    )
-    min_outside: float = Field(
-        0.7,
-        ge=0,
-        le=1,
-        description="Mean confidence below which a phrase out of `reach` of every turn is rejected.",
-    )
-    min_language: float = Field(
-        0.5, ge=0, le=1, description="Confidence below which the language counts as unknown."
-    )
+    overlap_discount: float = Field(0.85, ge=0, le=1, description="Confidence factor in overlapping speech.")
+    min_outside: float = Field(0.7, ge=0, le=1, description="Minimum confidence of phrases out of `reach`.")
+    min_language: float = Field(0.5, ge=0, le=1, description="Minimum confidence of the language.")
 
 
 class Transcribe(Stage):

@@ -198,20 +198,19 @@ class Batches:
             except Exception as error:
                 if not out_of_memory(error) or self.size == 1:
                     raise
-                self._halve()
+            before, self.size = self.size * self._window, self.size // 2
+            after = self.size * self._window
+            _halvings.append(BatchReduction(self._what, before, after))
+            log.warning(
+                "%s: out of memory at %.0f s of audio per batch; %.0f s from now on",
+                self._what,
+                before,
+                after,
+            )
+            if self._device != "cpu":
+                import torch
 
-    def _halve(self) -> None:
-        before, self.size = self.size, self.size // 2
-        halving = BatchReduction(self._what, before * self._window, self.size * self._window)
-        _halvings.append(halving)
-        log.warning(
-            "%s: out of memory at %.0f s of audio per batch; %.0f s from now on",
-            halving.what, halving.before, halving.after,
-        )  # fmt: skip
-        if self._device != "cpu":
-            import torch
-
-            torch.cuda.empty_cache()
+                torch.cuda.empty_cache()
 
 
 def out_of_memory(error: BaseException) -> bool:

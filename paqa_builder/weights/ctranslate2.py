@@ -1,15 +1,14 @@
-"""A Whisper model for CTranslate2 (faster-whisper) as a checkpoint for openai-whisper.
+"""Conversion of Whisper models from CTranslate2 (faster-whisper) to openai-whisper.
 
-The weights are the same numbers under other names; CTranslate2 stores the projections of one
-attention as one matrix, and leaves out the bias of the keys as Whisper does. Its ``model.bin`` is, in
-little-endian order::
+The names of the weights differ, and CTranslate2 stores the projections of an attention as one matrix. Its
+``model.bin`` is, in little-endian order::
 
     uint32 version, string specification, uint32 revision,
     uint32 count, count times (string name, uint8 rank, rank times uint32 size, uint8 type,
                                uint32 bytes, the data),
     uint32 count, count times (string alias, string name)
 
-with a string as ``uint16 length`` (its closing zero byte included) and the characters.
+with a string as ``uint16 length`` (including its final zero byte) and the characters.
 """
 
 from __future__ import annotations
@@ -27,20 +26,16 @@ from paqa_builder.errors import ConfigError
 from paqa_builder.files import atomic_file
 
 _TYPES = {0: np.float32, 4: np.float16}
-"""CTranslate2's numbers for the types that this module reads; 1 to 3 are quantised, 5 is bfloat16."""
+"""CTranslate2's numbers of the supported types; 1 to 3 are quantised, 5 is bfloat16."""
 _HEAD = 64
 """Width of one attention head in every Whisper model."""
 
 
 def whisper_checkpoint(folder: Path, out: Path) -> dict[str, int]:
-    """Writes ``out``, which ``whisper.load_model(str(out))`` reads.
+    """Writes a checkpoint for ``whisper.load_model(str(out))``, and returns the model's dimensions.
 
-    Beside the weights (float16) the checkpoint has the model's dimensions and, where ``config.json``
-    names them, the attention heads that word times are read from: ``alignment_heads``, ``[[layer,
-    head], …]``, which :func:`whisper.load_model` ignores.
-
-    Returns:
-        The model's dimensions.
+    The weights are float16. If ``config.json`` has them, ``alignment_heads`` are the cross-attention heads
+    for word times, ``[[layer, head], …]``, which :func:`whisper.load_model` ignores.
 
     Raises:
         ConfigError: The folder holds no Whisper model for CTranslate2, or one that is quantised.
@@ -49,7 +44,7 @@ def whisper_checkpoint(folder: Path, out: Path) -> dict[str, int]:
 
     file = folder / "model.bin"
     if not file.is_file():
-        raise ConfigError(f"{folder}: no model.bin there", fix="name the folder of a CTranslate2 model")
+        raise ConfigError(f"{folder}: no model.bin", fix="name the folder of a CTranslate2 model")
     weights = rename(read(file))
     state = {name: torch.from_numpy(array.astype(np.float16)) for name, array in sorted(weights.items())}
     sizes = dimensions(weights)
@@ -62,23 +57,23 @@ def whisper_checkpoint(folder: Path, out: Path) -> dict[str, int]:
 
 
 def read(file: Path) -> dict[str, np.ndarray]:
-    """Every variable of a ``model.bin`` by name, aliases included.
+    """All variables of a ``model.bin`` by name, including aliases.
 
     Raises:
-        ConfigError: The file is no such file, is cut short, or holds quantised weights.
+        ConfigError: The file is not a Whisper model, is truncated, or has quantised weights.
     """
     with file.open("rb") as data:
         try:
             version, specification, _ = _number(data, "I"), _string(data), _number(data, "I")
             if version < 5 or specification != "WhisperSpec":
                 raise ConfigError(f"{file}: {specification!r} of version {version}, not a Whisper model")
-            found = dict(_variables(data, file))
+            variables = dict(_variables(data, file))
             for _ in range(_number(data, "I")):
                 alias, name = _string(data), _string(data)
-                found[alias] = found[name]
+                variables[alias] = variables[name]
         except (struct.error, UnicodeDecodeError, KeyError, ValueError) as error:
-            raise ConfigError(f"{file}: not a CTranslate2 model, or cut short ({error})") from error
-    return found
+            raise ConfigError(f"{file}: not a CTranslate2 model, or truncated ({error})") from error
+    return variables
 
 
 def _variables(data: BinaryIO, file: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -125,37 +120,34 @@ _PARTS = {
     (False, 1): ("key", "value"),
     (False, 2): ("out",),
 }
-"""(self-attention?, linear layer) -> the projections that it holds, one after the other."""
+"""(is self-attention, linear layer) -> its projections, in order."""
 
 
 def rename(variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """CTranslate2's names and joined matrices to openai-whisper's.
-
-    Variables that Whisper has no use for (the output projection is the embedding again) are left out.
-    """
-    found: dict[str, np.ndarray] = {}
+    """Weights under openai-whisper's names; variables that Whisper does not have are left out."""
+    weights: dict[str, np.ndarray] = {}
     for name, array in variables.items():
         if match := _ATTENTION.fullmatch(name):
             side, layer, own, linear, kind = match.groups()
             parts = _PARTS[own is not None, int(linear)]
             attention = "attn" if own else "cross_attn"
             for part, piece in zip(parts, np.split(array, len(parts)), strict=True):
-                if (part, kind) != ("key", "bias"):  # all zeros: Whisper's keys have none
-                    found[f"{side}.blocks.{layer}.{attention}.{part}.{kind}"] = piece
+                if (part, kind) != ("key", "bias"):  # zeros, which Whisper does not have
+                    weights[f"{side}.blocks.{layer}.{attention}.{part}.{kind}"] = piece
             continue
         for pattern, target in _RULES:
             if re.fullmatch(pattern, name):
                 renamed = re.sub(pattern, target, name)
-                found[renamed.replace(".gamma", ".weight").replace(".beta", ".bias")] = array
+                weights[renamed.replace(".gamma", ".weight").replace(".beta", ".bias")] = array
                 break
-    return found
+    return weights
 
 
 def dimensions(weights: dict[str, np.ndarray]) -> dict[str, int]:
-    """The fields of ``whisper.model.ModelDimensions``, read off the shapes of renamed weights.
+    """The fields of ``whisper.model.ModelDimensions``, from the shapes of renamed weights.
 
     Raises:
-        ConfigError: A weight that every Whisper model has is not there.
+        ConfigError: A weight of Whisper is missing.
     """
     try:
         mels = weights["encoder.conv1.weight"].shape[1]

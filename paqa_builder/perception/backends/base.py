@@ -39,9 +39,7 @@ class Options(BaseModel):
 class DeviceOptions(Options):
     """Settings of every backend that can run on a GPU."""
 
-    device: str = Field(
-        "auto", pattern=DEVICE_PATTERN, description="Device of the model: auto, cpu, cuda or cuda:N."
-    )
+    device: str = Field("auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N.")
 
 
 @dataclass(frozen=True, slots=True)

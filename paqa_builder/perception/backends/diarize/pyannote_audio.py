@@ -29,20 +29,12 @@ _FETCHED = {"community-1": "pyannote-community-1", "3.1": "pyannote-3.1"}
 class PyannoteOptions(DeviceOptions):
     """Settings of the pipeline; null: the pipeline's own value."""
 
-    model: str = Field(
-        "",
-        description="community-1, 3.1 (see `paqa fetch`), or the folder of a pipeline; "
-        "empty: the embedded segmentation-3.0 and CAM++.",
-    )
-    threshold: float | None = Field(
-        None, gt=0, le=2, description="Distance at which clusters of embeddings are different voices."
-    )
+    model: str = Field("", description="community-1, 3.1, or a pipeline's folder; empty: embedded.")
+    threshold: float | None = Field(None, gt=0, le=2, description="Minimum distance between voices.")
     step: float | None = Field(None, gt=0, le=1, description="Hop between windows, as a share of their 10 s.")
     min_speakers: int | None = Field(None, ge=1, description="Minimum number of voices.")
     max_speakers: int | None = Field(None, ge=1, description="Maximum number of voices.")
-    batch_seconds: float = Field(
-        320.0, ge=WINDOW, description="Maximum seconds of audio in a batch on a GPU."
-    )
+    batch_seconds: float = Field(320.0, ge=WINDOW, description="Maximum seconds of audio per batch on a GPU.")
 
 
 class Pyannote(Diarizer):

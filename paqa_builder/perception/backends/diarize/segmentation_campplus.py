@@ -35,13 +35,9 @@ class SegmentationCampplusOptions(Options):
     voice_hop: float = Field(0.25, ge=0.05, le=1.5, description="Hop between speaker embeddings in seconds.")
     onset: float = Field(0.5, gt=0, lt=1, description="Speech posterior above which there is speech.")
     overlap: float = Field(0.5, gt=0, lt=1, description="Overlap posterior above which two speak.")
-    same_voice: float = Field(
-        0.0, description="Log odds at which two groups of excerpts are one voice; higher: more voices."
-    )
+    same_voice: float = Field(0.0, description="Minimum log odds for one voice; higher: more voices.")
     min_share: float = Field(0.06, ge=0, lt=1, description="Smallest share of the excerpts for a voice.")
-    clean_share: float = Field(
-        0.7, ge=0, le=1, description="Share of an excerpt with exactly one active voice to be clustered."
-    )
+    clean_share: float = Field(0.7, ge=0, le=1, description="Minimum share with exactly one active voice.")
     max_gap: float = Field(0.5, ge=0, description="Longest gap of a voice in seconds that is bridged.")
     min_duration: float = Field(0.2, ge=0, description="Shortest turn in seconds.")
 

@@ -38,10 +38,7 @@ class SignalOptions(Options):
     lowest: float = Field(60.0, ge=47, description="Lowest pitch in Hz.")
     highest: float = Field(500.0, le=2000, description="Highest pitch in Hz.")
     voiced: float = Field(0.5, ge=0, le=1, description="Minimum confidence of SwiftF0 for a voiced frame.")
-    dnsmos: bool = Field(
-        False,
-        description="Estimate speech quality: pip install 'paqa-builder[dnsmos]'; 0.06 CPU s per s.",
-    )
+    dnsmos: bool = Field(False, description="Estimate speech quality (needs the extra dnsmos).")
 
 
 class Signal(Measurer):

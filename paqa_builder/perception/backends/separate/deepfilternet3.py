@@ -20,17 +20,9 @@ from paqa_builder.weights import store
 class DeepFilterNet3Options(Options):
     """Settings of DeepFilterNet3."""
 
-    attenuation_db: float = Field(
-        100.0, gt=0, le=100, description="Maximum attenuation of the background in dB; 100: no limit."
-    )
-    level_db: float = Field(
-        -26.0,
-        le=0,
-        description="RMS (dBFS) to which quieter clips are amplified for the network.",
-    )
-    post_filter: float = Field(
-        0.0, ge=0, le=0.05, description="Strength of the post filter; removes more noise, and more speech."
-    )
+    attenuation_db: float = Field(100.0, gt=0, le=100, description="Maximum attenuation; 100: no limit.")
+    level_db: float = Field(-26.0, le=0, description="RMS (dBFS) to which quieter clips are amplified.")
+    post_filter: float = Field(0.0, ge=0, le=0.05, description="Strength of the post filter.")
 
 
 class DeepFilterNet3(Separator):

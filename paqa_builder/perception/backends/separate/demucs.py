@@ -30,10 +30,7 @@ _NETWORKS = ("demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs", "demucs.demuc
 class DemucsOptions(DeviceOptions):
     """Settings of Demucs."""
 
-    model: str = Field(
-        _DEFAULT,
-        description="htdemucs or htdemucs-vocals (see `paqa fetch`), or a .safetensors file.",
-    )
+    model: str = Field(_DEFAULT, description="htdemucs, htdemucs-vocals, or a .safetensors file.")
     overlap: float = Field(0.25, ge=0, lt=1, description="Overlap of windows, as a share of a window.")
     batch_seconds: float = Field(60.0, gt=0, description="Maximum seconds of audio in a batch on a GPU.")
 

@@ -38,19 +38,9 @@ class YamnetOptions(Options):
     onset: float = Field(0.03, gt=0, le=1, description="Probability at which an event starts.")
     offset: float = Field(0.02, gt=0, le=1, description="Probability below which an event ends.")
     max_gap: float = Field(1.0, ge=0, description="Longest gap in seconds that is bridged.")
-    level_db: float = Field(
-        -26.0,
-        le=0,
-        description="RMS (dBFS) to which clips are normalised: YAMNet depends on the level.",
-    )
-    spread_db: float = Field(
-        12.0,
-        ge=0,
-        description="Clips are tagged at `level_db`, and this much softer and louder; 0: once.",
-    )
-    max_gain_db: float = Field(
-        20.0, ge=0, description="Maximum gain for quiet clips, so that an empty stem stays quiet."
-    )
+    level_db: float = Field(-26.0, le=0, description="RMS (dBFS) to which clips are normalised.")
+    spread_db: float = Field(12.0, ge=0, description="Levels around `level_db` to average; 0: one.")
+    max_gain_db: float = Field(20.0, ge=0, description="Maximum gain, so that empty stems stay quiet.")
     min_duration: float = Field(0.1, ge=0, description="Shortest event in seconds.")
 
     @model_validator(mode="after")

@@ -26,15 +26,10 @@ from paqa_builder.weights.table import TABLE
 class FasterWhisperOptions(WhisperOptions):
     """Settings of faster-whisper."""
 
-    model: str = Field(
-        "",
-        description="A size (large-v3: see `paqa fetch --list`), or a CTranslate2 Whisper model's folder; "
-        "empty: the embedded base.",
-    )
+    model: str = Field("", description="A size (see `paqa fetch --list`), or a model's folder; empty: base.")
     beam_size: int = Field(5, ge=1, description="Beam size.")
     compute_type: str = Field(
-        "auto",
-        description="CTranslate2's arithmetic (int8, float16, ...); auto: int8 on a CPU, float16 on a GPU.",
+        "auto", description="CTranslate2's type (int8, float16, …); auto: int8 on a CPU, float16 on a GPU."
     )
 
 

@@ -28,9 +28,7 @@ _EMBEDDED = "faster-whisper-base"
 class OpenaiWhisperOptions(WhisperOptions):
     """Settings of openai-whisper."""
 
-    model: str = Field(
-        "", description="A size (large-v3: see `paqa fetch --list`), or a .pt file; empty: the embedded base."
-    )
+    model: str = Field("", description="A size (see `paqa fetch --list`), or a .pt file; empty: base.")
     beam_size: int = Field(5, ge=1, description="Beam size; 1: greedy.")
     precision: device.Precision = Field("auto", description="auto: float16 on a GPU, float32 on the CPU.")
 
@@ -147,10 +145,7 @@ def _checkpoint(model: str) -> Path:
     if name := _known(model):
         return store.folder(name) / f"{model}.pt"
     if not Path(model).is_file():
-        raise NotReadyError(
-            f"{model}: neither a checkpoint nor a size of Whisper",
-            fix="paqa fetch --list",
-        )
+        raise NotReadyError(f"{model}: neither a checkpoint nor a size of Whisper", fix="paqa fetch --list")
     return Path(model)
 
 
