@@ -1,1 +1,1 @@
-"""Answers of the whole corpus, from which wrong choices are drawn."""
+"""Statistics of a corpus, from which wrong choices are drawn and answers balanced."""

@@ -1,8 +1,8 @@
-"""What a corpus holds on the whole: where wrong choices come from, and how answers are spread.
+"""Statistics of a corpus: counts of answers, and samples of phrases for wrong choices.
 
-A corpus is small whatever the number of clips: counts, and for each length of phrase a fixed number
-of phrases (those of the smallest hashes, which makes the sample the same in any order of clips).
-Parts can be summed up apart and merged: ``Corpus.of(a + b) == Corpus.of(a).merge(Corpus.of(b))``.
+The size is bounded whatever the number of clips: counts, and a fixed number of phrases per length (those
+of the smallest hashes, so that the sample does not depend on the order of clips). Parts can be counted
+separately and merged: ``Corpus.of(a + b) == Corpus.of(a).merge(Corpus.of(b))``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from paqa_builder.questions.wording import choice_of_label, label_of_choice, mea
 from paqa_builder.records import Scene
 from paqa_builder.seeded import digest, shuffled, weighted
 
-# What one clip adds to the labels' counts; divides by any small number of sounds.
+# Total of one clip's counts of labels; divisible by small numbers of sounds.
 WHOLE_CLIP = 60
 
-# Sounds that people name without hesitation, for corpora too small to lend wrong choices.
+# Well-known sounds, as wrong choices for corpora that are too small.
 COMMON = (
     "Dog", "Cat", "Rain", "Thunderstorm", "Church bell", "Siren", "Car", "Train", "Helicopter",
     "Applause", "Laughter", "Baby cry, infant cry", "Walk, footsteps", "Door", "Typing", "Piano",
@@ -45,16 +45,15 @@ _PHRASES = (
 
 @dataclass(frozen=True)
 class Corpus(Spread):
-    """Pools and counts of one corpus.
+    """Counts and samples of one corpus.
 
     Attributes:
-        clips: How many clips were summed up.
-        labels: How often each label is the answer that a question could have, in sixtieths of a clip:
-            a clip of two sounds has each of them as its answer half of the time.
-        phrases: By split and number of words, a sample of what is said. Besides the pool of each
-            split there are those of what opens an utterance, closes one or neither, each apart from
-            other languages; see :func:`paqa_builder.questions.reading.speech.pool_of`.
-        translations: By split and language, and number of words, a sample of what utterances mean.
+        clips: Number of clips.
+        labels: Label -> how often it can be the answer, in sixtieths of a clip; the sounds of a clip share
+            its sixty.
+        phrases: Sample name -> number of words -> phrases. The name is the split, followed by that of
+            :func:`paqa_builder.questions.reading.speech.pool_of`.
+        translations: Split and language -> number of words -> translations of utterances.
     """
 
     enough: ClassVar[int] = ENOUGH
@@ -71,11 +70,11 @@ class Corpus(Spread):
         options: QaOptions | None = None,
         facts: Collection[str] | None = None,
     ) -> Corpus:
-        """Sums scenes up, one at a time; memory does not grow with their number.
+        """Counts scenes one at a time, in bounded memory.
 
         Args:
-            facts: The kinds of fact that questions will be about, by name; all by default. The answers of
-                others are not counted, which is most of the work where few templates are asked.
+            facts: Names of the kinds of fact whose answers are counted; all by default. Counting is most
+                of the work.
         """
         thresholds = (options or QaOptions()).thresholds
         wanted = {name: kind for name, kind in kinds().items() if facts is None or name in facts}
@@ -88,9 +87,9 @@ class Corpus(Spread):
             reading = Interpretation(scene, thresholds)
             clips += 1
             sounds = reading.sounds.heard if reading.knows("tags") else ()
-            heard = {sound.label for sound in sounds if reading.sounds.deniable(sound.label)}
-            for label in heard:
-                labels[label] = labels.get(label, 0) + max(1, WHOLE_CLIP // len(heard))
+            deniable = {sound.label for sound in sounds if reading.sounds.deniable(sound.label)}
+            for label in deniable:
+                labels[label] = labels.get(label, 0) + max(1, WHOLE_CLIP // len(deniable))
             for name, kind in wanted.items():
                 if not (kind.form.closed or kind.form is AnswerType.SOUND):
                     continue
@@ -106,17 +105,17 @@ class Corpus(Spread):
             for phrase in reading.speech.phrases if reading.knows("utterances") else ():
                 for pool in (pool_of(phrase), pool_of(phrase, edges=True)):
                     samples.put(phrases.setdefault(f"{split}{pool}", {}), phrase.text)
-            for spoken in reading.speech.utterances if reading.knows("utterances") else ():
-                if spoken.translation:
-                    pool = f"{split}:{spoken.translation_language or ''}"
-                    samples.put(translations.setdefault(pool, {}), meant(spoken.translation))
+            for utterance in reading.speech.utterances if reading.knows("utterances") else ():
+                if utterance.translation:
+                    pool = f"{split}:{utterance.translation_language or ''}"
+                    samples.put(translations.setdefault(pool, {}), meant(utterance.translation))
         right, wrong = ({k: _sorted(v) for k, v in sorted(counts.items())} for counts in (answers, refuted))
         return cls(
             right, wrong, clips, _sorted(labels), samples.frozen(phrases), samples.frozen(translations)
         )
 
     def merge(self, other: Corpus) -> Corpus:
-        """The corpus of both sets of clips together; what was learned from either alone is forgotten."""
+        """The corpus of both sets of clips, without the learned ``kept`` and ``drawn``."""
         return Corpus(
             _sums(self.answers, other.answers),
             _sums(self.refuted, other.refuted),
@@ -127,37 +126,29 @@ class Corpus(Spread):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; :meth:`from_json` gives an equal corpus."""
+        """JSON-compatible dictionary."""
         return {
             "clips": self.clips,
             "labels": dict(self.labels),
-            "answers": {name: dict(counts) for name, counts in self.answers.items()},
-            "refuted": {name: dict(counts) for name, counts in self.refuted.items()},
+            "answers": _copied(self.answers),
+            "refuted": _copied(self.refuted),
             "phrases": samples.plain(self.phrases),
             "translations": samples.plain(self.translations),
-            "kept": {name: dict(shares) for name, shares in self.kept.items()},
-            "drawn": {name: dict(factors) for name, factors in self.drawn.items()},
+            "kept": _copied(self.kept),
+            "drawn": _copied(self.drawn),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Corpus:
-        """Rebuilds a corpus from :meth:`to_json`'s output."""
-        return cls(
-            {name: dict(counts) for name, counts in data["answers"].items()},
-            {name: dict(counts) for name, counts in data["refuted"].items()},
-            data["clips"],
-            dict(data["labels"]),
-            samples.read(data["phrases"]),
-            samples.read(data["translations"]),
-            kept={name: dict(shares) for name, shares in data["kept"].items()},
-            drawn={name: dict(factors) for name, factors in data["drawn"].items()},
-        )
+        """Inverse of :meth:`to_json`."""
+        texts = {name: samples.read(data[name]) for name in ("phrases", "translations")}
+        return cls(**{**data, **texts})
 
     def on(self, template: str) -> Corpus:
-        """The same corpus, with the shares and factors that were learned for one template's questions."""
+        """The same corpus, with the shares and factors learned for one template."""
         if template not in self._views:
             view = replace(self, template=template)
-            view.__dict__["_words"] = self._words  # costly, and the same for all
+            view.__dict__["_words"] = self._words  # costly, and equal for all templates
             self._views[template] = view
         return self._views[template]
 
@@ -167,7 +158,7 @@ class Corpus(Spread):
 
     @cached_property
     def _fair(self) -> dict[str, tuple[list[str], list[int]]]:
-        """By kind, filled on first use: labels and their summed weights."""
+        """Kind of fact -> labels and their cumulative weights, filled on first use."""
         return {}
 
     def _weighted(self, kind: str) -> tuple[list[str], list[int]]:
@@ -175,7 +166,7 @@ class Corpus(Spread):
             right, wrong = self.answers.get(kind, {}), self.refuted.get(kind, {})
             counts = self.labels
             if sum(right.values()) >= ENOUGH:
-                # What the clips themselves offer as wrong choices, the corpus need not.
+                # Wrong choices that come from the clip itself count as drawn.
                 lacking = {label: 3 * n - wrong.get(label, 0) for label, n in right.items()}
                 counts = {label_of_choice(label): max(1, n) for label, n in lacking.items()}
             names = sorted(counts)
@@ -187,27 +178,26 @@ class Corpus(Spread):
         return self._fair[kind]
 
     def draw_labels(self, kind: str, *key: object) -> Iterator[str]:
-        """Labels as wrong choices for a kind of fact, each once, as often as is fair; common ones last.
+        """Labels as wrong choices for a kind of fact, each once, drawn by weight; :data:`COMMON` last.
 
-        A wrong choice must be as likely a word as the right one, or the text alone tells which is
-        which; see :func:`fair_weights`. What is likely depends on what is asked: rain is often the
-        longest sound, and seldom the last.
+        A label is offered as a wrong choice about as often as it is right (see :func:`fair_weights`),
+        counted by kind of fact: rain is often the longest sound and seldom the last.
         """
         names, sums = self._weighted(kind)
         yield from weighted(names, sums, self.labels, *key)
         yield from (label for label in shuffled(COMMON, *key) if label not in self.labels)
 
     def draw_phrases(self, pool: str, length: int, *key: object) -> Iterator[str]:
-        """Phrases of about ``length`` words; where a pool runs dry, from all of its split and language."""
+        """Phrases of about ``length`` words, of the pool and then of all of its split and language."""
         yield from samples.nearest(self.phrases.get(pool, {}), length, *key)
         whole = pool.partition("/")[0]
         if whole != pool:
             yield from samples.nearest(self.phrases.get(whole, {}), length, *key)
-        if ":" not in pool:  # the phrases in reserve are English
+        if ":" not in pool:  # English
             yield from sorted(_PHRASES, key=lambda t: (abs(len(t.split()) - length), digest(t, *key)))
 
     def draw_translations(self, pool: str, length: int, *key: object) -> Iterator[str]:
-        """What other utterances mean, in about ``length`` words, nearest in length first."""
+        """Translations of about ``length`` words, nearest in length first."""
         yield from samples.nearest(self.translations.get(pool, {}), length, *key)
 
     @cached_property
@@ -218,7 +208,7 @@ class Corpus(Spread):
         }
 
     def draw_words(self, pool: str, *key: object) -> Iterator[str]:
-        """Words as wrong choices, each once, as often as they are said."""
+        """Words as wrong choices, each once, drawn by frequency."""
         words = self._words.get(pool, [])
         yield from weighted(words, range(1, len(words) + 1), (), *key)
         if ":" not in pool:
@@ -227,8 +217,12 @@ class Corpus(Spread):
 
 def _count(counts: dict[str, dict[str, int]], groups: Iterable[str], answer: str) -> None:
     for group in groups:
-        there = counts.setdefault(group, {})
-        there[answer] = there.get(answer, 0) + 1
+        answers = counts.setdefault(group, {})
+        answers[answer] = answers.get(answer, 0) + 1
+
+
+def _copied(table: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: dict(row) for name, row in table.items()}
 
 
 def _sums(

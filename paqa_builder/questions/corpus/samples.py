@@ -1,7 +1,6 @@
-"""Samples of texts by number of words: bounded, and the same whatever the order of the clips.
+"""Bounded samples of texts by number of words, independent of the order of clips.
 
-Pools have names (the split, and what tells one kind of phrase from another within it); a pool maps a
-number of words to its texts.
+A pool maps a number of words to its texts. Its name is the split, followed by the kind of phrase.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ Pools = Mapping[str, Mapping[int, tuple[str, ...]]]
 
 
 def put(pool: dict[int, set[str]], text: str) -> None:
-    """Adds a text; the sample of each length stays bounded."""
+    """Adds a text to a pool, within its bound."""
     length = len(tokens(text))
     kept = pool.setdefault(length, set())
     kept.add(text)
@@ -26,7 +25,7 @@ def put(pool: dict[int, set[str]], text: str) -> None:
 
 
 def frozen(pools: Mapping[str, Mapping[int, set[str]]]) -> Pools:
-    """The pools, sorted and cut to size."""
+    """The pools, sorted, with :data:`PHRASES_PER_LENGTH` texts per length."""
     return {
         name: {length: smallest(texts) for length, texts in sorted(pool.items())}
         for name, pool in sorted(pools.items())
@@ -34,7 +33,7 @@ def frozen(pools: Mapping[str, Mapping[int, set[str]]]) -> Pools:
 
 
 def joined(one: Pools, other: Pools) -> Pools:
-    """The pools of two sets of clips together."""
+    """The pools of two sets of clips."""
     return {
         name: {
             length: smallest({*one.get(name, {}).get(length, ()), *other.get(name, {}).get(length, ())})
@@ -45,14 +44,14 @@ def joined(one: Pools, other: Pools) -> Pools:
 
 
 def plain(pools: Pools) -> dict[str, dict[str, list[str]]]:
-    """Plain data; :func:`read` undoes it."""
+    """JSON-compatible form of pools."""
     return {
         name: {str(length): list(texts) for length, texts in pool.items()} for name, pool in pools.items()
     }
 
 
 def read(data: Mapping[str, Mapping[str, list[str]]]) -> Pools:
-    """Undoes :func:`plain`."""
+    """Inverse of :func:`plain`."""
     return {
         name: {int(length): tuple(texts) for length, texts in pool.items()} for name, pool in data.items()
     }
@@ -66,5 +65,5 @@ def nearest(pool: Mapping[int, tuple[str, ...]], length: int, *key: object) -> I
 
 
 def smallest(texts: Iterable[str]) -> tuple[str, ...]:
-    """Those of the smallest hashes: the same sample in any order of clips."""
+    """The :data:`PHRASES_PER_LENGTH` texts with the smallest hashes."""
     return tuple(sorted(set(texts), key=lambda text: (digest(text), text))[:PHRASES_PER_LENGTH])

@@ -78,12 +78,12 @@ class MoreWords(ExtremeSpeakerKind):
     def subjects(self, reading: Interpretation) -> Iterable[Subject]:
         speech = reading.speech
         words = sum(speech.words_of(s.number) for s in reading.voices.speakers)
-        if words and speech.words_of_nobody <= 0.1 * words:
+        if words and speech.unassigned_words <= 0.1 * words:
             yield Subject(evidence=reading.layer("utterances"))
 
     def beyond(self, reading: Interpretation, speaker: Speaker, other: Speaker) -> bool:
         speech = reading.speech
-        most = speech.words_of(other.number) + speech.words_of_nobody
+        most = speech.words_of(other.number) + speech.unassigned_words
         margin = max(reading.thresholds.more_words, 0.4 * speech.words_of(other.number))
         return speech.words_of(speaker.number) - most >= margin
 

@@ -1,1 +1,1 @@
-"""What a scene says about speech, sounds and voices, prepared for the facts."""
+"""Interpretation of a scene's records: sounds, voices, speech and measures, as used by the facts."""

@@ -1,7 +1,7 @@
-"""A scene as facts see it: the best-known version of each layer, under thresholds.
+"""Interpretation of a scene under thresholds.
 
-A corpus's own annotation outranks a model's records, layer by layer. A layer of which nobody knows
-anything stays None, and every fact that needs it abstains.
+An annotation of the corpus takes precedence over a model's records, layer by layer. A layer without either
+is unknown (None), and every fact that needs it abstains.
 """
 
 from __future__ import annotations
@@ -20,17 +20,21 @@ from paqa_builder.questions.reading.speech import Speech, speech_of
 from paqa_builder.questions.reading.voices import Voices, voices_of
 from paqa_builder.records import Scene
 
-# Layer to the stage that fills it.
+# Layer -> the stage that fills it.
 STAGE_OF = {"tags": "tag", "turns": "diarize", "utterances": "transcribe", "measures": "measure"}
+_PROPERTIES = {
+    "tags": "maybe_sounds", "turns": "maybe_voices", "utterances": "maybe_speech",
+    "measures": "maybe_measures",
+}  # fmt: skip
 
 
 class UnknownLayerError(LookupError):
-    """An unknown layer was asked for; a fact says with ``needs`` which ones it uses."""
+    """Access to an unknown layer. A kind of fact declares its layers in ``needs``."""
 
 
 @dataclass(frozen=True)
 class Interpretation:
-    """One scene under one set of thresholds. Layers are worked out on first use."""
+    """One scene under one set of thresholds. Layers are computed on first use."""
 
     scene: Scene
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -41,12 +45,12 @@ class Interpretation:
 
     @cached_property
     def found(self) -> dict[str, tuple[Any, ...]]:
-        """The facts found so far, by kind: several templates ask about the same ones."""
+        """Cache of the scene's facts by kind, shared between templates."""
         return {}
 
     @property
     def clip_key(self) -> tuple[str, str]:
-        """Names the clip among all sources."""
+        """Source and id of the clip."""
         return self.scene.clip.source, self.scene.clip.id
 
     @cached_property
@@ -63,16 +67,12 @@ class Interpretation:
 
     @cached_property
     def maybe_measures(self) -> Measured | None:
-        found = self.scene.measures
-        return None if found is None else Measured(found, self.duration)
+        measures = self.scene.measures
+        return None if measures is None else Measured(measures, self.duration)
 
     def knows(self, layer: str) -> bool:
-        """True if the layer is known, be it empty: tags, turns, utterances or measures."""
-        if layer == "measures":
-            return self.maybe_measures is not None
-        return {
-            "tags": self.maybe_sounds, "turns": self.maybe_voices, "utterances": self.maybe_speech,
-        }[layer] is not None  # fmt: skip
+        """True if a layer (tags, turns, utterances or measures) is known, even if it is empty."""
+        return getattr(self, _PROPERTIES[layer]) is not None
 
     @property
     def sounds(self) -> Sounds:
@@ -100,15 +100,15 @@ class Interpretation:
 
     @cached_property
     def maybe_spoken(self) -> Spans:
-        """When anybody may be speaking, going by every layer; what "nobody speaks" must stay clear of.
+        """Intervals in which speech is possible according to any layer.
 
-        A diarizer loses speech under noise, where the transcriber may still hear words and the
-        tagger speech. A corpus's own turns need no second opinion.
+        A diarizer may miss speech under noise that the transcriber or the tagger detects. Annotated turns
+        are taken as complete.
         """
         spans = list(self.voices.speech)
         if not self.voices.truth:
-            labelled = leaves_of(self.scene.clip.truth.tags or ())
-            spans += [(0.0, self.duration)] if any(map(audioset.is_speech, labelled)) else []
+            labels = leaves_of(self.scene.clip.truth.tags or ())
+            spans += [(0.0, self.duration)] if any(map(audioset.is_speech, labels)) else []
             spans += [(u.start, u.end) for u in self.scene.utterances or ()]
             spans += [
                 (tag.start, tag.end)
@@ -118,16 +118,16 @@ class Interpretation:
         return union(spans)
 
     def layer(self, name: str) -> tuple[Evidence, ...]:
-        """Cites all that is known of tags, turns or utterances: what "nobody speaks" rests on."""
+        """Evidence that cites a whole layer (tags, turns or utterances), for claims of absence."""
         truth, model = getattr(self.scene.clip.truth, name), getattr(self.scene, name)
-        asked = [("truth", self.scene.clip.source, truth)]
-        # An annotation that is not complete needs a tagger beside it before it can deny anything.
+        sources = [("truth", self.scene.clip.source, truth)]
+        # An incomplete annotation proves no absence without a tagger.
         if truth is None or (name == "tags" and not self.scene.clip.truth.tags_complete):
-            asked.append((STAGE_OF[name], "", model))
-        found = []
-        for stage, backend, records in asked:
+            sources.append((STAGE_OF[name], "", model))
+        cited = []
+        for stage, backend, records in sources:
             if records is not None:
-                made = records[0].origin if records else None
-                backend, revision = (made.backend, made.revision) if made else (backend, "")
-                found.append(Evidence(stage, backend, revision, "layer", 0.0, self.duration, 1.0, name))
-        return tuple(found)
+                origin = records[0].origin if records else None
+                backend, revision = (origin.backend, origin.revision) if origin else (backend, "")
+                cited.append(Evidence(stage, backend, revision, "layer", 0.0, self.duration, 1.0, name))
+        return tuple(cited)

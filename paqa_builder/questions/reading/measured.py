@@ -1,7 +1,7 @@
-"""What was measured in a scene, and how a fact cites it.
+"""A scene's measures, and their citation as evidence.
 
-A measure has no score of its own: it is as sure as the turns and tags beneath it, which the facts cite
-beside it. Its evidence has the record kind ``"measure"`` and a value that says what and how much.
+Measures have no score. Facts also cite the turns and tags that a measure was computed from. The evidence
+has the record kind ``"measure"``, and its value names the quantity with its number and unit.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ class Measured:
     duration: float
 
     def voice(self, name: str) -> VoiceMeasure | None:
-        """That of a speaker, by the name in the records; None where there was too little speech."""
+        """Measures of a speaker, by the name in the records; None if there is too little speech."""
         return next((v for v in self.measures.voices if v.speaker == name), None)
 
     def events(self, label: str) -> tuple[EventMeasure, ...]:
-        """Those of a label, by time."""
+        """Measures of the events of a label, by time."""
         return tuple(e for e in self.measures.events if e.label == label)
 
     def cite_voice(self, voice: VoiceMeasure, what: VoiceProperty) -> Evidence:
-        """``"S1 pitch 120 Hz"``, for the whole clip.
+        """Evidence such as ``"S1 pitch 120 Hz"``, for the whole clip.
 
         Raises:
-            ValueError: It was not measured (None).
+            ValueError: The property was not measured.
         """
         return self._cite(f"{voice.speaker} {voice_value(voice, what)}", 0.0, self.duration)
 
     def cite_event(self, event: EventMeasure, what: EventProperty) -> Evidence:
-        """``"Dog level -23.4 dBFS"``, from the event's start to its end.
+        """Evidence such as ``"Dog level -23.4 dBFS"``, from the event's start to its end.
 
         Raises:
-            ValueError: It was not measured (None).
+            ValueError: The property was not measured.
         """
         number = getattr(event, what)
         if number is None:
@@ -58,10 +58,10 @@ class Measured:
         return self._cite(f"{event.label} {text}", event.start, event.end)
 
     def cite_clip(self, what: ClipProperty) -> Evidence:
-        """``"snr 12.00 dB"``, for the whole clip.
+        """Evidence such as ``"snr 12.00 dB"``, for the whole clip.
 
         Raises:
-            ValueError: It was not measured (None).
+            ValueError: The property was not measured.
         """
         number = getattr(self.measures, what)
         if number is None:
@@ -70,7 +70,7 @@ class Measured:
         return self._cite(f"{what} {number:.2f} {unit}", 0.0, self.duration)
 
     def citable(self) -> Iterator[Evidence]:
-        """Everything that can be cited, for the verifier to look evidence up in."""
+        """All evidence that these measures can give."""
         for voice in self.measures.voices:
             yield from (self.cite_voice(voice, what) for what in _VOICE if getattr(voice, what) is not None)
         for event in self.measures.events:
@@ -78,15 +78,15 @@ class Measured:
         yield from (self.cite_clip(what) for what in _CLIP if getattr(self.measures, what) is not None)
 
     def _cite(self, value: str, start: float, end: float) -> Evidence:
-        made = self.measures.origin
-        return Evidence(made.stage, made.backend, made.revision, "measure", start, end, 1.0, value)
+        origin = self.measures.origin
+        return Evidence(origin.stage, origin.backend, origin.revision, "measure", start, end, 1.0, value)
 
 
 def voice_value(voice: VoiceMeasure, what: VoiceProperty) -> str:
     """A voice's property in words: ``"pitch 120 Hz"``, ``"rate 3.1 words per second"``.
 
     Raises:
-        ValueError: It was not measured (None).
+        ValueError: The property was not measured.
     """
     number = getattr(voice, what)
     if number is None:

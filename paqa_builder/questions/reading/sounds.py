@@ -1,7 +1,7 @@
-"""What a scene says of its background: which sounds are surely heard, which may be, which are not.
+"""Sounds of a scene: present, possible and absent ones.
 
-Positive claims rest on what is sure (:attr:`Sound.spans`), negative ones on what is possible at all
-(:attr:`Sound.maybe`), so that between the two there is room for doubt, and doubt abstains.
+Claims of presence use the certain intervals (:attr:`Sound.spans`), claims of absence use all possible ones
+(:attr:`Sound.maybe`). What lies between the two is uncertain, and facts abstain from it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from paqa_builder.questions.question import Evidence, cite, confidence_of
 from paqa_builder.questions.wording import name_of, same_label
 from paqa_builder.records import Scene, Tag
 
-# Tags of one sound this close together are one stretch of it: taggers hear in half-second steps.
+# Tags of one sound at most this many seconds apart are merged.
 _GAP = 0.5
-# From this score on a tag speaks against silence and absence, and is worth a word in a caption.
+# Score from which a tag counts against silence and absence, and is mentioned in a caption.
 FAINT = 0.3
 
 
 @dataclass(frozen=True)
 class Sound:
-    """One kind of sound event in one clip.
+    """One class of sound event in one clip.
 
     Attributes:
-        label: The name that a question uses.
-        tags: The records that prove it is there.
-        timing: The records that say when; the same, but where a corpus knows the label only for
-            the whole clip and a model tells the time.
-        spans: When it is surely heard; empty where only presence is known.
-        maybe: When it, or something like it, may be heard; holds ``spans``, with room for what a
-            model's onsets and offsets may be off.
+        label: Label that a question uses.
+        tags: Records that prove its presence.
+        timing: Records that prove its times. They differ from ``tags`` where the annotation covers the
+            whole clip and a model gives the times.
+        spans: Intervals in which it is certainly active; empty if only its presence is known.
+        maybe: Intervals in which it, or a sound confusable with it, may be active. They contain
+            ``spans``, extended by the tolerance of a model's onsets and offsets.
     """
 
     label: str
@@ -53,12 +53,12 @@ class Sound:
 
     @property
     def earliest(self) -> float:
-        """When it may have started at the earliest."""
+        """Earliest possible onset."""
         return self.maybe[0][0]
 
     @property
     def latest(self) -> float:
-        """When it may have ended at the latest."""
+        """Latest possible offset."""
         return self.maybe[-1][1]
 
     @property
@@ -71,29 +71,28 @@ class Sound:
 
     @property
     def presence_evidence(self) -> tuple[Evidence, ...]:
-        """The one surest record: presence needs no more."""
+        """The record with the highest confidence."""
         return (cite(max(self.tags, key=lambda tag: (confidence_of(tag), -tag.start))),)
 
     @property
     def timing_evidence(self) -> tuple[Evidence, ...]:
-        labels = dict.fromkeys(map(cite, self.timing))
-        shown = self.presence_evidence if self.timing != self.tags else ()
-        return tuple(dict.fromkeys((*shown, *labels)))
+        presence = self.presence_evidence if self.timing != self.tags else ()
+        return tuple(dict.fromkeys((*presence, *map(cite, self.timing))))
 
 
 @dataclass(frozen=True)
 class Sounds:
-    """The background of one scene.
+    """All sounds of one scene.
 
     Attributes:
-        heard: Sounds sure enough to ask about, by onset; those without times last.
-        doubtful: What else a model heard, too unsure to ask about; most likely first.
-        truth: The corpus itself says what is heard.
-        complete: And says all of it.
-        possible: Every label that anyone heard at any score, but for what others imply in an annotation.
-        suspects: What a model heard where the annotation is complete; it may lack a word for it.
-        looked: Absence can be told: the annotation is complete or a tagger listened.
-        speech: There is speech, so that a voice-like sound may be theirs.
+        heard: Sounds certain enough to ask about, by onset; those without times last.
+        doubtful: Sounds that a model detected with too low a score to ask about, by falling score.
+        truth: The corpus annotates sounds.
+        complete: The annotation is complete.
+        possible: All labels at any score, without those implied by others in an annotation.
+        suspects: Labels that a model detected beside a complete annotation, whose vocabulary may lack them.
+        looked: Absence can be decided: the annotation is complete, or there are a tagger's results.
+        speech: There may be speech, so that a voice-like sound may come from a speaker.
     """
 
     heard: tuple[Sound, ...]
@@ -107,28 +106,25 @@ class Sounds:
 
     @cached_property
     def timed(self) -> tuple[Sound, ...]:
-        """Sounds of which it is known when they are heard."""
+        """Sounds with known times."""
         return tuple(sound for sound in self.heard if sound.spans)
 
     @cached_property
     def all_timed(self) -> bool:
-        """True if each sound is known in time, and no other is likely: "the last one" is known."""
+        """True if all sounds have known times and no other sound is likely."""
         faint = not self.complete and any(sound.confidence >= FAINT for sound in self.doubtful)
         return len(self.timed) == len(self.heard) and not faint
 
     def find(self, label: str) -> Sound | None:
-        """The sound that ``label`` (or a label that prints like it) names."""
+        """The sound of a label, or of a label with the same printed name."""
         return next((sound for sound in self.heard if same_label(sound.label, label)), None)
 
     def deniable(self, label: str) -> bool:
-        """False for what cannot be ruled out in this clip, whatever else is heard.
-
-        As a choice it could only ever be right, and so it makes no choice.
-        """
+        """True if the label's absence can be proved at all; otherwise it is never offered as a choice."""
         if audioset.is_speech(label) or not audioset.is_event(label):
             return False
         if self.speech and "Respiratory sounds" in audioset.ancestors(label):
-            return False  # who speaks breathes, and no corpus notes it down
+            return False  # speakers breathe, and corpora do not annotate it
         return self.complete or not (self.speech and audioset.is_voice(label))
 
     @cached_property
@@ -136,7 +132,7 @@ class Sounds:
         return {}
 
     def absent(self, label: str) -> bool:
-        """True only where it is known that nothing which ``label`` could name is heard."""
+        """True if it is certain that no sound that ``label`` may name occurs."""
         if label not in self._absent:
             self._absent[label] = self._is_absent(label)
         return self._absent[label]
@@ -148,7 +144,7 @@ class Sounds:
             return False
         known = audioset.labels()
         if label in known and any(other not in known for other in self.possible):
-            return False  # nobody can say what else a corpus's own word for a sound stands for
+            return False  # the meaning of a corpus's own label is unknown
         if self.complete:
             return not (
                 any(audioset.same_source(label, other) for other in self.possible)
@@ -158,13 +154,13 @@ class Sounds:
 
 
 def sounds_of(scene: Scene, thresholds: Thresholds) -> Sounds | None:
-    """Reads a scene's tags; None where neither the corpus nor a tagger says anything."""
+    """Interprets a scene's tags; None if there is neither an annotation nor a tagger's result."""
     truth, tags = scene.clip.truth, scene.tags
     spoken = (truth.turns, scene.turns, truth.utterances, scene.utterances)
     tagged = any(map(audioset.is_speech, leaves_of(truth.tags or ()))) or any(
         tag.score >= FAINT and audioset.is_speech(tag.label) for tag in tags or ()
     )
-    # Where speech was not looked for, there may be some.
+    # Without any speech layer, speech is possible.
     speech = tagged or any(spoken) or all(layer is None for layer in spoken)
     heard: tuple[Sound, ...]
     doubtful: tuple[Sound, ...] = ()
@@ -172,7 +168,7 @@ def sounds_of(scene: Scene, thresholds: Thresholds) -> Sounds | None:
     if truth.tags is not None:
         heard = _from_truth(truth.tags, tags or (), thresholds)
         complete = truth.tags_complete
-        # What a leaf implies ("Animal" beside "Dog") is no sound of its own.
+        # Labels implied by others ("Animal" beside "Dog") are not separate sounds.
         known = leaves_of(truth.tags)
         known += [] if complete else [tag.label for tag in tags or ()]
         looked = complete or tags is not None
@@ -182,7 +178,7 @@ def sounds_of(scene: Scene, thresholds: Thresholds) -> Sounds | None:
     else:
         return None
     possible = frozenset(known)
-    # A complete annotation is complete for its own vocabulary only.
+    # An annotation is complete only within its own vocabulary.
     suspects = frozenset(tag.label for tag in tags or () if complete and tag.score >= FAINT)
     return Sounds(
         _sorted(heard), doubtful, truth.tags is not None, complete, possible, suspects, looked, speech
@@ -190,49 +186,42 @@ def sounds_of(scene: Scene, thresholds: Thresholds) -> Sounds | None:
 
 
 def leaves_of(tags: Iterable[Tag]) -> list[str]:
-    """The labels that are not implied by a more specific one."""
+    """Labels that no more specific label implies."""
     names = {tag.label for tag in tags}
     return [n for n in sorted(names) if not any(n in audioset.ancestors(other) for other in names)]
 
 
 def _from_truth(truth: Sequence[Tag], model: Sequence[Tag], thresholds: Thresholds) -> tuple[Sound, ...]:
-    """The most specific labels of the corpus, timed by the corpus or else by the model's tags."""
+    """Sounds of the most specific annotated labels, with times from the annotation or else from a model."""
     leaves = [label for label in leaves_of(truth) if audioset.is_event(label)]
-    found = []
+    sounds = []
     for label in leaves:
         tags = tuple(tag for tag in truth if tag.label == label)
         if all(tag.localized for tag in tags):
-            spans = _stretches(tags)
-            found.append(Sound(label, tags, tags, spans, spans))
+            spans = _merged(tags)
+            sounds.append(Sound(label, tags, tags, spans, spans))
             continue
         agreeing = tuple(
             tag
             for tag in model
             if tag.localized and tag.score >= thresholds.event and audioset.related(tag.label, label)
         )
-        # Two annotated sounds of one family: the tag does not say which of them it heard.
+        # With two confusable annotated sounds, a model's tag may belong to either.
         if any(other != label and audioset.confusable(other, label) for other in leaves):
             agreeing = ()
-        found.append(
-            Sound(
-                label,
-                tags,
-                agreeing or tags,
-                _stretches(agreeing),
-                _possible(label, model, agreeing, thresholds),
-            )
-        )
-    return tuple(found)
+        maybe = _possible(label, model, agreeing, thresholds)
+        sounds.append(Sound(label, tags, agreeing or tags, _merged(agreeing), maybe))
+    return tuple(sounds)
 
 
 def _from_model(
     tags: Sequence[Tag], thresholds: Thresholds, speech: bool
 ) -> tuple[tuple[Sound, ...], tuple[Sound, ...]]:
-    """(sure, doubtful) sounds. Of labels that may name one sound, the one with the best score."""
+    """Certain and doubtful sounds. Of confusable labels only the one with the best score is used."""
     best: dict[str, float] = {}
     for tag in tags:
         best[tag.label] = max(best.get(tag.label, 0.0), tag.score)
-    # Of equal scores the more general is the safer: a dog that is said to bark may have yelped.
+    # Of equal scores the more general label is the safer one.
     ranked = sorted(best, key=lambda label: (-best[label], len(audioset.ancestors(label)), label))
     sure: list[Sound] = []
     doubtful: list[Sound] = []
@@ -249,20 +238,19 @@ def _from_model(
             if tag.score >= floor and (tag.label == label or label in audioset.ancestors(tag.label))
         )
         timed = tuple(tag for tag in proving if tag.localized)
-        sound = Sound(
-            label, proving, timed or proving, _stretches(timed), _possible(label, tags, timed, thresholds)
-        )
+        maybe = _possible(label, tags, timed, thresholds)
+        sound = Sound(label, proving, timed or proving, _merged(timed), maybe)
         (sure if best[label] >= needed else doubtful).append(sound)
     return tuple(sure), tuple(doubtful)
 
 
-def _stretches(tags: Iterable[Tag]) -> Spans:
+def _merged(tags: Iterable[Tag]) -> Spans:
     return union(((tag.start, tag.end) for tag in tags), gap=_GAP)
 
 
-def _possible(label: str, tags: Iterable[Tag], surely: Iterable[Tag], thresholds: Thresholds) -> Spans:
-    alike = [tag for tag in tags if tag.localized and audioset.confusable(tag.label, label)]
-    return grow(_stretches((*alike, *surely)), thresholds.event_edge)
+def _possible(label: str, tags: Iterable[Tag], certain: Iterable[Tag], thresholds: Thresholds) -> Spans:
+    confusable = [tag for tag in tags if tag.localized and audioset.confusable(tag.label, label)]
+    return grow(_merged((*confusable, *certain)), thresholds.event_edge)
 
 
 def _sorted(sounds: Iterable[Sound]) -> tuple[Sound, ...]:

@@ -1,4 +1,4 @@
-"""What a scene says of what is said: phrases that can be quoted, and what is certainly not said."""
+"""Speech of a scene: utterances, phrases that can be quoted, and words that are certainly not said."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from paqa_builder.questions.wording import quotable, tokens
 from paqa_builder.records import Scene, Utterance, Word
 
 MIN_WORDS, MAX_WORDS = 3, 7
-# "it is a" can be said by any speaker at any time.
+# Shorter phrases ("it is a") are too common to tell speakers apart.
 MIN_CHARACTERS = 12
-# From this share of a phrase's words found close together, one cannot swear that it is not said.
+# Share of a phrase's words, close together, from which the phrase may have been said.
 NEAR = 0.6
 _PAUSE = 0.5
-# How far word times and turn edges of one recording disagree.
+# Tolerance in seconds between word times and turn boundaries.
 _SLACK = 0.15
 _BREAKS = (".", ",", ";", ":", "?", "!", "…", "—", "。", "、", "？", "！")
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A few consecutive words of one utterance, clear enough to be quoted.
+    """Consecutive words of one utterance, clear enough to be quoted.
 
     Attributes:
-        text: As printed in a question.
-        start: Of its words; of the whole utterance where its words have no times.
-        end: Likewise.
-        speaker: Whose words they are, as a number; None where that is not certain.
-        opens: It starts with the utterance's first word.
-        closes: It ends with the utterance's last word.
-        timed: Its words have times of their own.
+        text: The words as printed in a question.
+        start: Onset in seconds; that of the utterance if the words have no times.
+        end: Offset, likewise.
+        speaker: Number of the speaker; None if uncertain.
+        opens: The phrase starts with the utterance's first word.
+        closes: The phrase ends with the utterance's last word.
+        timed: The words have their own times.
     """
 
     text: str
@@ -53,27 +53,23 @@ class Phrase:
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        made = self.utterance.origin
         if not self.timed or (self.opens and self.closes):
             return (cite(self.utterance),)
-        return (
-            Evidence(
-                made.stage, made.backend, made.revision, "words", self.start, self.end,
-                self.confidence, self.text,
-            ),
-        )  # fmt: skip
+        origin = self.utterance.origin
+        source = (origin.stage, origin.backend, origin.revision)
+        return (Evidence(*source, "words", self.start, self.end, self.confidence, self.text),)
 
 
 @dataclass(frozen=True)
 class Speech:
-    """Everything that is said in one scene.
+    """All speech of one scene.
 
     Attributes:
-        utterances: By start.
-        speakers: Whose each utterance is, as a number; None where that is not certain.
-        named: Whose each utterance is according to its own record, certain or not.
-        phrases: What can be quoted, by time.
-        truth: The corpus itself says what is said.
+        utterances: Utterances by start.
+        speakers: Number of each utterance's speaker; None if uncertain.
+        named: Number of each utterance's speaker according to its record, certain or not.
+        phrases: Phrases that can be quoted, by time.
+        truth: The utterances come from the corpus's annotation.
     """
 
     utterances: tuple[Utterance, ...]
@@ -87,18 +83,18 @@ class Speech:
         return tuple(tokens(utterance.text) for utterance in self.utterances)
 
     def words_of(self, number: int) -> int:
-        """How many words a speaker certainly says."""
+        """Number of words that are certainly by a speaker."""
         return sum(len(t) for t, who in zip(self._tokens, self.speakers, strict=True) if who == number)
 
     @cached_property
-    def words_of_nobody(self) -> int:
-        """How many words could not be given to a speaker."""
+    def unassigned_words(self) -> int:
+        """Number of words without a certain speaker."""
         return sum(len(t) for t, who in zip(self._tokens, self.speakers, strict=True) if who is None)
 
     def may_say(self, text: str, number: int | None = None) -> bool:
         """True unless it is certain that ``text`` is not said (by that speaker).
 
-        Words that could not be given to a speaker may be anybody's.
+        Words without a certain speaker may be by any speaker.
         """
         stream = [
             token
@@ -109,29 +105,28 @@ class Speech:
         return near(tokens(text), stream) >= NEAR
 
     def phrase(self, text: str) -> tuple[Phrase, ...]:
-        """The places where ``text`` can be quoted from."""
+        """Phrases with the words of ``text``."""
         return self._places.get(tokens(text), ())
 
     @cached_property
     def _places(self) -> dict[tuple[str, ...], tuple[Phrase, ...]]:
-        found: dict[tuple[str, ...], tuple[Phrase, ...]] = {}
+        places: dict[tuple[str, ...], tuple[Phrase, ...]] = {}
         for phrase in self.phrases:
             words = tokens(phrase.text)
-            found[words] = (*found.get(words, ()), phrase)
-        return found
+            places[words] = (*places.get(words, ()), phrase)
+        return places
 
     @cached_property
     def words(self) -> Counter[str]:
-        """How often each word is said, by any speaker, clearly or not."""
-        return Counter(word for said in self._tokens for word in said)
+        """Count of each word in all utterances."""
+        return Counter(word for words in self._tokens for word in words)
 
 
 def pool_of(phrase: Phrase, edges: bool = False) -> str:
-    """Names the sample of the corpus that a phrase's wrong neighbours come from, after the split.
+    """Name, without the split, of the corpus's sample that wrong choices for a phrase come from.
 
-    Other languages than English have pools of their own, for a phrase in another language than the
-    rest would stand out. With ``edges`` the first, last and inner words of utterances are kept apart:
-    "well I" opens one, and nobody needs to listen to know it.
+    Each language has its own sample. With ``edges``, so have the first, the last and the inner words of
+    utterances, because they differ in style.
     """
     language = phrase.utterance.language
     foreign = "" if language in (None, "en") else f":{language}"
@@ -142,7 +137,7 @@ def pool_of(phrase: Phrase, edges: bool = False) -> str:
 
 
 def near(wanted: tuple[str, ...], stream: list[str] | tuple[str, ...]) -> float:
-    """The largest share of ``wanted`` within any stretch of ``stream`` two words longer, in [0, 1]."""
+    """Largest share, in [0, 1], of ``wanted`` within a window of ``stream`` that is two words longer."""
     if not wanted:
         return 0.0
     need, size, best = Counter(wanted), len(wanted) + 2, 0
@@ -160,20 +155,19 @@ def near(wanted: tuple[str, ...], stream: list[str] | tuple[str, ...]) -> float:
 
 
 def speech_of(scene: Scene, voices: Voices | None, thresholds: Thresholds) -> Speech | None:
-    """Reads a scene's utterances; None where neither the corpus nor a transcriber says anything.
+    """Interprets a scene's utterances; None if there is neither an annotation nor a transcript.
 
-    Speakers are told by time, from ``voices``: the records' own names need not be those of the
-    turns when one comes from a corpus and the other from a model. Without turns nobody knows who
-    speaks, nor whether another voice covers a word, and nothing can be quoted.
+    Utterances are assigned to the speakers of ``voices`` by time, because an annotation and a model name
+    speakers differently. Without turns neither speakers nor overlaps are known, and there are no phrases.
     """
     truth = scene.clip.truth.utterances
-    found = scene.utterances if truth is None else truth
-    if found is None:
+    records = scene.utterances if truth is None else truth
+    if records is None:
         return None
-    utterances = tuple(sorted(found, key=lambda u: (u.start, u.end, u.text)))
+    utterances = tuple(sorted(records, key=lambda u: (u.start, u.end, u.text)))
     if voices is None:
-        nobody = (None,) * len(utterances)
-        return Speech(utterances, nobody, nobody, (), truth is not None)
+        unknown = (None,) * len(utterances)
+        return Speech(utterances, unknown, unknown, (), truth is not None)
     same_side = voices.truth == (truth is not None)
     speakers = tuple(_speaker(u.start, u.end, voices, u.speaker if same_side else None) for u in utterances)
     numbers = {s.name: s.number for s in voices.speakers} if same_side else {}
@@ -181,7 +175,7 @@ def speech_of(scene: Scene, voices: Voices | None, thresholds: Thresholds) -> Sp
         numbers.get(u.speaker or "", number) for u, number in zip(utterances, speakers, strict=True)
     )
     if voices.truth and same_side:
-        speakers = named  # a corpus that names the speaker is not in doubt, whoever talks along
+        speakers = named  # annotated speakers are certain even where voices overlap
     phrases = [
         phrase for utterance in utterances for phrase in _phrases(utterance, voices, same_side, thresholds)
     ]
@@ -189,13 +183,13 @@ def speech_of(scene: Scene, voices: Voices | None, thresholds: Thresholds) -> Sp
 
 
 def _speaker(start: float, end: float, voices: Voices, named: str | None) -> int | None:
-    """The only speaker active throughout ``[start, end)``, if there is one."""
-    # At the edges word times are vague: only who speaks in the middle counts.
+    """Number of the only speaker in ``[start, end)``; None if there is not exactly one."""
+    # Word times are imprecise at the edges.
     middle = (start + _SLACK, end - _SLACK) if end - start > 3 * _SLACK else (start, end)
-    there = voices.at(*middle)
-    if len(there) != 1:
+    active = voices.at(*middle)
+    if len(active) != 1:
         return None
-    (speaker,) = there
+    (speaker,) = active
     covered = total(both(speaker.spans, ((start, end),)))
     if covered < 0.6 * (end - start) or (named is not None and named != speaker.name):
         return None
@@ -208,32 +202,29 @@ def _phrases(utterance: Utterance, voices: Voices, same_side: bool, thresholds: 
         Word(utterance.start, utterance.end, text, utterance.confidence) for text in utterance.text.split()
     )
     timed = bool(utterance.words)
-    sure = 0.0 if utterance.origin.is_truth else thresholds.word
-    found = []
-    for first, last in _cuts(words, timed, sure):
+    min_confidence = 0.0 if utterance.origin.is_truth else thresholds.word
+    phrases = []
+    for first, last in _cuts(words, timed, min_confidence):
         chosen = words[first:last]
         text = quotable(word.text for word in chosen)
         start, end = chosen[0].start, chosen[-1].end
-        # Another voice anywhere near makes a quote unfair, and its words doubtful.
+        # An overlapping voice makes the words uncertain.
         alone = len(voices.at(start - _SLACK, end + _SLACK)) == 1
         if not alone or len(text) < MIN_CHARACTERS or len(tokens(text)) < MIN_WORDS:
             continue
         confidence = 1.0 if utterance.origin.is_truth else min(word.confidence for word in chosen)
-        found.append(
-            Phrase(
-                text, start, end, _speaker(start, end, voices, named), utterance, confidence,
-                first == 0, last == len(words), timed,
-            )
-        )  # fmt: skip
-    return found
+        speaker = _speaker(start, end, voices, named)
+        opens, closes = first == 0, last == len(words)
+        phrases.append(Phrase(text, start, end, speaker, utterance, confidence, opens, closes, timed))
+    return phrases
 
 
-def _cuts(words: tuple[Word, ...], timed: bool, sure: float) -> list[tuple[int, int]]:
-    """Where to cut an utterance into phrases: at doubtful words, punctuation, pauses, and length."""
+def _cuts(words: tuple[Word, ...], timed: bool, min_confidence: float) -> list[tuple[int, int]]:
+    """Index ranges of phrases: cut at uncertain words, punctuation and pauses, and by length."""
     runs: list[tuple[int, int]] = []
     first = 0
     for n, word in enumerate(words):
-        if word.confidence < sure:
+        if word.confidence < min_confidence:
             runs.append((first, n))
             first = n + 1
             continue
@@ -245,7 +236,7 @@ def _cuts(words: tuple[Word, ...], timed: bool, sure: float) -> list[tuple[int, 
 
 
 def _pieces(words: tuple[Word, ...], start: int, end: int) -> list[tuple[int, int]]:
-    """A run of words in pieces of about equal length that, where it can be, do not end on "of the"."""
+    """Pieces of about equal length of a run of words, preferably not ending on words such as "of the"."""
     pieces = 1 if end - start <= MAX_WORDS + 2 else math.ceil((end - start) / MAX_WORDS)
 
     def badness(edge: int, wanted: int) -> tuple[bool, int, int]:

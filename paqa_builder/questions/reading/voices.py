@@ -1,4 +1,4 @@
-"""What a scene says of who speaks when."""
+"""Speakers of a scene and their turns."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from paqa_builder.questions.question import Evidence, cite, confidence_of
 from paqa_builder.questions.reading.sounds import leaves_of
 from paqa_builder.records import Scene, Turn
 
-# A speaker's pauses for breath do not end a turn.
+# Pauses up to this many seconds do not end a turn.
 _PAUSE = 0.3
-# Shorter turns are unsure by nature, and seldom change who is who.
-_WORTH = 1.0
-# A tagger that is this sure of speech confirms it.
-_HEARD = 0.5
+# Seconds from which a turn's confidence counts; shorter turns are always uncertain.
+_MIN_TURN = 1.0
+# Score from which a tagger confirms speech.
+_SPEECH_SCORE = 0.5
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """One voice. ``number`` is 1 for the first to speak; ``name`` is the records' own."""
+    """One speaker. ``number`` counts from 1 by first onset; ``name`` is that of the records."""
 
     number: int
     name: str
@@ -47,31 +47,30 @@ class Speaker:
         return self.spans[-1][1]
 
     def doubtful(self, thresholds: Thresholds) -> bool:
-        """True if a model's turns are too short or too unsure for the speaker to be no phantom."""
-        unsure = any(
-            confidence_of(turn) < thresholds.turn for turn in self.turns if turn.end - turn.start >= _WORTH
+        """True if the turns are so short or uncertain that a model may have invented the speaker."""
+        uncertain = any(
+            confidence_of(turn) < thresholds.turn for turn in self.turns if turn.end - turn.start >= _MIN_TURN
         )
-        return unsure or self.seconds < thresholds.speaker_seconds
+        return uncertain or self.seconds < thresholds.speaker_seconds
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         return tuple(map(cite, self.turns))
 
     def evidence_in(self, start: float, end: float) -> tuple[Evidence, ...]:
-        """The turns that meet ``[start, end)``."""
+        """Turns that intersect ``[start, end)``."""
         return tuple(cite(turn) for turn in self.turns if turn.start < end and start < turn.end)
 
 
 @dataclass(frozen=True)
 class Voices:
-    """Everybody who speaks in one scene.
+    """All speakers of one scene.
 
     Attributes:
-        speakers: By first onset.
-        truth: The corpus itself says who speaks.
-        sure: Every speaker is heard long and clearly enough to be no phantom, and no voice seems
-            to be cut in two.
-        ordered: Their first onsets are far enough apart for "the second speaker" to be understood.
+        speakers: Speakers by first onset.
+        truth: The turns come from the corpus's annotation.
+        sure: No speaker is doubtful, and no voice seems to be split in two.
+        ordered: First onsets are far enough apart to number the speakers.
     """
 
     speakers: tuple[Speaker, ...]
@@ -81,26 +80,20 @@ class Voices:
 
     @cached_property
     def speech(self) -> Spans:
-        """Intervals of speech, of all speakers together."""
+        """Intervals with at least one speaker."""
         return union(span for speaker in self.speakers for span in speaker.spans)
 
     @cached_property
     def together(self) -> Spans:
-        """When two or more speak at once."""
-        found = [
-            span
-            for n, one in enumerate(self.speakers)
-            for other in self.speakers[n + 1 :]
-            for span in both(one.spans, other.spans)
-        ]
-        return union(found)
+        """Intervals with at least two speakers."""
+        pairs = itertools.combinations(self.speakers, 2)
+        return union(span for one, other in pairs for span in both(one.spans, other.spans))
 
     @cached_property
     def runs(self) -> tuple[tuple[int, float, float], ...]:
-        """Turn-taking: (speaker's number, start, end) in order, one entry until another speaks."""
-        flat = sorted((a, b, s.number) for s in self.speakers for a, b in s.spans)
+        """Turn-taking as (speaker's number, start, end); consecutive turns of one speaker are merged."""
         runs: list[tuple[int, float, float]] = []
-        for start, end, number in flat:
+        for start, end, number in sorted((a, b, s.number) for s in self.speakers for a, b in s.spans):
             if runs and runs[-1][0] == number:
                 runs[-1] = (number, runs[-1][1], max(end, runs[-1][2]))
             else:
@@ -108,7 +101,7 @@ class Voices:
         return tuple(runs)
 
     def at(self, start: float, end: float) -> tuple[Speaker, ...]:
-        """Who speaks at any time in ``[start, end)``."""
+        """Speakers who are active within ``[start, end)``."""
         return tuple(s for s in self.speakers if both(s.spans, ((start, end),)))
 
     @property
@@ -117,7 +110,7 @@ class Voices:
 
 
 def voices_of(scene: Scene, thresholds: Thresholds) -> Voices | None:
-    """Reads a scene's turns; None where there is no speech, or a diarizer is contradicted."""
+    """Interprets a scene's turns; None if there are none, or if other layers contradict the diarizer."""
     truth = scene.clip.truth.turns
     turns = scene.turns if truth is None else truth
     if turns is None or (truth is None and turns and _contradicted(scene)):
@@ -135,24 +128,25 @@ def voices_of(scene: Scene, thresholds: Thresholds) -> Voices | None:
 
 
 def _contradicted(scene: Scene) -> bool:
-    """True if a diarizer hears a voice where others know of none: music and animals can pass for one.
+    """True if other layers rule out the voices that a diarizer found, which may be music or animals.
 
-    Either the transcriber looked and found not a single word; or the corpus labels the clip's sounds
-    without any speech, and its labels are complete or the tagger hears no speech either.
+    Either the transcriber found no word; or the corpus's labels contain no speech, and they are complete
+    or the tagger found no speech either.
     """
     if scene.utterances == ():
         return True
     truth = scene.clip.truth
     if not truth.tags or any(map(audioset.is_speech, leaves_of(truth.tags))):
         return False
-    heard = any(tag.score >= _HEARD and audioset.is_speech(tag.label) for tag in scene.tags or ())
-    return truth.tags_complete or not heard
+    tags = scene.tags or ()
+    confirmed = any(tag.score >= _SPEECH_SCORE and audioset.is_speech(tag.label) for tag in tags)
+    return truth.tags_complete or not confirmed
 
 
 def _cut(turns: Sequence[Turn], handover: float) -> bool:
-    """True if two voices meet end to start, without a pause and without talking over each other.
+    """True if one voice ends where another starts, without pause or overlap.
 
-    People seldom manage that. A diarizer that hears one voice as two does it all the time.
+    This is rare in conversation, and typical of a diarizer that splits one voice in two.
     """
     return any(
         abs(one.end - other.start) < handover and one.speaker != other.speaker
