@@ -1,4 +1,4 @@
-"""Single words: which ones are worth asking for, and which could be taken for each other."""
+"""Keywords of utterances, and the similarity of words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from paqa_builder.questions.wording import tokens
 
-# Words that a phrase does not end on. English only: elsewhere there are none.
+# English words that a phrase should not end on.
 HANGING = frozenset(
     {
         "a", "an", "the", "of", "to", "in", "on", "at", "by", "for", "from", "with", "into", "over",
@@ -17,7 +17,7 @@ HANGING = frozenset(
         "her", "their", "my", "our", "your", "this", "these", "those", "there", "very",
     }
 )  # fmt: skip
-# Words that say too little to be asked for. English only, too.
+# English words that are too common to be asked for.
 _PLAIN = frozenset(
     {
         "about", "after", "again", "also", "always", "another", "around", "away", "back", "because",
@@ -29,7 +29,7 @@ _PLAIN = frozenset(
         "where", "with", "without", "yeah", "your",
     }
 )  # fmt: skip
-# One transcriber writes "seven" and another "7".
+# Transcribers write numbers in different ways ("seven", "7").
 _NUMBERS = frozenset(
     {
         "four", "five", "seven", "eight", "nine", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
@@ -43,7 +43,7 @@ MIN_LETTERS = 4
 
 
 def keywords(text: str) -> tuple[str, ...]:
-    """The words of a text that say something, each once: no short ones, no numbers, none of the commonest."""
+    """The informative words of a text, each once, without short words, numbers and common words."""
     return tuple(
         dict.fromkeys(
             word
@@ -55,14 +55,15 @@ def keywords(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 15)
 def alike(one: str, other: str) -> bool:
-    """True if two words are forms of one, or could be mistaken for each other by a transcriber.
+    """True if two words may be forms of one word, or one may be transcribed as the other.
 
-    Forms of one word begin alike; one letter more, less or other is soon misheard.
+    They are alike if they share the first four letters, if one contains the other, or if their edit
+    distance is at most 1.
     """
-    one, other = sorted((one.lower(), other.lower()), key=len)
-    if one == other or (len(one) >= MIN_LETTERS and (one[:4] == other[:4] or one in other)):
+    short, long = sorted((one.lower(), other.lower()), key=len)
+    if short == long or (len(short) >= MIN_LETTERS and (short[:4] == long[:4] or short in long)):
         return True
-    if len(other) - len(one) > 1:
+    if len(long) - len(short) > 1:
         return False
-    same = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-    return one[same + (len(one) == len(other)) :] == other[same + 1 :]
+    prefix = next((n for n, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    return short[prefix + (len(short) == len(long)) :] == long[prefix + 1 :]

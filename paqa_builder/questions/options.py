@@ -1,118 +1,102 @@
-"""Settings of the question stage: number and kinds of questions, and thresholds of certainty."""
+"""Settings of the question stage: number and kinds of questions, and thresholds of confidence."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+Score = Annotated[float, Field(ge=0, le=1)]
+Margin = Annotated[float, Field(ge=0)]
 
 
 class Thresholds(BaseModel):
     """Scores and margins (in seconds) below which a fact abstains.
 
-    Scores do not apply to ground truth. Margins do, because listeners do not notice that one sound starts
-    50 ms before another. The earlier names ``together``, ``apart`` and ``again`` of ``min_overlap``,
-    ``min_gap`` and ``min_pause`` are still read.
+    Margins apply to ground truth as well, scores do not. ``together``, ``apart`` and ``again`` are aliases of
+    ``min_overlap``, ``min_gap`` and ``min_pause``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    event: float = Field(
-        default=0.75, ge=0, le=1, description="A model's tag counts as heard from this score."
+    event: Score = Field(0.75, description="Smallest score of a model's tag.")
+    voice_event: Score = Field(
+        0.85, description="The same for voice-like sounds (laughter, coughs) beside speech."
     )
-    voice_event: float = Field(
-        default=0.85,
-        ge=0,
-        le=1,
-        description="The same for laughter, coughs and the like beside speech, which leaks.",
+    event_edge: Margin = Field(1.0, description="Tolerance of a model's onsets and offsets, in seconds.")
+    turn: Score = Field(0.8, description="Smallest confidence of turns of a second or more.")
+    handover: Margin = Field(
+        0.15,
+        description="Turns of two speakers that meet within this many seconds may be one voice split in two.",
     )
-    event_edge: float = Field(
-        default=1.0, ge=0, description="A model's onset or offset may be this many seconds off."
+    word: Score = Field(0.85, description="Smallest confidence of the words of a quote.")
+    speaker_seconds: Margin = Field(
+        1.5, description="Smallest duration of a speaker's speech; less may be a model's error."
     )
-    turn: float = Field(
-        default=0.8, ge=0, le=1, description="Every turn of a second or more is at least this sure."
+    order: Margin = Field(0.5, description="Smallest distance of onsets that have an order.")
+    longer_seconds: Margin = Field(1.0, description="Smallest difference of durations that are compared ...")
+    longer_share: Margin = Field(0.25, description="... also as a share of the shorter one.")
+    more_words: int = Field(
+        5, ge=1, description="Smallest difference of word counts that are compared; also 40 %."
     )
-    handover: float = Field(
-        default=0.15,
-        ge=0,
-        description="Where a model lets two voices meet this closely, it may have cut one voice in two.",
-    )
-    word: float = Field(default=0.85, ge=0, le=1, description="Every word of a quote is at least this sure.")
-    speaker_seconds: float = Field(
-        default=1.5, ge=0, description="A model's speaker with less speech than this may be a phantom."
-    )
-    order: float = Field(default=0.5, ge=0, description="Two onsets this far apart have an order.")
-    longer_seconds: float = Field(default=1.0, ge=0, description="Longest means longer by this much ...")
-    longer_share: float = Field(default=0.25, ge=0, description="... and by this share of the shorter one.")
-    more_words: int = Field(default=5, ge=1, description="More words means more by this many, and by 40 %.")
-    min_overlap: float = Field(
-        default=0.8,
-        ge=0,
+    min_overlap: Margin = Field(
+        0.8,
         validation_alias=AliasChoices("min_overlap", "together"),
-        description="Two things that happen together do so this long.",
+        description="Smallest overlap of events that occur together.",
     )
-    min_gap: float = Field(
-        default=0.4,
-        ge=0,
+    min_gap: Margin = Field(
+        0.4,
         validation_alias=AliasChoices("min_gap", "apart"),
-        description="Two things that never meet stay this far apart.",
+        description="Smallest gap between events that do not occur together.",
     )
-    overlap: float = Field(
-        default=0.4, ge=0, description="Voices overlap if they do so this long in one stretch."
-    )
-    min_pause: float = Field(
-        default=1.0,
-        ge=0,
+    overlap: Margin = Field(0.4, description="Smallest duration of overlapping speech.")
+    min_pause: Margin = Field(
+        1.0,
         validation_alias=AliasChoices("min_pause", "again"),
-        description="A sound returns after a pause of at least this.",
+        description="Smallest pause after which a sound occurs again.",
     )
-    louder: float = Field(default=6.0, ge=0, description="One thing is louder than another by this many dB.")
-    interval: float = Field(
-        default=4.0, ge=0, description="One voice is higher than another by this many semitones ..."
+    louder: Margin = Field(6.0, description="Smallest difference in dB of sounds' levels.")
+    interval: Margin = Field(4.0, description="Smallest difference of voices' pitches, in semitones ...")
+    tempo: Margin = Field(0.25, description="... of their rates, as a share of the slower one ...")
+    level: Margin = Field(4.0, description="... and of their levels, in dB.")
+    voice_seconds: Margin = Field(
+        1.5, description="Smallest duration of speech without overlap of voices that are compared."
     )
-    tempo: float = Field(default=0.25, ge=0, description="... faster by this share of the slower one ...")
-    level: float = Field(default=4.0, ge=0, description="... and louder by this many dB.")
-    voice_seconds: float = Field(
-        default=1.5, ge=0, description="A voice is compared if there is this much speech of its own."
-    )
-    pause: float = Field(default=0.7, ge=0, description="A pause within one person's speech lasts this long.")
-    soon: float = Field(default=4.0, ge=0, description="'Right after' ends after this many seconds.")
+    pause: Margin = Field(0.7, description="Smallest pause within one speaker's speech.")
+    soon: Margin = Field(4.0, description="Largest delay of what is 'right after'.")
 
     def longer(self, seconds: float, other: float) -> bool:
-        """Whether a duration is longer than another by a margin that listeners notice."""
+        """True if ``seconds`` exceeds ``other`` by both margins."""
         return seconds - other >= max(self.longer_seconds, self.longer_share * other)
 
 
 class QaOptions(BaseModel):
-    """The question stage's settings. Unknown names are refused."""
+    """Settings of the question stage: section ``questions`` of the configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    per_clip: int = Field(default=8, ge=1, description="At most this many questions on one clip.")
-    per_template: int = Field(default=1, ge=1, description="At most this many from one template on one clip.")
-    choices: int = Field(
-        default=4, ge=2, le=8, description="Choices per question, where the fact has as many."
-    )
-    include: tuple[str, ...] = Field(default=(), description="Only these templates; empty for all.")
-    exclude: tuple[str, ...] = Field(default=(), description="Not these templates.")
+    per_clip: int = Field(8, ge=1, description="Largest number of questions per clip.")
+    per_template: int = Field(1, ge=1, description="Largest number of questions per clip and template.")
+    choices: int = Field(4, ge=2, le=8, description="Number of choices, if the fact has as many.")
+    include: tuple[str, ...] = Field((), description="Templates to use; empty for all.")
+    exclude: tuple[str, ...] = Field((), description="Templates to leave out.")
     share: dict[str, float] = Field(
-        default={}, description="By template: the share of its questions to keep, from 0 to 1."
+        {}, description="Template -> share of its questions to keep, from 0 to 1."
     )
     min_confidence: dict[str, float] = Field(
-        default={}, description="By fact: abstain where its weakest evidence is less sure than this."
+        {}, description="Kind of fact -> smallest confidence of its weakest evidence."
     )
     balance: bool = Field(
-        default=True, description="Thin out frequent answers to closed questions (yes/no, counts, speakers)."
+        True, description="Subsample frequent answers to closed questions (yes/no, counts, speakers)."
     )
     unanswerable: float = Field(
-        default=0.05,
+        0.05,
         ge=0,
         le=0.125,
-        description="Share of the questions whose kind allows it that have 'None of these' as their "
-        "answer; it is a choice in so many times more that it is right no more often than any other.",
+        description="Share of questions answered by 'None of these', where the kind of fact allows it. The "
+        "choice is offered so often that it is right no more often than any other.",
     )
-    reflection: float = Field(
-        default=0.1,
-        ge=0,
-        le=1,
-        description="Share of questions whose trace has a planted error that REFLECT corrects.",
+    reflection: Score = Field(
+        0.1, description="Share of questions whose trace has a planted error that REFLECT corrects."
     )
     thresholds: Thresholds = Field(default_factory=Thresholds)

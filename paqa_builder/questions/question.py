@@ -1,8 +1,8 @@
-"""The item of the data set, and the evidence that proves it."""
+"""Questions and their evidence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from paqa_builder.records import Origin, Tag, Turn, Utterance
@@ -10,20 +10,20 @@ from paqa_builder.records import Origin, Tag, Turn, Utterance
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One record, or a whole layer, that a question's answer rests on.
+    """A record, or a whole layer, that proves the answer of a question.
 
     Attributes:
-        stage: The stage that made the record, or ``"truth"`` for a corpus's own annotation.
-        backend: The model (or the source) that made it; empty for an empty layer.
-        revision: Revision of the model's weights, or of the corpus.
+        stage: Stage that produced the record; ``"truth"`` for the corpus's annotation.
+        backend: Model or source that produced it; empty for an empty layer.
+        revision: Revision of the model's weights or of the corpus.
         record: ``"turn"``, ``"tag"``, ``"utterance"``, ``"words"`` (consecutive words of one
-            utterance), ``"measure"`` (something measured, such as ``"S1 pitch 120 Hz"``), or
-            ``"layer"``: the claim rests on all that a stage found, as "nobody speaks" does.
-        start: Seconds from the clip's start.
-        end: Likewise, exclusive.
-        confidence: The record's own score, in [0, 1]; 1 for ground truth and for a layer.
-        value: The speaker, the label, the text, or the layer's name.
-        stem: Where a tag was heard; empty for other records.
+            utterance), ``"measure"`` (such as ``"S1 pitch 120 Hz"``), or ``"layer"`` (all records of a
+            layer, for claims of absence).
+        start: Onset in seconds from the clip's start.
+        end: Offset in seconds, exclusive.
+        confidence: Score of the record in [0, 1]; 1 for ground truth, measures and layers.
+        value: Speaker, label, text, measure, or name of the layer.
+        stem: Stem that a tag was detected in; empty for other records.
     """
 
     stage: str
@@ -43,40 +43,40 @@ class Evidence:
 
 
 def confidence_of(record: Turn | Tag | Utterance) -> float:
-    """A record's score; 1 where the corpus itself says so."""
+    """Score of a record; 1 for ground truth."""
     if record.origin.is_truth:
         return 1.0
     return record.score if isinstance(record, Tag) else record.confidence
 
 
 def cite(record: Turn | Tag | Utterance) -> Evidence:
-    """Names a record as evidence."""
+    """A record as evidence."""
     if isinstance(record, Turn):
         kind, value, stem = "turn", record.speaker, ""
     elif isinstance(record, Tag):
         kind, value, stem = "tag", record.label, record.stem
     else:
         kind, value, stem = "utterance", record.text, ""
-    made = record.origin
+    origin = record.origin
     return Evidence(
-        made.stage, made.backend, made.revision, kind, record.start, record.end,
+        origin.stage, origin.backend, origin.revision, kind, record.start, record.end,
         confidence_of(record), value, stem,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Difficulty:
-    """What makes a question hard, part by part, and the sum of it.
+    """Estimated difficulty of a question, with its parts.
 
     Attributes:
         level: ``"easy"``, ``"medium"`` or ``"hard"``.
-        score: Mean of the parts that are known, each brought to [0, 1].
-        snr: Speech over everything else, in dB; None where it was not measured.
-        overlap: Share of the speech during which two or more speak; None without speech.
-        speakers: How many people speak; None where unknown.
-        hops: Layers that must be put together, and one more where a first finding leads to the answer.
-        closeness: How near the wrong choices are, from 0 (nothing like it in the clip) to 1 (all of
-            them happen in the clip, elsewhere or by another speaker).
+        score: Mean of the known parts, each scaled to [0, 1].
+        snr: Level of speech over everything else in dB; None if not measured.
+        overlap: Share of the speech with two or more speakers; None without speech.
+        speakers: Number of speakers; None if unknown.
+        hops: Number of layers to combine, plus 1 if the answer needs an intermediate step.
+        closeness: Similarity of the wrong choices to the clip, from 0 (unrelated) to 1 (all of them occur
+            in the clip, at another time or by another speaker).
     """
 
     level: str
@@ -90,14 +90,14 @@ class Difficulty:
 
 @dataclass(frozen=True, slots=True)
 class PlantedError:
-    """One percept gone wrong.
+    """A perception error that a trace starts from.
 
     Attributes:
         kind: ``"missed_sound"``, ``"misheard_sound"``, ``"missed_speaker"`` or ``"wrong_speaker"``.
-        start: Of the record (of the first, where all of a sound or a speaker is meant), in seconds.
-        end: Of the record, or of the last one.
-        value: The record's label or speaker.
-        heard_as: What it was taken for; empty where it was missed.
+        start: Onset in seconds of the record, or of the first one for a whole sound or speaker.
+        end: Offset in seconds of the record, or of the last one.
+        value: Label or speaker of the record.
+        heard_as: Label or speaker that replaces it; empty if it is missed.
     """
 
     kind: str
@@ -109,14 +109,14 @@ class PlantedError:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """A question's own texts, where a language model's wording was published in their place.
+    """Original texts of a question that a language model reworded.
 
     Attributes:
-        model: The language model that reworded it.
-        question: The template's text; None where the question was kept as it was. So the next three.
-        planning: Of the trace.
-        reasoning: Likewise.
-        summary: Likewise.
+        model: Name of the language model.
+        question: Original question; None if unchanged.
+        planning: Original PLANNING of the trace; None if unchanged.
+        reasoning: Original REASONING; None if unchanged.
+        summary: Original SUMMARY; None if unchanged.
     """
 
     model: str
@@ -128,17 +128,17 @@ class Rewritten:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One multiple-choice question about one clip.
+    """A multiple-choice question about one clip.
 
     Attributes:
-        id: ``"q-"`` and 16 hexadecimal digits: a hash of source, clip, template and ``n``.
-        answer: The text of the right choice; ``choices[answer_index]``.
+        id: ``"q-"`` and 16 hexadecimal digits: a hash of source, clip, template and number.
+        answer: Text of the right choice, ``choices[answer_index]``.
         level: ``"speech_environment"``, ``"speaker_speaker"`` or ``"both"``.
         trace: Perception and reasoning in the grammar of :mod:`paqa_builder.questions.traces.grammar`.
-        provenance: Who made the facts beneath, sorted: ``"truth:…"`` or ``"stage:backend@revision"``.
-        difficulty: How hard it is, part by part.
-        reflection: The percept that its trace gets wrong at first, on purpose; None for most.
-        rewritten: What a language model reworded; None where none did.
+        provenance: Sorted origins of the evidence: ``"truth:…"`` or ``"stage:backend@revision"``.
+        difficulty: Estimated difficulty.
+        reflection: Error that is planted in its trace; None for most questions.
+        rewritten: Original texts if a language model reworded it, else None.
     """
 
     id: str
@@ -159,26 +159,26 @@ class Question:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Question:
-        """Rebuilds a question from :func:`paqa_builder.records.to_json`'s output.
+        """Inverse of :func:`paqa_builder.records.to_json`.
 
         Raises:
             TypeError: A field is missing or unknown.
         """
-        values = dict(data)
-        for field in fields(cls):
-            if isinstance(values.get(field.name), list):
-                values[field.name] = tuple(values[field.name])
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
         if "evidence" in values:
             values["evidence"] = tuple(Evidence(**item) for item in values["evidence"])
-        for name, of in (("difficulty", Difficulty), ("reflection", PlantedError), ("rewritten", Rewritten)):
+        parts: dict[str, Any] = {
+            "difficulty": Difficulty, "reflection": PlantedError, "rewritten": Rewritten,
+        }  # fmt: skip
+        for name, part in parts.items():
             if values.get(name) is not None:
-                values[name] = of(**values[name])
+                values[name] = part(**values[name])
         return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A refused question with the reasons.
+    """A rejected question with the reasons.
 
     Attributes:
         by: ``"verifier"`` or ``"gate"``.

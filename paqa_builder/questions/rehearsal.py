@@ -1,10 +1,9 @@
-"""A rehearsal: what would be asked of a sample of clips, and how to ask so that no answer is a good guess.
+"""Calibration of answer shares by trial generation of questions over a sample of clips.
 
-What is true of the clips is one thing, what is asked about another: a clip has room for a few questions,
-one question a template is asked of it, and many a wrong choice cannot be proved false. So an answer that
-is true as often as the others may yet be right more often than it is offered. Here the questions are
-asked for trial, each answer's share is counted, and the shares to keep and the weights to draw wrong
-choices by are mended, a few times over. Like raking (Deming and Stephan 1940), but of what comes out.
+Balanced facts do not give balanced questions: a clip has room for few questions, each template asks one of
+them, and many wrong choices cannot be proved false. So questions are generated on trial, right and offered
+answers are counted, and the shares to keep and the weights of wrong choices are adjusted, in a few rounds.
+This is raking (Deming and Stephan 1940) applied to the generated questions.
 """
 
 from __future__ import annotations
@@ -25,33 +24,33 @@ from paqa_builder.records import Scene
 from paqa_builder.seeded import unit
 
 CLIPS = 1_000
-"""Clips to rehearse with, at most."""
+"""Largest number of clips of the sample."""
 _ROUNDS = 3
-# Counts are compared as if so many more had been seen: a few more or less are no surplus.
+# Pseudo-count of right and of offered answers.
 _PRIOR = 1.0
-# A choice that guessing would get right so often, and that hardly ever is, gives itself away.
+# Expected number of right answers by chance from which a choice that is hardly ever right is ruled out.
 _OFFERED = 4.0
-# A share or weight changes at most by this factor in one round, and in all by this one.
+# Largest factor of a share or weight in one round, and of a weight in total.
 _STEP, _MOST = 3.0, 20.0
 
-# Wrong choices of these are drawn by weight; of the others there are as many as there are.
+# Answer types whose wrong choices are drawn by weight.
 _DRAWN = (AnswerType.SOUND, AnswerType.LISTED)
-# Of these, what is never right need not be offered; without yes or no, nothing is left to ask.
+# Answer types of which choices that are never right are left out.
 _RULED_OUT = (AnswerType.NUMBER, AnswerType.SPEAKER, AnswerType.LISTED)
 _BALANCED = (AnswerType.YES_NO, AnswerType.NUMBER, AnswerType.SPEAKER, *_DRAWN)
 
 Place = tuple[str, str]
-"""A template and one level of a group."""
+"""A template and a group or one of its parents."""
 
 
 @dataclass
 class Tally:
-    """How often answers are right, and how often guessing would be, among the questions of one place.
+    """Counts of right answers, and of those expected by chance.
 
     Attributes:
-        right: By choice.
-        fair: By choice: the sum of one over the number of choices, where it is offered.
-        absent: What is *not* there is asked for: then it is the answer that is drawn.
+        right: Choice -> how often it is right.
+        fair: Choice -> how often it is right by chance, the sum of 1 / number of choices.
+        absent: The questions ask for what is absent, so that the answer is drawn from the corpus.
     """
 
     right: Counter[str] = field(default_factory=Counter)
@@ -59,7 +58,7 @@ class Tally:
     absent: bool = False
 
     def add(self, draft: Draft) -> None:
-        """Counts one question."""
+        """Adds one question."""
         texts = draft.choices.texts
         self.absent = draft.fact.answer is None
         self.right[texts[draft.choices.index]] += 1
@@ -67,7 +66,7 @@ class Tally:
             self.fair[text] += 1 / len(texts)  # type: ignore[assignment]
 
     def never(self) -> list[str]:
-        """Choices that are hardly ever right, however often they are offered."""
+        """Choices that are offered often and hardly ever right."""
         return [
             text
             for text in sorted(self.fair)
@@ -75,7 +74,7 @@ class Tally:
         ]
 
     def factors(self, power: float = 1.0) -> dict[str, float]:
-        """By choice: above 1 if it is right too seldom, below 1 if too often."""
+        """Choice -> correction factor: above 1 if it is right too seldom, below 1 if too often."""
         return {
             text: min(_STEP, max(1 / _STEP, (self.fair[text] + _PRIOR) / (self.right[text] + _PRIOR)))
             ** power
@@ -91,16 +90,16 @@ def rehearse(
     options: QaOptions | None = None,
     seed: int = 0,
 ) -> Corpus:
-    """The corpus, with ``kept`` and ``drawn`` learned.
+    """The corpus with learned ``kept`` and ``drawn``; unchanged without balancing or with few clips.
 
-    A function of its arguments alone; the scenes are read once a round and never kept.
+    Deterministic. The scenes are read once per round.
 
     Args:
-        scenes: Gives the scenes that ``corpus`` was summed up from.
+        scenes: Gives the scenes that ``corpus`` was counted from.
     """
     options = options or QaOptions()
     if not options.balance or corpus.clips < FEW:
-        return corpus  # over a handful of clips nothing can be even
+        return corpus
     by_name = {template.name: template for template in templates}
     share = CLIPS / max(1, corpus.clips)
     for _ in range(_ROUNDS):
@@ -125,30 +124,34 @@ def rehearse(
 def _kept(
     corpus: Corpus, places: Mapping[Place, Tally], templates: Mapping[str, Template], least: float
 ) -> dict[str, dict[str, float]]:
-    found = {}
+    """Adjusted shares to keep, by template and group."""
+    kept = {}
     for (name, level), tally in sorted(places.items()):
-        of, place = kind(templates[name].fact), group_name(name, level)
-        # Where a group is small, its parent's shares will do; a group without a parent has to.
+        fact_kind, place = kind(templates[name].fact), group_name(name, level)
+        form = fact_kind.form
+        # A small group uses the shares of its parent, if it has one.
         enough = place in corpus.kept or ":" not in level or tally.right.total() >= least
-        if not enough or of.form not in _BALANCED or tally.absent:
+        if not enough or form not in _BALANCED or tally.absent:
             continue
         old = corpus.kept.get(place, {})
-        # What wrong choices can be drawn for is half mended by drawing more of them.
+        # Where wrong choices are drawn by weight, the weights correct the other half.
         new = {
-            text: old.get(text, corpus.share_kept(of.name, level, text) if of.form.closed else 1.0) * factor
-            for text, factor in tally.factors(0.5 if of.form in _DRAWN else 1.0).items()
+            text: old.get(text, corpus.share_kept(fact_kind.name, level, text) if form.closed else 1.0)
+            * factor
+            for text, factor in tally.factors(0.5 if form in _DRAWN else 1.0).items()
         }
         most = max(new.values(), default=0.0)
         if not most:
-            continue  # by the wider group's counts nothing is asked; narrower ones decide
-        found[place] = {text: round(max(1e-3, share / most), 4) for text, share in new.items()}
-    return found
+            continue  # the counts of the whole group allow no question; its subgroups decide
+        kept[place] = {text: round(max(1e-3, share / most), 4) for text, share in new.items()}
+    return kept
 
 
 def _drawn(
     corpus: Corpus, whole: Mapping[str, Tally], templates: Mapping[str, Template]
 ) -> dict[str, dict[str, float]]:
-    found = {}
+    """Adjusted weights of wrong choices, by template."""
+    drawn = {}
     for name, tally in sorted(whole.items()):
         form, old = kind(templates[name].fact).form, corpus.drawn.get(name, {})
         new = {}
@@ -160,12 +163,12 @@ def _drawn(
             }
         if form in _RULED_OUT:
             new |= dict.fromkeys(tally.never(), 0.0)
-        found[name] = new
-    return found
+        drawn[name] = new
+    return drawn
 
 
 def _merged(
     old: Mapping[str, Mapping[str, float]], new: Mapping[str, Mapping[str, float]]
 ) -> dict[str, dict[str, float]]:
-    """What a round did not see stays as it was: a choice once ruled out does not come back."""
+    """Updates the values of earlier rounds; those that a round does not give stay."""
     return {name: {**old.get(name, {}), **new.get(name, {})} for name in sorted({*old, *new})}

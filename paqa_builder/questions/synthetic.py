@@ -1,7 +1,4 @@
-"""Synthetic scenes without audio, any number of them, for tests and benchmarks of questions.
-
-Each scene is a function of its number alone.
-"""
+"""Synthetic scenes without audio, for tests and benchmarks of questions."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ _WORDS = (
 
 
 def many(count: int, first: int = 0) -> list[Scene]:
-    """Different scenes with one to three speakers over up to three sounds.
+    """Scenes with one to three speakers and up to three sounds.
 
     Args:
         count: Number of scenes.
-        first: Number of the first one; the scene of a number is always the same.
+        first: Number of the first one. A scene depends on its number only.
     """
     return [scene_of(_scene(n), f"made{n}") for n in range(first, first + count)]
 

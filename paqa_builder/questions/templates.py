@@ -1,7 +1,7 @@
-"""Templates: YAML files that say when and how to ask about a fact, each with examples that are tests.
+"""Question templates: YAML files with the texts of questions about a kind of fact, and tested examples.
 
-Nothing in a template computes: a fact's code gives the slots, the template puts them into words.
-Jinja is sandboxed and strict, so that a template can neither reach outside nor print a hole.
+The code of a fact computes the slots, and the template's texts use them. Jinja is sandboxed, and an
+undefined slot is an error.
 """
 
 from __future__ import annotations
@@ -32,21 +32,23 @@ class _Strict(BaseModel):
 
 
 class MiniLayers(_Strict):
-    """Records in short. A layer left out is unknown; an empty list is known to be empty."""
+    """Short form of records. A missing layer is unknown; an empty list is a known, empty layer."""
 
     turns: list[tuple[float, float, str]] | None = Field(default=None, description="[start, end, speaker]")
     tags: list[tuple[float, float, str, float]] | list[str] | None = Field(
-        default=None, description="[start, end, label, score], or labels of the whole clip"
+        default=None, description="[start, end, label, score], or labels for the whole clip"
     )
     utterances: list[tuple[float, float, str, str]] | None = Field(
-        default=None, description="[start, end, speaker, text]; words share the time evenly"
+        default=None, description="[start, end, speaker, text]; words of equal length"
     )
-    language: str | None = Field(default="en", description="Of all utterances")
-    translations: list[str] = Field(default=[], description="Of the utterances, into English, in order")
+    language: str | None = Field(default="en", description="Language of all utterances")
+    translations: list[str] = Field(
+        default=[], description="English translations of the utterances, in order"
+    )
 
 
 class MiniVoice(_Strict):
-    """A :class:`~paqa_builder.records.VoiceMeasure` in short."""
+    """Short form of :class:`~paqa_builder.records.VoiceMeasure`."""
 
     seconds: float = 5.0
     pitch: float | None = None
@@ -57,20 +59,20 @@ class MiniVoice(_Strict):
 
 
 class MiniMeasures(_Strict):
-    """:class:`~paqa_builder.records.Measures` in short."""
+    """Short form of :class:`~paqa_builder.records.Measures`."""
 
     snr: float | None = None
     loudness: float | None = None
     quality: float | None = None
     overlap: float | None = None
-    voices: dict[str, MiniVoice] = Field(default={}, description="By speaker, as in the turns")
+    voices: dict[str, MiniVoice] = Field(default={}, description="Speaker, as in the turns -> measures")
     events: list[tuple[float, float, str, float, float | None]] = Field(
         default=[], description="[start, end, label, level, over speech]"
     )
 
 
 class MiniScene(MiniLayers):
-    """A scene in short, for examples."""
+    """Short form of a scene, for examples."""
 
     duration: float = 10.0
     measures: MiniMeasures | None = None
@@ -79,31 +81,31 @@ class MiniScene(MiniLayers):
 
 
 class Example(_Strict):
-    """A scene, and what the template makes of it. ``answer: null`` with no question: it abstains."""
+    """A scene with the expected question. Without a question, the template must abstain."""
 
     scene: MiniScene
-    question: str | None = Field(default=None, description="As the first phrasing puts it")
+    question: str | None = Field(default=None, description="Question in the first phrasing")
     answer: str | None = Field(
-        default=None, description="The right choice; any, where it comes from the corpus"
+        default=None, description="Right choice; null if the answer is drawn from the corpus"
     )
     wrong: list[str] = Field(default=[], description="Choices that must be judged false")
-    unsure: list[str] = Field(default=[], description="Choices that must be beyond proof")
+    unsure: list[str] = Field(default=[], description="Choices that can be proved neither true nor false")
 
 
 class Template(_Strict):
-    """One way to ask about one kind of fact."""
+    """Texts of questions about one kind of fact, with the condition under which they are asked."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     level: Level
     skill: str = Field(min_length=3)
     fact: str
     when: str = Field(
-        default="", description="Jinja expression over the slots; facts that fail it are not asked"
+        default="", description="Jinja expression over the slots; facts for which it is false are not asked"
     )
-    phrasings: list[str] = Field(min_length=6)
-    planning: list[str] = Field(min_length=2, description="What to listen for")
+    phrasings: list[str] = Field(min_length=6, description="Texts of the question")
+    planning: list[str] = Field(min_length=2, description="Texts of PLANNING: what to listen for")
     statement: list[str] = Field(
-        min_length=3, description="The answer as a sentence; `answer` is its form within a sentence"
+        min_length=3, description="The answer as a sentence; the slot `answer` is its form within a sentence"
     )
     examples: list[Example] = Field(min_length=1)
 
@@ -122,11 +124,11 @@ class Template(_Strict):
             if unknown:
                 raise ValueError(f"{text!r}: unknown {', '.join(sorted(unknown))}; slots: {sorted(allowed)}")
         if len(set(self.phrasings)) < len(self.phrasings):
-            raise ValueError("two phrasings are the same")
+            raise ValueError("two phrasings are equal")
         return self
 
     def asks(self, fact: Fact) -> bool:
-        """True if the template asks about this fact of its kind."""
+        """True if a fact of the template's kind satisfies ``when``."""
         return not self.when or _holds(self.when, tuple(fact.slots[name] for name in _names_in(self.when)))
 
     def questions(self, fact: Fact) -> list[str]:
@@ -135,10 +137,10 @@ class Template(_Strict):
 
 
 def render(text: str, slots: Any) -> str:
-    """Fills a template's text in.
+    """A template's text with its slots filled in.
 
     Raises:
-        ConfigError: The text does something that the sandbox or the slots do not allow.
+        ConfigError: The text violates the sandbox or uses an undefined slot.
     """
     if "{" not in text:
         return text
@@ -155,7 +157,6 @@ def _names_in(when: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 12)
 def _holds(when: str, values: tuple[Any, ...]) -> bool:
-    # The same few conditions come back for every fact of every clip.
     slots = dict(zip(_names_in(when), values, strict=True))
     return render(f"{{{{ 1 if ({when}) else '' }}}}", slots) != ""
 
@@ -165,44 +166,44 @@ def _compiled(text: str) -> Any:
     return _jinja.from_string(text)
 
 
-# libyaml's, where PyYAML was built with it, reads a hundred templates several times as fast.
+# The loader of libyaml, where PyYAML has it, is several times as fast.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_templates(paths: Iterable[str | Path] = ()) -> list[Template]:
-    """Reads the built-in templates and those in further folders (or files), sorted by name.
+    """Reads the built-in templates and those of further folders or files, sorted by name.
 
     Raises:
-        ConfigError: A file is missing, no YAML, or breaks a rule; or two templates share a name.
+        ConfigError: A file is missing, is not YAML or is invalid; or two templates share a name.
     """
-    found: dict[str, Template] = {}
+    templates: dict[str, Template] = {}
     for name, text in [*_builtin(), *_extra(paths)]:
         template = _read(name, text)
-        if template.name in found:
-            raise ConfigError(f"{name}: there is already a template called {template.name!r}")
-        found[template.name] = template
-    return [found[name] for name in sorted(found)]
+        if template.name in templates:
+            raise ConfigError(f"{name}: there is already a template {template.name!r}")
+        templates[template.name] = template
+    return [templates[name] for name in sorted(templates)]
 
 
 def _builtin() -> list[tuple[str, str]]:
+    """File name and text of each built-in template."""
     folder = files("paqa_builder.questions").joinpath("templates")
-    items = [
-        item for level in folder.iterdir() if level.is_dir() for item in level.iterdir()
-    ]  # fmt: skip
+    items = (item for level in folder.iterdir() if level.is_dir() for item in level.iterdir())
     yamls = (item for item in items if item.name.endswith(".yaml"))
     return sorted((item.name, item.read_text(encoding="utf-8")) for item in yamls)
 
 
 def _extra(paths: Iterable[str | Path]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    """Path and text of each template in further folders or files."""
+    texts: list[tuple[str, str]] = []
     for path in map(Path, paths):
         if not path.exists():
             raise ConfigError(f"templates {path}: no such file or folder")
-        files_ = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
-        if not files_:
+        yamls = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        if not yamls:
             raise ConfigError(f"templates {path}: no .yaml file in this folder")
-        found += [(str(file), file.read_text(encoding="utf-8")) for file in files_]
-    return found
+        texts += [(str(file), file.read_text(encoding="utf-8")) for file in yamls]
+    return texts
 
 
 def _read(name: str, text: str) -> Template:
@@ -221,5 +222,5 @@ def _read(name: str, text: str) -> Template:
 
 
 def template_hash(template: Template) -> str:
-    """What a lock says of a template, so that a verifier knows whether it has the same one."""
+    """Hash of a template's content, as recorded in a lock."""
     return digest(template.model_dump(mode="json"))

@@ -1,7 +1,7 @@
-"""From records to English: names of sounds, ordinals, times, lists and quotes.
+"""English wording of sounds, ordinals, times, lists and quotes.
 
-A choice's text and the thing it names go both ways (:func:`choice_of_label`, :func:`label_of_choice`
-and so on), because the verifier has nothing but the text.
+The texts of choices have inverses (:func:`choice_of_label`, :func:`label_of_choice`, …), because the
+verifier knows the text only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from paqa_builder.labels import audioset
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-# Short -ing words are things ("a ping"), longer ones are goings-on ("typing") and take no article.
+# Short -ing words are countable ("a ping"), longer ones name activities ("typing") and take no article.
 _MASS = re.compile(r"(?:music|sounds|\w{3,}ing)$")
 _THINGS = frozenset({"string"})
 _NO_ARTICLE = frozenset({"teeth", "feet", "people", "children", "men", "women", "voices"})
@@ -27,17 +27,17 @@ YES, NO = "Yes", "No"
 
 @cache
 def _names() -> dict[str, tuple[str, str]]:
-    """Label to (name, phrase with its article), for all of AudioSet."""
+    """Label -> (name, phrase with its article), for all of AudioSet."""
     text = files("paqa_builder").joinpath("data/names.csv").read_text(encoding="utf-8")
     special = {row["label"]: row for row in csv.DictReader(text.splitlines())}
-    found = {}
+    names = {}
     for label in audioset.labels():
         row = special.get(label)
         name = (row and row["name"]) or (label if label == label.upper() else label[0].lower() + label[1:])
-        # In the file "-" is no article, and nothing the usual one: "laughing baby" is a thing.
+        # In the file "-" stands for no article, and an empty phrase for the regular one.
         phrase = row["phrase"] if row else "-" * _is_mass(name)
-        found[label] = (name, {"": f"{article(name)} {name}", "-": name}.get(phrase, phrase))
-    return found
+        names[label] = (name, {"": f"{article(name)} {name}", "-": name}.get(phrase, phrase))
+    return names
 
 
 def _is_mass(name: str) -> bool:
@@ -47,7 +47,7 @@ def _is_mass(name: str) -> bool:
 
 @cache
 def _uncounted() -> frozenset[str]:
-    """Single words of AudioSet that have no article: rain, wind, water."""
+    """One-word names of AudioSet without an article: rain, wind, water."""
     return frozenset(name for name, phrase in _names().values() if name == phrase and " " not in name)
 
 
@@ -57,30 +57,30 @@ def article(name: str) -> str:
 
 
 def name_of(label: str) -> str:
-    """A label as one says it: ``"Cattle, bovinae"`` is ``"cattle"``. Different for every label."""
+    """Readable name of a label, unique among labels: ``"cattle"`` for ``"Cattle, bovinae"``."""
     if label in _names():
         return _names()[label][0]
     return re.sub(r"[_\s]+", " ", label).strip().lower()
 
 
 def sound_of(label: str) -> str:
-    """A noun phrase for running text: ``"the sound of a dog"``, ``"the sound of rain"``."""
+    """Noun phrase of a label: ``"the sound of a dog"``, ``"the sound of rain"``."""
     if label in _names():
         return f"the sound of {_names()[label][1]}"
     name = name_of(label)
     last = name.split()[-1] if name else ""
-    many = last in _NO_ARTICLE or (last.endswith("s") and not last.endswith("ss"))
-    plain = not name or many or _is_mass(name) or last in _uncounted()
-    return f"the sound of {name if plain else f'{article(name)} {name}'}"
+    plural = last in _NO_ARTICLE or (last.endswith("s") and not last.endswith("ss"))
+    no_article = not name or plural or _is_mass(name) or last in _uncounted()
+    return f"the sound of {name if no_article else f'{article(name)} {name}'}"
 
 
 def bare_sound(label: str) -> str:
-    """What follows "the sound of": ``"a dog"``."""
+    """Noun phrase of a label without "the sound of": ``"a dog"``."""
     return sound_of(label).removeprefix("the sound of ")
 
 
 def choice_of_label(label: str) -> str:
-    """A label as a choice: ``"Dog"``."""
+    """Choice for a label: ``"Dog"``."""
     return capital(name_of(label))
 
 
@@ -90,12 +90,12 @@ def _labels_by_choice() -> dict[str, str]:
 
 
 def label_of_choice(choice: str) -> str:
-    """Undoes :func:`choice_of_label`; a corpus's own label comes back as its readable name."""
+    """Inverse of :func:`choice_of_label`; a label outside AudioSet comes back as its readable name."""
     return _labels_by_choice().get(choice, choice)
 
 
 def same_label(one: str, other: str) -> bool:
-    """True if both print alike, so that they are one choice."""
+    """True if two labels have the same name."""
     return one == other or name_of(one) == name_of(other)
 
 
@@ -110,7 +110,7 @@ def choice_of_speaker(number: int) -> str:
 
 
 def speaker_of_choice(choice: str) -> int | None:
-    """Undoes :func:`choice_of_speaker`."""
+    """Inverse of :func:`choice_of_speaker`; None if the choice is no speaker."""
     return next((n for n in range(1, 100) if choice_of_speaker(n) == choice), None)
 
 
@@ -133,7 +133,7 @@ def choice_of_number(number: int) -> str:
 
 
 def number_of_choice(choice: str) -> int | None:
-    """Undoes :func:`choice_of_number`."""
+    """Inverse of :func:`choice_of_number`; None if the choice is no number."""
     return next((n for n in range(1000) if choice_of_number(n) == choice), None)
 
 
@@ -148,17 +148,17 @@ def times(number: int) -> str:
 
 
 def capital(text: str) -> str:
-    """With a capital first letter, the others kept."""
+    """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def at(seconds: float) -> str:
-    """A point in time: ``"1.2 s"``."""
+    """A point in time, in seconds: ``"1.2 s"``."""
     return f"{seconds:.1f} s"
 
 
 def long(seconds: float) -> str:
-    """A duration: ``"1.2 seconds"``."""
+    """A duration, in seconds: ``"1.2 seconds"``."""
     return f"{seconds:.1f} seconds"
 
 
@@ -168,7 +168,7 @@ def from_to(start: float, end: float) -> str:
 
 
 def stretches(spans: Spans, limit: int = 6) -> str:
-    """``"from 1.2 s to 3.4 s and from 5.0 s to 6.0 s"``; many are summed up."""
+    """``"from 1.2 s to 3.4 s and from 5.0 s to 6.0 s"``; more than ``limit`` are summarized."""
     if len(spans) > limit:
         return f"{number_word(len(spans))} times {from_to(spans[0][0], spans[-1][1])}"
     return listed([from_to(*span) for span in spans])
@@ -188,21 +188,20 @@ _ENGLISH_I = re.compile(r"\bi(?=$|[ '’])")
 def quotable(words: Iterable[str]) -> str:
     """Words as a quote: lower case, without punctuation around them.
 
-    Case and punctuation are the transcriber's, not the speaker's; left in, they would tell a quote
-    of one transcriber from a quote of another, and the beginning of a sentence from its middle.
+    Case and punctuation would tell transcribers apart, and the start of a sentence from its middle.
     """
     text = " ".join(filter(None, (_EDGES.sub("", word).lower() for word in words)))
     return _ENGLISH_I.sub("I", text)
 
 
 def meant(text: str) -> str:
-    """A translation as a choice: one form, so that full stops and white space tell nothing apart."""
+    """A translation as a choice, with normalized case, white space and punctuation at the edges."""
     return capital(" ".join(text.split()).strip(' .…"“”„'))
 
 
 @lru_cache(maxsize=1 << 15)
 def tokens(text: str) -> tuple[str, ...]:
-    """What of a text is compared: lower-case words without punctuation."""
+    """Lower-case words of a text without punctuation, for comparisons."""
     return tuple(re.findall(r"[\w]+(?:['’][\w]+)*", text.lower().replace("’", "'")))
 
 
