@@ -1,4 +1,4 @@
-"""Questions on random and on made scenes: proved, well formed, fair, and stable."""
+"""Questions on random and synthetic scenes: proved, well formed, balanced and stable."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_question_on_any_scene_is_proved(scene: Scene, seed: int) -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scenes())
-def test_a_layer_that_nobody_knows_is_never_asked_about(scene: Scene) -> None:
+def test_unknown_layers_are_never_asked_about(scene: Scene) -> None:
     for layer, dropped in (("tags", "tag"), ("turns", "turn"), ("utterances", "utterance")):
         truth = dataclasses.replace(scene.clip.truth, **{layer: None})
         blind = dataclasses.replace(
@@ -82,13 +82,13 @@ def test_the_trace_tells_unknown_from_empty() -> None:
 
 def test_every_kind_of_fact_is_found_somewhere() -> None:
     asked = {q.template for scene in (*MANY, kitchen(), annotated(), foreign()) for q in ask(scene)}
-    # Some answers are always the same in the made corpus, and then nobody is asked for them.
+    # Answers that are always the same in the synthetic corpus are not asked for.
     asked |= {q.template for q in ask(farm(), corpus=Corpus())}
     assert asked == {template.name for template in TEMPLATES}
 
 
 @pytest.mark.parametrize("scene", [kitchen(), annotated(), *MANY[:10]], ids=lambda s: s.clip.id)
-def test_any_change_to_a_question_is_noticed(scene: Scene) -> None:
+def test_any_change_to_a_question_is_reported(scene: Scene) -> None:
     for good in ask(scene):
         other = (good.answer_index + 1) % len(good.choices)
         wrongs = [
@@ -118,7 +118,7 @@ def test_any_change_to_a_question_is_noticed(scene: Scene) -> None:
             assert verify(wrong, scene, ALL, TEMPLATES), wrong
 
 
-def test_a_wrong_choice_that_is_true_is_noticed() -> None:
+def test_a_wrong_choice_that_is_true_is_reported() -> None:
     scene = kitchen()
     (good,) = [q for q in ask(scene) if q.template == "event_present"]
     other = "Dog" if good.answer == "Church bell" else "Church bell"
@@ -134,7 +134,7 @@ def test_a_question_does_not_fit_another_scene() -> None:
     assert all(verify(question, changed, ALL, TEMPLATES) for question in ask(scene))
 
 
-def test_the_right_answer_is_in_every_place_equally_often() -> None:
+def test_positions_of_right_answers_are_uniform() -> None:
     places = Counter(
         q.answer_index for scene in many(60) for q in ask(scene) if len(q.choices) == 4
     )  # fmt: skip
@@ -190,7 +190,7 @@ def test_a_new_template_changes_no_other_question() -> None:
             }
 
 
-def test_under_the_cap_a_new_template_only_takes_places() -> None:
+def test_under_the_cap_a_new_template_only_replaces_questions() -> None:
     capped, fewer = QaOptions(), QaOptions(exclude=("who_says",))
     for scene in MANY[:20]:
         before = {q.id: q for q in ask(scene, fewer)}
@@ -209,7 +209,7 @@ def test_the_cap_leaves_variety() -> None:
         assert len(set(capped)) == min(5, len(every), len(capped))
 
 
-def test_options_select_and_thin_out() -> None:
+def test_options_select_and_subsample_templates() -> None:
     only = QaOptions(include=("event_present", "who_says"), per_clip=100)
     assert {q.template for s in MANY for q in ask(s, only)} == {"event_present", "who_says"}
     none = QaOptions(share={"event_present": 0.0}, per_clip=100)
@@ -234,7 +234,7 @@ def test_thresholds_trade_coverage() -> None:
     assert 0 < count(per_fact) < count(alone)
 
 
-def test_ground_truth_outranks_models() -> None:
+def test_ground_truth_takes_precedence_over_models() -> None:
     scene = kitchen()
     labels = annotated().clip.truth.tags
     assert labels

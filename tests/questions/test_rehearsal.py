@@ -1,4 +1,4 @@
-"""The rehearsal: what is asked, not what is true, is what must be even."""
+"""Rehearsal: answers of the generated questions are balanced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def asked(scenes: list[Scene], corpus: Corpus) -> list[Question]:
 
 
 def surplus(questions: list[Question], template: str) -> float:
-    """By how much the answer that is right too often beats guessing, as a share of the questions."""
+    """Largest excess of right answers over chance, as a share of the questions."""
     tally = Tally()
     of = [question for question in questions if question.template == template]
     for question in of:
@@ -37,15 +37,15 @@ def surplus(questions: list[Question], template: str) -> float:
     return max(tally.right[text] - tally.fair[text] for text in tally.fair) / len(of)
 
 
-def test_what_is_asked_is_even_though_clips_have_room_for_a_few_questions_only() -> None:
-    # A clip with one speaker has little else to be asked about, so it is counted more often.
+def test_answers_are_balanced_under_the_cap_per_clip() -> None:
+    # Clips with one speaker allow few other questions, so that the count is asked for more often.
     before, after = asked(SCENES, COUNTED), asked(SCENES, REHEARSED)
     assert surplus(before, "speaker_count") > 0.12
     assert surplus(after, "speaker_count") < 0.08
     assert len(after) > 0.95 * len(before)
 
 
-def test_a_choice_that_never_turns_out_right_is_no_choice() -> None:
+def test_choices_that_are_never_right_are_not_offered() -> None:
     right, offered = Counter[str](), Counter[str]()
     for question in asked(SCENES, REHEARSED):
         if question.template in ("source_family", "speaking_seconds", "speaker_count", "speaker_last"):
@@ -55,15 +55,15 @@ def test_a_choice_that_never_turns_out_right_is_no_choice() -> None:
     assert not [text for text, n in offered.items() if n >= 20 and not right[text]]
 
 
-def test_it_is_the_same_each_time_and_survives_json() -> None:
+def test_rehearsal_is_deterministic_and_survives_json() -> None:
     assert rehearse(COUNTED, lambda: SCENES, TEMPLATES) == REHEARSED
     assert Corpus.from_json(json.loads(json.dumps(REHEARSED.to_json()))) == REHEARSED
     assert REHEARSED.kept
     assert REHEARSED.drawn
 
 
-def test_a_group_of_which_nothing_may_be_asked_stays_as_it_is() -> None:
-    """Each answer of the wider group could hardly be a wrong choice: all its shares are zero."""
+def test_a_group_without_allowed_questions_is_unchanged() -> None:
+    """The answers of the group are hardly ever proved false, so all its shares are zero."""
     template = next(one for one in TEMPLATES if one.name == "event_times")
     name = kind(template.fact).name
     place = group_name(name, "sound")
@@ -77,7 +77,7 @@ def test_without_balance_nothing_is_rehearsed() -> None:
     assert rehearse(COUNTED, lambda: SCENES, TEMPLATES, QaOptions(balance=False)) is COUNTED
 
 
-def test_a_corpus_of_thirty_clips_is_even_too() -> None:
+def test_a_corpus_of_thirty_clips_is_balanced() -> None:
     few = SCENES[:30]
     corpus = rehearse(Corpus.of(few), lambda: few, TEMPLATES)
     answers = Counter(q.answer for q in asked(few, corpus) if q.template == "speaker_count")
@@ -86,7 +86,7 @@ def test_a_corpus_of_thirty_clips_is_even_too() -> None:
 
 
 @pytest.mark.parametrize("absent", [False, True])
-def test_a_tally_mends_what_is_right_too_often(absent: bool) -> None:
+def test_a_tally_corrects_answers_that_are_right_too_often(absent: bool) -> None:
     tally = Tally(Counter(a=9, b=1), Counter(a=5.0, b=5.0), absent)  # type: ignore[arg-type]
     factors = tally.factors()
     assert factors["a"] < 1 < factors["b"]

@@ -1,4 +1,4 @@
-"""Every template does what its examples say, and files that break a rule are refused."""
+"""Templates: their examples, and errors in template files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_template_shows_asking_and_abstaining(template: Template) -> None:
     assert not all(asks)
 
 
-def test_an_example_that_is_wrong_is_found_out() -> None:
+def test_a_wrong_example_is_reported() -> None:
     template = next(t for t in TEMPLATES if t.name == "event_first")
     example = template.examples[0]
     for change in ({"answer": "Rain"}, {"wrong": ["Dog"]}, {"question": None}, {"unsure": ["Rain"]}):

@@ -1,4 +1,4 @@
-"""English from records, and the way back from a choice's text."""
+"""English wording of records, and its inverses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.corpus.corpus import COMMON
 
 
-def test_no_two_labels_print_alike_and_each_is_found_again() -> None:
+def test_names_of_labels_are_unique_and_invertible() -> None:
     names = [wording.choice_of_label(label) for label in audioset.labels()]
     assert len({wording.tokens(name) for name in names}) == len(names)
     assert [wording.label_of_choice(name) for name in names] == list(audioset.labels())
@@ -32,12 +32,12 @@ def test_no_two_labels_print_alike_and_each_is_found_again() -> None:
         ("Kookaburra_laugh", "kookaburra laugh", "the sound of a kookaburra laugh"),
     ],
 )
-def test_labels_read_as_people_say_them(label: str, name: str, sound: str) -> None:
+def test_labels_have_readable_names(label: str, name: str, sound: str) -> None:
     assert wording.name_of(label) == name
     assert wording.sound_of(label) == sound
 
 
-def test_speakers_and_numbers_go_both_ways() -> None:
+def test_choices_of_speakers_and_numbers_are_invertible() -> None:
     for n in range(1, 40):
         assert wording.speaker_of_choice(wording.choice_of_speaker(n)) == n
         assert wording.number_of_choice(wording.choice_of_number(n)) == n
@@ -60,7 +60,7 @@ def test_confusable_sounds_are_known(one: str, other: str) -> None:
     assert audioset.confusable(other, one)
 
 
-def test_confusable_is_not_everything() -> None:
+def test_most_common_sounds_are_not_confusable() -> None:
     for label in COMMON:
         assert label in audioset.labels()
         apart = sum(not audioset.confusable(label, other) for other in COMMON)
@@ -70,7 +70,7 @@ def test_confusable_is_not_everything() -> None:
 
 
 @given(st.sampled_from(sorted(audioset.labels())), st.sampled_from(sorted(audioset.labels())))
-def test_confusable_holds_both_ways(one: str, other: str) -> None:
+def test_confusable_is_symmetric(one: str, other: str) -> None:
     assert audioset.confusable(one, other) == audioset.confusable(other, one)
     assert audioset.same_source(one, other) == audioset.same_source(other, one)
     if audioset.same_source(one, other):
@@ -91,7 +91,7 @@ def test_intervals_agree_with_counting(one: list[tuple[int, int]], other: list[t
     assert total(grow(a, 1)) == len({t for c in cells_a for t in (c - 1, c, c + 1) if t >= 0})
 
 
-def test_a_corpus_s_own_words_have_articles_where_english_has_them() -> None:
+def test_labels_outside_audioset_have_articles_where_english_has_them() -> None:
     for label, phrase in {
         "rain": "rain", "pouring_water": "pouring water", "brushing_teeth": "brushing teeth", "cow": "a cow",
         "wind": "wind", "door_knock": "a door knock", "people_talking": "people talking",

@@ -8,6 +8,7 @@ separately and merged: ``Corpus.of(a + b) == Corpus.of(a).merge(Corpus.of(b))``.
 from __future__ import annotations
 
 import itertools
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -78,40 +79,46 @@ class Corpus(Spread):
         """
         thresholds = (options or QaOptions()).thresholds
         wanted = {name: kind for name, kind in kinds().items() if facts is None or name in facts}
-        clips, labels = 0, dict[str, int]()
-        answers: dict[str, dict[str, int]] = {}
-        refuted: dict[str, dict[str, int]] = {}
-        phrases: dict[str, dict[int, set[str]]] = {}
-        translations: dict[str, dict[int, set[str]]] = {}
+        clips, labels = 0, Counter[str]()
+        answers: dict[str, Counter[str]] = defaultdict(Counter)
+        refuted: dict[str, Counter[str]] = defaultdict(Counter)
+        phrases: dict[str, dict[int, set[str]]] = defaultdict(dict)
+        translations: dict[str, dict[int, set[str]]] = defaultdict(dict)
         for scene in scenes:
             reading = Interpretation(scene, thresholds)
             clips += 1
             sounds = reading.sounds.heard if reading.knows("tags") else ()
             deniable = {sound.label for sound in sounds if reading.sounds.deniable(sound.label)}
             for label in deniable:
-                labels[label] = labels.get(label, 0) + max(1, WHOLE_CLIP // len(deniable))
+                labels[label] += max(1, WHOLE_CLIP // len(deniable))
             for name, kind in wanted.items():
                 if not (kind.form.closed or kind.form is AnswerType.SOUND):
                     continue
                 for fact in kind.facts(reading):
                     if fact.answer is None:
                         continue
-                    groups = [group_name(name, group) for group in levels_of(fact.group)]
-                    _count(answers, groups, fact.answer)
-                    for other in fact.own if kind.form in (AnswerType.SOUND, AnswerType.LISTED) else ():
-                        if kind.judge(reading, fact.about, other).true is False:
-                            _count(refuted, groups, other)
+                    wrong: list[str] = []
+                    if kind.form in (AnswerType.SOUND, AnswerType.LISTED):
+                        wrong = [o for o in fact.own if kind.judge(reading, fact.about, o).true is False]
+                    for group in levels_of(fact.group):
+                        answers[group_name(name, group)][fact.answer] += 1
+                        if wrong:
+                            refuted[group_name(name, group)].update(wrong)
             split = scene.clip.split
             for phrase in reading.speech.phrases if reading.knows("utterances") else ():
                 for pool in (pool_of(phrase), pool_of(phrase, edges=True)):
-                    samples.put(phrases.setdefault(f"{split}{pool}", {}), phrase.text)
+                    samples.put(phrases[f"{split}{pool}"], phrase.text)
             for utterance in reading.speech.utterances if reading.knows("utterances") else ():
                 if utterance.translation:
                     pool = f"{split}:{utterance.translation_language or ''}"
-                    samples.put(translations.setdefault(pool, {}), meant(utterance.translation))
-        right, wrong = ({k: _sorted(v) for k, v in sorted(counts.items())} for counts in (answers, refuted))
+                    samples.put(translations[pool], meant(utterance.translation))
         return cls(
-            right, wrong, clips, _sorted(labels), samples.frozen(phrases), samples.frozen(translations)
+            _sums(answers, {}),
+            _sums(refuted, {}),
+            clips,
+            _sum(labels, {}),
+            samples.frozen(phrases),
+            samples.frozen(translations),
         )
 
     def merge(self, other: Corpus) -> Corpus:
@@ -215,12 +222,6 @@ class Corpus(Spread):
             yield from shuffled({word for text in _PHRASES for word in keywords(text)}, *key)
 
 
-def _count(counts: dict[str, dict[str, int]], groups: Iterable[str], answer: str) -> None:
-    for group in groups:
-        answers = counts.setdefault(group, {})
-        answers[answer] = answers.get(answer, 0) + 1
-
-
 def _copied(table: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return {name: dict(row) for name, row in table.items()}
 
@@ -229,10 +230,6 @@ def _sums(
     one: Mapping[str, Mapping[str, int]], other: Mapping[str, Mapping[str, int]]
 ) -> dict[str, dict[str, int]]:
     return {name: _sum(one.get(name, {}), other.get(name, {})) for name in sorted({*one, *other})}
-
-
-def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(counts.items()))
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

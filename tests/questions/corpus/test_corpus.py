@@ -1,4 +1,4 @@
-"""The corpus's pools: the same in any order and any division, and bounded."""
+"""Statistics of a corpus: merging, bounds, and balanced answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_order_and_division_do_not_matter() -> None:
     assert Corpus.of([]).merge(WHOLE) == WHOLE
 
 
-def test_it_survives_json_and_says_the_same_bytes() -> None:
+def test_json_round_trip_is_exact() -> None:
     text = json.dumps(WHOLE.to_json())
     again = Corpus.from_json(json.loads(text))
     assert again == WHOLE
@@ -36,7 +36,7 @@ def test_it_survives_json_and_says_the_same_bytes() -> None:
     assert json.dumps(Corpus.of(SCENES[::-1]).to_json()) == text
 
 
-def test_counts_of_what_is_asked_do_not_depend_on_what_is_not() -> None:
+def test_counts_of_a_kind_do_not_depend_on_other_kinds() -> None:
     asked = {"sound_present", "source_family"}
     some = Corpus.of(SCENES, facts=asked)
     assert {name.partition("/")[0] for name in some.answers} == asked
@@ -75,7 +75,7 @@ def test_phrases_are_bounded() -> None:
     assert Corpus.of(scenes[:400]).merge(Corpus.of(scenes[400:])) == corpus
 
 
-def test_of_two_sounds_either_is_right_as_often() -> None:
+def test_each_of_two_sounds_is_equally_often_right() -> None:
     # Three that can be taken for one another, three that cannot.
     shares = {"Dog": 20, "Cat": 15, "Sheep": 10, "Church bell": 25, "Typing": 18, "Chainsaw": 12}
     corpus = Corpus(labels=shares)
@@ -108,7 +108,7 @@ def test_phrases_come_from_the_same_split_nearest_in_length_first() -> None:
     assert not foreign & {text for texts in pool.values() for text in texts}
 
 
-def test_frequent_answers_are_thinned_to_the_rarest() -> None:
+def test_frequent_answers_are_subsampled_to_the_rarest() -> None:
     corpus = Corpus(answers={"voices_overlap": {"Yes": 90, "No": 10}, "k/of 3": {"a": 60, "b": 38, "c": 2}})
     assert corpus.share_kept("voices_overlap", "", "Yes") == 10 / 90
     assert corpus.share_kept("voices_overlap", "", "No") == 1.0
@@ -128,7 +128,7 @@ def test_small_corpora_are_balanced_too() -> None:
     assert Corpus(answers={"k": {"Yes": 5}}).share_kept("k", "", "Yes") == 2 / 5
 
 
-def test_one_dominant_answer_of_three_is_thinned() -> None:
+def test_one_dominant_answer_of_three_is_subsampled() -> None:
     corpus = Corpus(answers={"k/of 3": {"third": 96, "second": 3, "first": 2}})
     assert corpus.common_answers("k", "of 3", ["first", "second", "third"]) == ["third"]
     assert corpus.share_kept("k", "of 3", "third") == 0.0
@@ -140,7 +140,7 @@ def test_groups_have_as_many_levels_as_colons() -> None:
     assert levels_of("time of 2:3:7") == ("time of 2:3:7", "time of 2:3", "time of 2")
 
 
-def test_learned_shares_and_factors_outrank_counts() -> None:
+def test_learned_shares_and_factors_replace_counts() -> None:
     corpus = Corpus(
         answers={"k": {"a": 50, "b": 50, "c": 50}},
         kept={"t": {"a": 0.25}, "t/sound": {"b": 0.5}},
@@ -158,7 +158,7 @@ def test_only_what_could_be_an_answer_counts() -> None:
     assert set(Corpus.of([kitchen()]).labels) == {"Dog", "Church bell"}
 
 
-def test_fixed_lists_offer_what_is_right_somewhere_as_often_as_it_is_right() -> None:
+def test_answers_of_fixed_lists_are_offered_as_often_as_they_are_right() -> None:
     corpus = Corpus(
         answers={"k": {"a": 40, "b": 40, "c": 40, "never wrong": 40}},
         refuted={"k": {"a": 120, "b": 60, "c": 120, "never wrong": 2}},
@@ -173,13 +173,13 @@ def test_fixed_lists_offer_what_is_right_somewhere_as_often_as_it_is_right() -> 
     assert set(Corpus().draw_answers("k", "", among, 0)) == set(among)
 
 
-def test_what_is_hardly_ever_right_is_no_common_answer() -> None:
+def test_rare_answers_are_not_common() -> None:
     corpus = Corpus(answers={"k": {"One": 60, "Two": 38, "Three": 2}})
     assert corpus.common_answers("k", "", ["One", "Two", "Three", "Four"]) == ["One", "Two"]
     assert Corpus().common_answers("k", "", ["One", "Four"]) == ["One", "Four"]
 
 
-def test_each_sound_is_balanced_by_itself_where_there_is_enough_of_it() -> None:
+def test_frequent_sounds_are_balanced_separately() -> None:
     rain = {"About one second": 5, "About eight seconds": 50}
     corpus = Corpus(
         answers={"k/sound": {"About one second": 55, "About eight seconds": 50}, "k/sound:Rain": rain}

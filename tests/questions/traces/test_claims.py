@@ -1,4 +1,4 @@
-"""What is the same claim, and what is not."""
+"""Equal and different claims of sentences."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_same_in_other_words(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other", "kind"), DIFFERENT)
-def test_another_claim_is_seen_and_named(one: str, other: str, kind: str) -> None:
+def test_different_claims_are_reported_by_kind(one: str, other: str, kind: str) -> None:
     assert kind in {claim.kind for claim in differences(one, other)}
     assert differences(other, one)
 
@@ -75,9 +75,9 @@ def test_a_templates_own_words_are_no_claims() -> None:
     )
 
 
-def test_neutral_words_say_nothing_of_order_number_certainty_or_people() -> None:
+def test_neutral_words_exclude_order_number_certainty_and_people() -> None:
     words = neutral_words()
-    telling = {
+    claiming = {
         "first",
         "two",
         "before",
@@ -92,5 +92,5 @@ def test_neutral_words_say_nothing_of_order_number_certainty_or_people() -> None
         "many",
         "or",
     }
-    assert not words & telling
+    assert not words & claiming
     assert not [word for word in words if claims(word)]

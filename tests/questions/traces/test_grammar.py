@@ -1,4 +1,4 @@
-"""The grammar of traces: what is written is read back, and what breaks a rule is named."""
+"""Grammar of traces: round trip, escaping, and reported violations."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ GOOD = write(Trace("plan", "dog", "one", "words", "all", "because", "short", "Do
 
 
 @given(traces)
-def test_reading_gives_back_what_was_written(trace: Trace) -> None:
+def test_parse_is_the_inverse_of_write(trace: Trace) -> None:
     assert parse(write(trace)) == trace
 
 
 @given(st.lists(pieces).map("".join))
-def test_escaping_is_undone_and_leaves_no_tag(text: str) -> None:
+def test_unescape_is_the_inverse_of_escape(text: str) -> None:
     assert unescape(escape(text)) == text
     assert "<" not in escape(text)
 
 
 @given(st.lists(pieces, max_size=20).map("".join))
-def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
+def test_any_text_is_parsed_or_rejected_with_a_reason(text: str) -> None:
     problems = validate(text)
     if problems:
         with pytest.raises(TraceError):
@@ -50,7 +50,7 @@ def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
         assert parse(write(parse(text))) == parse(text)
 
 
-def test_ordinary_signs_stay_as_they_are() -> None:
+def test_ordinary_characters_are_not_escaped() -> None:
     assert escape("R&B > pop; AT&T") == "R&B > pop; AT&T"
 
 

@@ -1,4 +1,4 @@
-"""Reflection: one percept goes wrong, an answer follows, the evidence mends both."""
+"""Reflection: planted errors, the answers that follow from them, and their correction."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_first_answer_is_another_choice_and_the_last_one_is_right(reflecting
         assert trace.response != question.answer == trace.final_answer == trace.answer
 
 
-def test_every_kind_of_slip_occurs(reflecting) -> None:
+def test_every_kind_of_error_occurs(reflecting) -> None:
     kinds = Counter(question.reflection.kind for question, _ in reflecting)
     assert set(kinds) == {"missed_sound", "misheard_sound", "missed_speaker", "wrong_speaker"}
 
@@ -48,7 +48,7 @@ def test_the_verifier_proves_them(reflecting) -> None:
         assert verify(question, scene, ALWAYS, TEMPLATES) == []
 
 
-def test_the_verifier_refuses_a_slip_that_did_not_happen(reflecting) -> None:
+def test_the_verifier_rejects_an_error_that_was_not_planted(reflecting) -> None:
     question, scene = reflecting[0]
     for slip in (None, dataclasses.replace(question.reflection, start=99.0)):
         assert verify(dataclasses.replace(question, reflection=slip), scene, ALWAYS, TEMPLATES)
@@ -64,7 +64,7 @@ def test_the_share_is_kept_and_zero_means_none() -> None:
     assert 0.0 < share(0.2) < 0.2 + 0.05 < share(1.0)
 
 
-def test_a_reflecting_question_asks_what_it_would_ask_without() -> None:
+def test_reflection_changes_neither_question_nor_choices() -> None:
     plain = {q.id: q for s in MANY[:5] for q in generate(s, CORPUS, TEMPLATES, QaOptions(reflection=0.0))}
     for scene in MANY[:5]:
         for question in generate(scene, CORPUS, TEMPLATES, QaOptions(reflection=1.0)):
@@ -94,7 +94,7 @@ def test_words_follow_the_turn_that_is_given_to_another_speaker() -> None:
 
 
 def test_which_error_is_planted_does_not_depend_on_the_names_of_classes() -> None:
-    """The text is hashed; a rename once changed the trace of a published question."""
+    """The hash of this text selects the error, so published traces depend on it."""
     planted = PlantedError("wrong_speaker", 1.5, 7.25, "S1", "S2")
     assert _hashed_text(planted) == (
         "Slip(kind='wrong_speaker', start=1.5, end=7.25, value='S1', heard_as='S2')"
