@@ -17,17 +17,21 @@ class GateOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     policy: Literal["rebalance", "refuse", "warn", "off"] = Field(
-        "rebalance",
+        default="rebalance",
         description="What to do with templates that beat the gate: subsample them and refuse those that "
         "still beat it, refuse them at once, only report them, or judge nothing.",
     )
-    margin: Share = Field(0.02, description="Allowed blind accuracy above chance over all questions.")
-    template_margin: Share = Field(0.05, description="Allowed blind accuracy above chance of one template.")
-    min_questions: int = Field(100, ge=20, description="Smaller sets are not judged.")
+    margin: Share = Field(default=0.02, description="Allowed blind accuracy above chance over all questions.")
+    template_margin: Share = Field(
+        default=0.05, description="Allowed blind accuracy above chance of one template."
+    )
+    min_questions: int = Field(default=100, ge=20, description="Smaller sets are not judged.")
     min_template: int = Field(
-        40, ge=10, description="Templates with fewer questions are judged only as part of the set."
+        default=40, ge=10, description="Templates with fewer questions are judged only as part of the set."
     )
     weak_margin: Share = Field(
-        0.15, description="A question is weak from this blind probability above chance."
+        default=0.15, description="A question is weak from this blind probability above chance."
     )
-    cap: int = Field(CAP, ge=100, description="Largest number of questions to train on; all are judged.")
+    cap: int = Field(
+        default=CAP, ge=100, description="Largest number of questions to train on; all are judged."
+    )

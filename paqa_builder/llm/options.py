@@ -13,34 +13,39 @@ class LlmOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str = Field(
-        "", description="Base URL of an OpenAI-compatible endpoint, such as http://localhost:8000/v1."
+        default="", description="Base URL of an OpenAI-compatible endpoint, such as http://localhost:8000/v1."
     )
-    model: str = Field("", description="Name of the model; by default the endpoint's only one.")
+    model: str = Field(default="", description="Name of the model; by default the endpoint's only one.")
     key_variable: str = Field(
-        "OPENAI_API_KEY", description="Environment variable with the API key, if one is needed."
+        default="OPENAI_API_KEY", description="Environment variable with the API key, if one is needed."
     )
-    rephrase: bool = Field(True, description="Reword questions and traces.")
+    rephrase: bool = Field(default=True, description="Reword questions and traces.")
     propose: int = Field(
-        0, ge=0, le=20, description="Largest number of further questions that the model chooses per clip."
+        default=0,
+        ge=0,
+        le=20,
+        description="Largest number of further questions that the model chooses per clip.",
     )
     blind: bool = Field(
-        False, description="Answer questions without audio, as a second solver of the blind gate."
+        default=False, description="Answer questions without audio, as a second solver of the blind gate."
     )
-    blind_votes: int = Field(3, ge=1, le=8, description="Blind answers per question, with rotated choices.")
+    blind_votes: int = Field(
+        default=3, ge=1, le=8, description="Blind answers per question, with rotated choices."
+    )
     temperature: float = Field(
-        0.7, ge=0, le=2, description="Sampling temperature of new wordings; blind answers use 0."
+        default=0.7, ge=0, le=2, description="Sampling temperature of new wordings; blind answers use 0."
     )
-    reply_tokens: int = Field(1500, ge=16, description="Largest number of tokens of one reply.")
-    concurrency: int = Field(4, ge=1, le=256, description="Number of simultaneous requests.")
-    per_minute: float | None = Field(None, gt=0, description="Largest number of requests per minute.")
+    reply_tokens: int = Field(default=1500, ge=16, description="Largest number of tokens of one reply.")
+    concurrency: int = Field(default=4, ge=1, le=256, description="Number of simultaneous requests.")
+    per_minute: float | None = Field(default=None, gt=0, description="Largest number of requests per minute.")
     max_requests: int | None = Field(
-        None, ge=0, description="Largest number of requests for one data set, cached ones included."
+        default=None, ge=0, description="Largest number of requests for one data set, cached ones included."
     )
     max_tokens: int | None = Field(
-        None, ge=0, description="Largest number of tokens, read and written, for one data set."
+        default=None, ge=0, description="Largest number of tokens, read and written, for one data set."
     )
-    timeout: float = Field(120.0, gt=0, description="Seconds to wait for one reply.")
-    retries: int = Field(4, ge=0, description="Retries after a timeout, a 429 or a server error.")
+    timeout: float = Field(default=120.0, gt=0, description="Seconds to wait for one reply.")
+    retries: int = Field(default=4, ge=0, description="Retries after a timeout, a 429 or a server error.")
 
     @property
     def on(self) -> bool:

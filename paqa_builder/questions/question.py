@@ -164,7 +164,9 @@ class Question:
         Raises:
             TypeError: A field is missing or unknown.
         """
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
         if "evidence" in values:
             values["evidence"] = tuple(Evidence(**item) for item in values["evidence"])
         parts: dict[str, Any] = {
