@@ -1,4 +1,4 @@
-"""A finished build with its work folder, for scoring: scenes, questions, stems and costs."""
+"""A finished build with its work folder: scenes, questions, stems and costs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ REPORT = "last-build.json"
 
 @dataclass(frozen=True)
 class Build:
-    """Shards, and the work folder that they came from, where it is still there.
+    """The shards of a build, and its work folder if it still exists.
 
     Attributes:
-        name: How reports call it.
-        scenes: By clip id, in the build's order. A layer that failed is None.
-        questions: In the build's order.
+        name: Name of the build in reports.
+        scenes: Scenes by clip id, in the build's order. A layer that failed is None.
+        questions: Questions in the build's order.
     """
 
     name: str
@@ -38,24 +38,24 @@ class Build:
 
     @cached_property
     def lock(self) -> dict[str, Any]:
-        """What the build was made of; empty where the lock is gone."""
+        """The content of ``paqa.lock.json``; empty if it is missing."""
         path = self.folder / LOCK
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
     @property
     def models(self) -> list[str]:
-        """``stage: backend (revision)`` of every stage that has a backend."""
+        """``stage: backend (revision)`` of every stage with a backend."""
         stages = self.lock.get("build", {}).get("stages", ())
         return [f"{s['stage']}: {s['backend']} ({s['revision']})" for s in stages if s["backend"]]
 
     @cached_property
     def costs(self) -> dict[str, Any]:
-        """The figures of the last run, as the build left them in its work folder."""
+        """Costs of the last run, from the work folder; empty if it is missing."""
         path = self.work / REPORT if self.work else None
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path and path.is_file() else {}
 
     def stems(self, clip: str) -> dict[str, Path]:
-        """The separated stems of a clip by name; empty where they are not there."""
+        """Paths of the separated stems of a clip by name; empty if they are missing."""
         return self._stems.get(clip, {})
 
     @cached_property
@@ -64,18 +64,18 @@ class Build:
         key = next((stage["key"] for stage in stages if stage["stage"] == "separate"), None)
         if self.work is None or key is None:
             return {}
-        found: dict[str, dict[str, Path]] = {}
+        stems: dict[str, dict[str, Path]] = {}
         for part in sorted((self.work / f"separate-{key}").glob("*.jsonl*")):
             for row in files.read_rows(part):
                 scene = self.scenes.get(row["clip"])
                 if scene is None or scene.audio is None or scene.audio.sha256 != row["sha256"]:
-                    continue  # of another listing, or of what the file was then
+                    continue  # the row is of another clip or of another version of the file
                 paths = {s["name"]: self.work / s["path"] for s in row.get("records") or ()}
-                found[row["clip"]] = {name: path for name, path in paths.items() if path.is_file()}
-        return found
+                stems[row["clip"]] = {name: path for name, path in paths.items() if path.is_file()}
+        return stems
 
     def own_truth(self) -> list[Reference]:
-        """The corpus's own annotation, as far as the build carries it."""
+        """The corpus's own annotation, from the ``truth_*`` columns."""
         return [
             Reference((scene.clip.id,), scene.clip.truth)
             for scene in self.scenes.values()
@@ -87,10 +87,10 @@ def load_build(folder: Path, work: Path | None = None) -> Build:
     """Reads a build.
 
     Args:
-        work: Its work folder; where a build puts it by default, if None.
+        work: Its work folder; by default ``FOLDER.work``, if it exists.
 
     Raises:
-        ConfigError: There is no finished build, or no such work folder.
+        ConfigError: The folder has no finished build, or the work folder does not exist.
     """
     if work is not None and not work.is_dir():
         raise ConfigError(f"{work}: no such folder", fix="check --work")

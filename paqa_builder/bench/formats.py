@@ -1,6 +1,6 @@
-"""Ground truth from files: a manifest in JSON (lines), or RTTM, UEM, STM and CSV in a folder.
+"""Reading of ground truth: a manifest in JSON or JSON lines, or a folder with RTTM, UEM, STM and CSV files.
 
-``docs/bench.md`` describes the formats. Every error names the file and the line.
+``docs/bench.md`` describes the formats. Errors name the file and the line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from paqa_builder.records import Tag, Truth, Turn, Utterance, Word
 from paqa_builder.turns import merge_turns
 
 MANIFEST = "manifest.jsonl"
-_MEND = "docs/bench.md describes the formats"
+_FIX = "docs/bench.md describes the formats"
 T = TypeVar("T")
 
 
@@ -31,10 +31,10 @@ def load_references(path: Path, *, partial_labels: bool = False) -> list[Referen
     Args:
         path: A manifest (``.jsonl``, ``.json``), an ``.rttm`` file, or a folder with a
             ``manifest.jsonl`` or with RTTM, UEM, STM and CSV files anywhere in it.
-        partial_labels: A sound without a label may be in the clip all the same.
+        partial_labels: Whether the labels are incomplete, so that a clip may have other sounds.
 
     Raises:
-        ConfigError: The path is not there, holds no ground truth, or a line of it is malformed.
+        ConfigError: The path does not exist, has no ground truth, or has a malformed line.
     """
     if not path.exists():
         raise ConfigError(f"{path}: no such file or folder", fix="check --truth")
@@ -49,10 +49,10 @@ def load_references(path: Path, *, partial_labels: bool = False) -> list[Referen
 
 
 def _manifest(path: Path, partial: bool) -> list[Reference]:
-    found = [_parsed(path, n, bound(_scene, row, path.parent, partial)) for n, row in _rows(path)]
-    if not found:
-        raise ConfigError(f"{path}: it holds no scene", fix=_MEND)
-    return found
+    references = [_parsed(path, n, bound(_scene, row, path.parent, partial)) for n, row in _rows(path)]
+    if not references:
+        raise ConfigError(f"{path}: has no scene", fix=_FIX)
+    return references
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:
@@ -66,7 +66,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
             if line.strip():
                 yield number, json.loads(line)
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{path}: not JSON ({error})", fix=_MEND) from error
+        raise ConfigError(f"{path}: not JSON ({error})", fix=_FIX) from error
 
 
 def _scene(row: dict[str, Any], folder: Path, partial: bool) -> Reference:
@@ -104,8 +104,8 @@ def _turns(row: dict[str, Any], segments: list[dict[str, Any]] | None) -> tuple[
 
 def _utterances(segments: list[dict[str, Any]] | None) -> tuple[Utterance, ...] | None:
     if segments is None or any(segment.get("text") is None for segment in segments):
-        return None  # some of the words would be scored as all of them
-    made = [
+        return None  # an incomplete transcript cannot be scored
+    utterances = [
         Utterance(
             start=float(segment["start"]),
             end=float(segment["end"]),
@@ -120,11 +120,11 @@ def _utterances(segments: list[dict[str, Any]] | None) -> tuple[Utterance, ...] 
         )
         for segment in segments
     ]
-    return tuple(sorted(made, key=lambda u: (u.start, u.end)))
+    return _sorted(utterances)
 
 
 def _tags(event: dict[str, Any]) -> list[Tag]:
-    # The corpus's own label, where it is known here, says more than one AudioSet class: what else is right.
+    # A known label of the corpus is preferred: the crosswalk has all AudioSet classes that are right for it.
     label = str(event["label"])
     if audioset_name(label) is None and event.get("audioset"):
         label = event["audioset"]
@@ -135,7 +135,7 @@ def _tags(event: dict[str, Any]) -> list[Tag]:
 
 
 def _snr(row: dict[str, Any], events: Any) -> float | None:
-    """Speech over all events together; those of unknown level make the whole unknown."""
+    """SNR of speech over all events together, in dB; None if the level of an event is unknown."""
     if row.get("snr_db") is not None:
         return float(row["snr_db"])
     levels = [event.get("snr_measured_db", event.get("snr_db")) for event in events]
@@ -148,11 +148,11 @@ def _snr(row: dict[str, Any], events: Any) -> float | None:
 
 
 class _Folder:
-    """Gathers, by clip, what the files of a folder say."""
+    """Ground truth from the files of a folder, by clip."""
 
     def __init__(self, path: Path, partial: bool) -> None:
         self.path, self.partial = path, partial
-        self.turns: dict[str, dict[Turn, None]] = {}  # a turn that two files repeat counts once
+        self.turns: dict[str, dict[Turn, None]] = {}  # a dict: repeated records count once
         self.utterances: dict[str, dict[Utterance, None]] = {}
         self.tags: dict[str, dict[Tag, None]] = {}
         self.scored: dict[str, list[Span]] = {}
@@ -172,14 +172,14 @@ class _Folder:
             raise ConfigError(
                 f"{self.path}: no ground truth there; neither {MANIFEST} nor .rttm, .stm, "
                 f"{', '.join(sorted(tables))}",
-                fix=_MEND,
+                fix=_FIX,
             )
         return [self._reference(clip) for clip in clips]
 
     def _reference(self, clip: str) -> Reference:
-        def layer(found: dict[str, dict[Any, None]]) -> tuple[Any, ...] | None:
-            # A clip that no file of this kind names was not annotated so.
-            return _sorted(found[clip]) if clip in found else None
+        def layer(records: dict[str, dict[Any, None]]) -> tuple[Any, ...] | None:
+            # A layer without an entry for the clip was not annotated.
+            return _sorted(records[clip]) if clip in records else None
 
         return Reference(
             names=(clip, *sorted(self.aliases.get(clip, ()))),
@@ -196,10 +196,9 @@ class _Folder:
         clips = set()
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             if line.strip() and not line.startswith(";"):
-                fields = line.split()
-                clips.add(_parsed(file, number, bound(read, fields)))
+                clips.add(_parsed(file, number, bound(read, line.split())))
         clips.discard(None)
-        if len(clips) == 1:  # sample.rttm may well be about a file that it calls by another name
+        if len(clips) == 1:  # the file's own name may be the clip's id, too
             (clip,) = clips
             self.aliases.setdefault(str(clip), set()).add(file.stem)
 
@@ -221,16 +220,15 @@ class _Folder:
         clip, _, speaker, start, end, *rest = fields
         if rest and rest[0].startswith("<") and rest[0].endswith(">"):
             del rest[0]  # a label such as <o,f0,male>
-        self._say(clip, float(start), float(end), speaker, " ".join(rest), None)
+        self._add_utterance(clip, float(start), float(end), speaker, " ".join(rest), None)
         return clip
 
-    def _say(
+    def _add_utterance(
         self, clip: str, start: float, end: float, speaker: str | None, text: str, language: str | None
     ) -> None:
-        made = Utterance(start, end, speaker, text, (), language, 1.0, ORIGIN)
-        said = self.utterances.setdefault(clip, {})
+        utterances = self.utterances.setdefault(clip, {})
         if text and text.upper() != "IGNORE_TIME_SEGMENT_IN_SCORING":
-            said[made] = None
+            utterances[Utterance(start, end, speaker, text, (), language, 1.0, ORIGIN)] = None
 
     def _table(self, file: Path) -> None:
         with file.open(encoding="utf-8", newline="") as lines:
@@ -245,11 +243,13 @@ class _Folder:
         clip, start, end = row["clip"], float(row.get("start") or 0.0), float(row.get("end") or math.inf)
         timed = bool(row.get("start") and row.get("end"))
         if kind == "text":
-            self._say(clip, start, end, row.get("speaker") or None, row["text"], row.get("language") or None)
+            self._add_utterance(
+                clip, start, end, row.get("speaker") or None, row["text"], row.get("language") or None
+            )
             return
-        found = self.tags.setdefault(clip, {})
-        if row["label"]:  # a row without one says that nothing is heard
-            found[Tag(start, end, row["label"], 1.0, "clip", timed, ORIGIN)] = None
+        tags = self.tags.setdefault(clip, {})
+        if row["label"]:  # a row without a label: the clip has no sound
+            tags[Tag(start, end, row["label"], 1.0, "clip", timed, ORIGIN)] = None
 
 
 _COLUMNS = {
@@ -263,7 +263,7 @@ def _parsed(file: Path, number: int, read: Callable[[], T]) -> T:
         return read()
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"{file}, line {number}: malformed ({type(error).__name__}: {error})", fix=_MEND
+            f"{file}, line {number}: malformed ({type(error).__name__}: {error})", fix=_FIX
         ) from error
 
 

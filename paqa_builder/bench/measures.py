@@ -1,7 +1,7 @@
-"""Measures: sums over clips that can be taken apart again, by condition and for the bootstrap.
+"""Measures over clips, for any subset and any weights of the clips.
 
-A measure keeps what every clip adds to it. So it has a value for any subset of the clips (those with
-two speakers, say) and for any weighting of them, which is all that resampling needs.
+A measure stores the contribution of every clip. Subsets give its value by condition (clips with two
+speakers, say), weights its bootstrap resamples.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ LEVEL = 0.95
 
 
 class Measure(ABC):
-    """One figure over a set of clips."""
+    """A measure over a set of clips."""
 
     clips: tuple[str, ...]
 
     @abstractmethod
     def weighted(self, weights: np.ndarray) -> np.ndarray:
-        """Its values, shape (B,), where clips count ``weights`` times, shape (B, clips); NaN for none."""
+        """Values, shape (B,), for weights of the clips, shape (B, clips); NaN if undefined."""
 
     @abstractmethod
     def over(self, clips: Sequence[str]) -> Measure:
-        """The same measure over some of its clips, in the given order."""
+        """The measure over a subset of its clips, in the given order."""
 
     @property
     def value(self) -> float:
-        """Over all its clips; NaN where there is nothing to measure."""
+        """Value over all clips; NaN if undefined."""
         import numpy as np
 
         return float(self.weighted(np.ones((1, len(self.clips))))[0])
 
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of its value when clips are drawn with replacement (percentiles)."""
+        """The 95 % interval of the value, by bootstrap over clips (percentiles)."""
         return _interval(self.weighted(_draws(len(self.clips))))
 
 
 class Ratio(Measure):
-    """A sum over a sum: errors over words, right clips over clips."""
+    """A ratio of sums over clips: errors over words, right clips over clips."""
 
     def __init__(self, parts: Mapping[str, tuple[float, float]]) -> None:
         import numpy as np
@@ -61,26 +61,26 @@ class Ratio(Measure):
 
 
 class MeanAveragePrecision(Measure):
-    """Average precision of each class over the clips, averaged over the classes that any clip has.
+    """Mean over classes of the average precision over clips; classes without a positive clip are left out.
 
-    Average precision is the sum, over falling thresholds, of precision times the gain in recall;
-    clips with the same score come in at the same threshold.
+    Average precision is the sum over decreasing thresholds of precision times the increase in recall.
+    Clips with equal scores share a threshold.
     """
 
     def __init__(self, clips: Iterable[str], scores: np.ndarray, present: np.ndarray) -> None:
-        """Takes scores and presence of every class, both (clips, classes)."""
+        """Takes scores (float) and presence (bool) of classes, both of shape (clips, classes)."""
         self.clips = tuple(clips)
         self._scores, self._present = scores, present
 
     def weighted(self, weights: np.ndarray) -> np.ndarray:
         import numpy as np
 
-        found = [
+        by_class = [
             _average_precision(weights, self._scores[:, n], self._present[:, n])
             for n in range(self._scores.shape[1])
         ]
-        table = np.array(found).reshape(-1, len(weights))
-        known = ~np.isnan(table)  # a class that no drawn clip has is not averaged
+        table = np.array(by_class).reshape(-1, len(weights))
+        known = ~np.isnan(table)  # NaN: no drawn clip has the class
         return _divided(np.where(known, table, 0.0).sum(0), known.sum(0))
 
     def over(self, clips: Sequence[str]) -> MeanAveragePrecision:
@@ -91,7 +91,7 @@ class MeanAveragePrecision(Measure):
 
 @dataclass(frozen=True)
 class Difference:
-    """How another build differs on the clips that both have: ``other - one``, with its interval."""
+    """Difference of a measure between two builds over their shared clips, with its 95 % interval."""
 
     clips: int
     value: float
@@ -99,21 +99,16 @@ class Difference:
     high: float
 
 
-def difference(one: Measure, other: Measure) -> Difference | None:
-    """Compares two builds, clip by clip; None where they share no clip.
-
-    Both are resampled together (a paired bootstrap), so what makes a clip hard for both cancels out.
-    """
-    import numpy as np
-
-    shared = [clip for clip in one.clips if clip in set(other.clips)]
+def difference(base: Measure, other: Measure) -> Difference | None:
+    """``other - base`` over the shared clips, by paired bootstrap; None without a shared clip."""
+    others = set(other.clips)
+    shared = [clip for clip in base.clips if clip in others]
     if not shared:
         return None
-    one, other = one.over(shared), other.over(shared)
+    base, other = base.over(shared), other.over(shared)
     draws = _draws(len(shared))
-    values = other.weighted(draws) - one.weighted(draws)
-    ones = np.ones((1, len(shared)))
-    return Difference(len(shared), float((other.weighted(ones) - one.weighted(ones))[0]), *_interval(values))
+    interval = _interval(other.weighted(draws) - base.weighted(draws))
+    return Difference(len(shared), other.value - base.value, *interval)
 
 
 def _average_precision(weights: np.ndarray, scores: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -137,7 +132,7 @@ def _divided(tops: np.ndarray, bottoms: Any) -> np.ndarray:
 
 
 def _draws(clips: int) -> np.ndarray:
-    """How often each clip is drawn in each resample, (B, clips); the same every time."""
+    """Counts of each clip in each bootstrap resample, shape (B, clips); deterministic."""
     import numpy as np
 
     if clips == 0:

@@ -1,4 +1,4 @@
-"""One static HTML page with all figures, tables and the wrong questions; nothing is loaded from elsewhere."""
+"""Report as one self-contained HTML page with plots, tables and the wrong and undecided questions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ PAGE, DATA = "bench.html", "bench.json"
 
 
 def write_report(folder: Path, scores: Scores, against: Scores | None = None) -> Path:
-    """Writes ``bench.html``, ``bench.json`` and the plots; returns the page's path.
-
-    The same scores give the same bytes.
-    """
+    """Writes ``bench.html``, ``bench.json`` and the plots (deterministic bytes); returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     captions = plots.write_all(folder, scores, against)
     images = [
@@ -39,7 +36,7 @@ def write_report(folder: Path, scores: Scores, against: Scores | None = None) ->
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     html = environment.from_string(text).render(
-        builds=[_build(one) for one in (scores, against) if one is not None],
+        builds=[_build(build) for build in (scores, against) if build is not None],
         groups=_groups(scores, against),
         compared=against is not None,
         images=images,
@@ -49,16 +46,16 @@ def write_report(folder: Path, scores: Scores, against: Scores | None = None) ->
 
 
 def _groups(scores: Scores, against: Scores | None) -> dict[str, list[dict[str, Any]]]:
-    """The table of measures: rows by group."""
+    """The rows of the table of measures by group."""
     changes = differences(scores, against) if against is not None else {}
+    builds = [build for build in (scores, against) if build is not None]
     groups: dict[str, list[dict[str, Any]]] = {}
     for name, title in TITLES.items():
-        builds = [one for one in (scores, against) if one is not None]
-        if not any(name in one.measures for one in builds):
+        if not any(name in build.measures for build in builds):
             continue
         cells = []
-        for one in builds:
-            measure = one.measures.get(name)
+        for build in builds:
+            measure = build.measures.get(name)
             if measure is None:
                 cells.append(("-", "", ""))
                 continue
@@ -66,15 +63,12 @@ def _groups(scores: Scores, against: Scores | None) -> dict[str, list[dict[str, 
             span = f"{title.show(low)} to {title.show(high)}"
             cells.append((title.show(measure.value), span, str(len(measure.clips))))
         row: dict[str, Any] = {"text": title.text, "unit": title.unit, "better": title.better, "cells": cells}
-        change = changes.get(name)
         row["change"] = None
-        if change is not None:
-            sure = change.low > 0 or change.high < 0
-            good = (change.value > 0) == (title.better == "higher")
+        if change := changes.get(name):
             row["change"] = {
                 "value": title.show(change.value, signed=True),
                 "span": f"{title.show(change.low, signed=True)} to {title.show(change.high, signed=True)}",
-                "kind": ("good" if good else "bad") if sure else "",
+                "kind": title.judge(change.value, change.low, change.high),
             }
         groups.setdefault(title.group, []).append(row)
     return groups

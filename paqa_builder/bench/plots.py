@@ -1,4 +1,4 @@
-"""Plots: error by condition, and what became of the questions. Needs matplotlib (the ``eval`` extra)."""
+"""Plots of errors by condition and of the verdicts on questions. Needs matplotlib (the ``eval`` extra)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# All as errors, so that in every panel lower is better: measure, title.
+# Measure and title of each panel. All are shown as errors, so that lower is better.
 PANELS = (
     ("der", "diarization error rate"),
     ("count_right", "wrong number of speakers"),
@@ -46,18 +46,18 @@ def write_all(folder: Path, scores: Scores, against: Scores | None = None) -> di
     """Writes the plots as PNG files.
 
     Returns:
-        File name to caption, in the order of a report; no file for what there is nothing to show of.
+        Captions by file name, in the order of a report. Plots without data are not written.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    builds = [one for one in (scores, against) if one is not None]
+    builds = [build for build in (scores, against) if build is not None]
     written = {}
     with pyplot.rc_context(_STYLE):
         for name, caption, figure in _figures(builds):
-            # Without a date in it, the same scores give the same bytes.
+            # No date or version in the file: the bytes depend on the scores only.
             figure.savefig(folder / name, dpi=144, metadata={"Software": None})
             pyplot.close(figure)
             written[name] = caption
@@ -70,8 +70,8 @@ def _figures(builds: list[Scores]) -> Iterator[tuple[str, str, Figure]]:
         if figure is not None:
             caption = f"Error by {title}, in per cent, with 95 % intervals; number of clips in brackets."
             yield f"by_{condition}.png", caption, figure
-    if any(item.verdict != "annotated" for one in builds for item in one.judged):
-        caption = "Questions answered again from ground truth, by template and by confidence."
+    if any(item.verdict != "annotated" for build in builds for item in build.judged):
+        caption = "Questions judged by ground truth, by template and by confidence."
         yield "questions.png", caption, _questions(builds)
 
 
@@ -81,7 +81,7 @@ def _by_condition(builds: list[Scores], condition: str, title: str) -> Figure | 
     panels = [
         panel
         for panel in PANELS
-        if any(panel[0] in one.measures and bins_of(one, condition) for one in builds)
+        if any(panel[0] in build.measures and bins_of(build, condition) for build in builds)
     ]
     if not panels:
         return None
@@ -97,29 +97,29 @@ def _by_condition(builds: list[Scores], condition: str, title: str) -> Figure | 
         axes.set_visible(False)
     figure.supxlabel(title, fontsize=9)
     if len(builds) > 1:
-        _legend(figure, {one.name: _BUILDS[n] for n, one in enumerate(builds)})
+        _legend(figure, {build.name: _BUILDS[n] for n, build in enumerate(builds)})
     return figure
 
 
 def _bars(axes: Axes, builds: list[Scores], condition: str, measure: str) -> None:
-    bins = [bins_of(one, condition) for one in builds]
-    labels = [label for label, _ in BINS[condition][1] if any(label in found for found in bins)]
+    bins = [bins_of(build, condition) for build in builds]
+    labels = [label for label, _ in BINS[condition][1] if any(label in clips_of for clips_of in bins)]
     width = 0.8 / len(builds)
     counts: dict[str, int] = {}
-    for n, (one, found) in enumerate(zip(builds, bins, strict=True)):
-        if measure not in one.measures:
+    for n, (build, clips_of) in enumerate(zip(builds, bins, strict=True)):
+        if measure not in build.measures:
             continue
+        known = set(build.measures[measure].clips)
         for at, label in enumerate(labels):
-            known = set(one.measures[measure].clips)
-            clips = [clip for clip in found.get(label, ()) if clip in known]
-            low, value, high = _error(one, measure, clips)
+            clips = [clip for clip in clips_of.get(label, ()) if clip in known]
+            low, value, high = _error(build, measure, clips)
             if math.isnan(value):
                 continue
             counts[label] = max(counts.get(label, 0), len(clips))
             place = at + (n - (len(builds) - 1) / 2) * width
             axes.bar(place, value, 0.9 * width, color=_BUILDS[n])
             axes.vlines(place, low, high, color="#333333", linewidth=1)
-            if value == 0:  # no bar to be seen, and yet it was measured
+            if value == 0:  # a bar of height 0 is invisible
                 axes.annotate("0", (place, 0), (0, 2), textcoords="offset points", ha="center", fontsize=8)
     axes.set_xticks(range(len(labels)), [f"{label}\n({counts.get(label, 0)})" for label in labels])
     axes.set_xlim(-0.6, len(labels) - 0.4)
@@ -140,14 +140,14 @@ def _error(scores: Scores, measure: str, clips: list[str]) -> tuple[float, float
 def _questions(builds: list[Scores]) -> Figure:
     from matplotlib import pyplot
 
-    names = sorted({item.question.template for one in builds for item in one.judged})
+    names = sorted({item.question.template for build in builds for item in build.judged})
     height = max(2.8, (0.16 + 0.08 * len(builds)) * len(names) + 1.1)
     figure, (left, right) = pyplot.subplots(
         1, 2, figsize=(9.9, height), width_ratios=(2, 1), layout="constrained"
     )
     size = 0.8 / len(builds)
-    for n, one in enumerate(builds):
-        counted = tally(one.judged, TALLIES["template"])
+    for n, build in enumerate(builds):
+        counted = tally(build.judged, TALLIES["template"])
         for at, name in enumerate(names):
             start = 0
             for verdict, colour in _VERDICTS.items():
@@ -167,10 +167,10 @@ def _questions(builds: list[Scores]) -> Figure:
 
 
 def _by_confidence(axes: Any, builds: list[Scores]) -> None:
-    labels = sorted({item.bin for one in builds for item in one.judged})
+    labels = sorted({item.bin for build in builds for item in build.judged})
     size = 0.8 / len(builds)
-    for n, one in enumerate(builds):
-        counted = tally(one.judged, TALLIES["confidence"])
+    for n, build in enumerate(builds):
+        counted = tally(build.judged, TALLIES["confidence"])
         for at, label in enumerate(labels):
             counts = counted.get(label)
             if counts is None or math.isnan(precision(counts)):
@@ -178,14 +178,14 @@ def _by_confidence(axes: Any, builds: list[Scores]) -> None:
             place = at + (n - (len(builds) - 1) / 2) * size
             value, decided = 100 * precision(counts), counts[RIGHT] + counts[WRONG]
             axes.bar(place, value, 0.9 * size, color=_BUILDS[n])
-            # Within the bar where there is room, else above it.
+            # In the bar if there is room, else above it.
             at_foot, colour = (2, "white") if value > 10 else (value + 1, "#333333")
             axes.text(place, at_foot, str(decided), ha="center", color=colour, fontsize=8)
     axes.set_xticks(range(len(labels)), [label.replace("-", "\n-") for label in labels])
     axes.set_ylim(0, 100)
     axes.tick_params(length=0)
-    axes.set_xlabel("confidence (in the bars: questions decided)")
-    axes.set_title("right ones, per cent", loc="left")
+    axes.set_xlabel("confidence (in the bars: decided questions)")
+    axes.set_title("right questions, per cent", loc="left")
 
 
 def _legend(figure: Any, colours: dict[str, str]) -> None:

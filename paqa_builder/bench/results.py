@@ -1,8 +1,9 @@
-"""Scores as plain data: for ``--json``, and for the tables and plots."""
+"""Scores as JSON data, and their breakdown for tables and plots."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from paqa_builder.bench.score import Scores
 from paqa_builder.bench.titles import TITLES
 from paqa_builder.bench.verdicts import RIGHT, WRONG, Judged, tally
 
-# Condition: its title, and the upper edges of its bins.
+# Title and bins (label and upper edge) of each condition.
 BINS: dict[str, tuple[str, tuple[tuple[str, float], ...]]] = {
     "snr": (
         "speech over other sounds (dB)",
@@ -31,8 +32,8 @@ BINS: dict[str, tuple[str, tuple[tuple[str, float], ...]]] = {
     ),
     "overlap": ("overlapping speech", (("none", 0.0), ("<= 10 %", 0.1), ("> 10 %", math.inf))),
 }
-# Levels are measured, and 5.0000001 dB belongs to 5 dB.
-_ROUND = 3
+# Decimals for binning: a measured level of 5.0000001 dB belongs to the bin up to 5 dB.
+_DECIMALS = 3
 
 TALLIES: dict[str, Callable[[Judged], str]] = {
     "template": lambda item: item.question.template,
@@ -44,27 +45,21 @@ TALLIES: dict[str, Callable[[Judged], str]] = {
 
 def bins_of(scores: Scores, condition: str) -> dict[str, list[str]]:
     """The clips of each bin of a condition; empty bins are left out."""
-    found: dict[str, list[str]] = {}
-    for name, edge in BINS[condition][1]:
-        taken = {clip for clips in found.values() for clip in clips}
-        clips = [
-            clip
-            for clip, value in scores.conditions[condition].items()
-            if clip not in taken and round(value, _ROUND) <= edge
-        ]
-        if clips:
-            found[name] = clips
-    return found
+    labels, edges = zip(*BINS[condition][1], strict=True)
+    bins: dict[str, list[str]] = {label: [] for label in labels}
+    for clip, value in scores.conditions[condition].items():
+        bins[labels[bisect_left(edges, round(value, _DECIMALS))]].append(clip)
+    return {label: clips for label, clips in bins.items() if clips}
 
 
 def precision(counts: Counter[str]) -> float:
-    """Right ones of those decided; NaN for none."""
+    """Share of right questions among the decided ones; NaN if none is decided."""
     decided = counts[RIGHT] + counts[WRONG]
     return counts[RIGHT] / decided if decided else math.nan
 
 
 def to_json(scores: Scores, against: Scores | None = None) -> dict[str, Any]:
-    """Everything that was found, with what each clip and each question adds to it."""
+    """All scores, also by clip and by question."""
     data: dict[str, Any] = {
         "build": scores.name,
         "models": list(scores.models),
@@ -91,24 +86,24 @@ def to_json(scores: Scores, against: Scores | None = None) -> dict[str, Any]:
         data["against"] = to_json(against)
         data["differences"] = {
             name: {
-                "clips": d.clips,
-                "value": _number(d.value),
-                "low": _number(d.low),
-                "high": _number(d.high),
+                "clips": change.clips,
+                "value": _number(change.value),
+                "low": _number(change.low),
+                "high": _number(change.high),
             }
-            for name, d in differences(scores, against).items()
+            for name, change in differences(scores, against).items()
         }
     return data
 
 
 def differences(scores: Scores, against: Scores) -> dict[str, Difference]:
     """``against - scores`` by measure, over the clips that both have."""
-    found = {
+    changes = {
         name: difference(scores.measures[name], against.measures[name])
         for name in TITLES
         if name in scores.measures and name in against.measures
     }
-    return {name: one for name, one in found.items() if one is not None}
+    return {name: change for name, change in changes.items() if change is not None}
 
 
 def _measured(scores: Scores, name: str) -> dict[str, Any]:
@@ -122,12 +117,13 @@ def _measured(scores: Scores, name: str) -> dict[str, Any]:
 
 
 def _over(scores: Scores, clips: list[str]) -> dict[str, float | None]:
-    found = {}
+    """The measures over some of the clips."""
+    values = {}
     for name in TITLES:
         if name in scores.measures:
             measure = scores.measures[name]
-            found[name] = _number(measure.over([clip for clip in clips if clip in measure.clips]).value)
-    return found
+            values[name] = _number(measure.over([clip for clip in clips if clip in measure.clips]).value)
+    return values
 
 
 def _tallied(judged: tuple[Judged, ...], by: Callable[[Judged], str]) -> dict[str, Any]:
@@ -147,5 +143,5 @@ def _judged(item: Judged) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """JSON has no NaN."""
+    """A rounded number; None for NaN, which JSON lacks."""
     return None if math.isnan(value) else round(value, 6)

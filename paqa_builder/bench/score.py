@@ -1,4 +1,4 @@
-"""A build against ground truth: every measure that both allow."""
+"""Scores a build against ground truth, with every measure that both allow."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _PLOTS = {"matplotlib": "matplotlib"}
 
 @dataclass(frozen=True)
 class Scores:
-    """What a build is worth, as far as the ground truth says.
+    """The scores of a build.
 
     Attributes:
-        measures: By name; :data:`~paqa_builder.bench.titles.TITLES` describes them.
-        conditions: ``snr`` (dB), ``speakers``, ``overlap`` (share of speech) of each clip that has it.
-        judged: Every question on a clip with ground truth.
-        clips: How many clips were scored.
-        seconds: Their length in all.
-        unscored: Clips of the build without ground truth.
-        absent: Ground truth without a clip in the build.
-        notes: What could not be measured, and why.
+        measures: Measures by name; :data:`~paqa_builder.bench.titles.TITLES` describes them.
+        conditions: ``snr`` (dB), ``speakers`` and ``overlap`` (share of speech) by clip, where known.
+        judged: All questions on clips with ground truth.
+        clips: Number of scored clips.
+        seconds: Their total length.
+        unscored: Clips of the build without ground truth or audio.
+        absent: Clips of the ground truth that are not in the build.
+        notes: Measures that are missing or incomplete, with the reason.
     """
 
     name: str
@@ -55,23 +55,23 @@ class Scores:
 
 
 def require(*, plots: bool = False) -> None:
-    """Checks that the packages of the ``eval`` extra are there.
+    """Checks that the packages of the ``eval`` extra are installed.
 
     Raises:
-        NotReadyError: Some are not; says which, and the command that brings them.
+        NotReadyError: Some are not; names them and the command that installs them.
     """
     from importlib.util import find_spec
 
-    def there(module: str) -> bool:
+    def installed(module: str) -> bool:
         try:
             return find_spec(module) is not None
         except ModuleNotFoundError:  # of a parent package
             return False
 
-    wanted = _PACKAGES | (_PLOTS if plots else {})
-    if absent := [package for module, package in wanted.items() if not there(module)]:
+    needed = _PACKAGES | (_PLOTS if plots else {})
+    if missing := [package for module, package in needed.items() if not installed(module)]:
         raise NotReadyError(
-            f"paqa bench needs {', '.join(absent)}, not installed here",
+            f"paqa bench needs {', '.join(missing)}, not installed here",
             fix="pip install 'paqa-builder[eval]'",
         )
 
@@ -80,15 +80,15 @@ def score_build(
     build: Build,
     references: Sequence[Reference] | None = None,
     *,
-    heard_from: float = events.HEARD,
+    threshold: float = events.THRESHOLD,
     templates: Sequence[Path] = (),
 ) -> Scores:
     """Scores a build.
 
     Args:
         references: Ground truth; the build's own ``truth_*`` columns if None.
-        heard_from: From this score on a tag is a detection.
-        templates: Folders with templates of the build, beside the built-in ones.
+        threshold: Smallest score of a tag that counts as a detection.
+        templates: Folders with the build's own templates.
 
     Raises:
         ConfigError: No clip of the build has ground truth.
@@ -108,16 +108,16 @@ def score_build(
             f"{build.folder}: no clip has ground truth; {have}, {known}",
             fix="name the ground truth with --truth MANIFEST_OR_FOLDER",
         )
-    # A file that nobody could read has no length and cannot be scored; it is a failure of the build.
+    # Unreadable files have no length and are not scored; they are failures of the build.
     pairs = {
         clip: (build.scenes[clip], settled(reference, build.scenes[clip].duration))
         for clip, reference in matched.items()
         if build.scenes[clip].audio is not None
     }
-    measures, notes = score(pairs, heard_from=heard_from)
+    measures, notes = score(pairs, threshold=threshold)
     measures |= separation.score({clip: reference for clip, (_, reference) in pairs.items()}, build.stems)
     if any(r.speech for _, r in pairs.values()) and "si_sdr" not in measures:
-        notes.append("separation: the separated stems are not there (--work FOLDER)")
+        notes.append("separation: the separated stems are missing (--work FOLDER)")
     judged = verdicts.judge_all(build.questions, pairs, load_templates(templates))
     used = {id(reference) for reference in matched.values()}
     return Scores(
@@ -136,22 +136,22 @@ def score_build(
 
 
 def score(
-    pairs: Mapping[str, tuple[Scene, Reference]], *, heard_from: float = events.HEARD
+    pairs: Mapping[str, tuple[Scene, Reference]], *, threshold: float = events.THRESHOLD
 ) -> tuple[dict[str, Measure], list[str]]:
-    """Scores records alone.
+    """Scores turns, utterances and tags.
 
     Args:
-        pairs: By clip, what was heard and what is true (:func:`settled`).
+        pairs: Scene and ground truth (:func:`settled`) by clip.
 
     Returns:
-        Measures by name, and what could not be measured.
+        Measures by name, and notes on failed or missing stages.
     """
-    found: dict[str, Measure] = {}
+    measures: dict[str, Measure] = {}
     notes = []
     for layer, stage, measure in (
         ("turns", "diarize", diarization.score),
         ("utterances", "transcribe", transcription.score),
-        ("tags", "tag", lambda chosen: events.score(chosen, heard_from)),
+        ("tags", "tag", lambda chosen: events.score(chosen, threshold)),
     ):
         chosen = {clip: pair for clip, pair in pairs.items() if getattr(pair[1].truth, layer) is not None}
         if not chosen:
@@ -159,27 +159,27 @@ def score(
         if all(getattr(scene, layer) is None for scene, _ in chosen.values()):
             notes.append(f"{stage}: there is ground truth, but the stage did not run")
             continue
-        found |= measure(chosen)
+        measures |= measure(chosen)
         if failed := sum(getattr(scene, layer) is None for scene, _ in chosen.values()):
-            notes.append(f"{stage}: failed on {failed} of {len(chosen)} clips: nothing heard there")
-    return found, notes
+            notes.append(f"{stage}: failed on {failed} of {len(chosen)} clips, scored as empty")
+    return measures, notes
 
 
 def settled(reference: Reference, duration: float) -> Reference:
-    """Ground truth cut to the clip's length; labels of the whole clip span it."""
+    """Ground truth cut to the clip's length; clip-level labels span the clip."""
     return replace(reference, truth=settle_truth(reference.truth, duration))
 
 
 def conditions(pairs: Mapping[str, tuple[Scene, Reference]]) -> dict[str, dict[str, float]]:
-    """Under which conditions each clip was heard, from ground truth."""
-    found: dict[str, dict[str, float]] = {"snr": {}, "speakers": {}, "overlap": {}}
+    """SNR (dB), number of speakers and overlap (share of speech) of the clips, from ground truth."""
+    values: dict[str, dict[str, float]] = {"snr": {}, "speakers": {}, "overlap": {}}
     for clip, (_, reference) in pairs.items():
         if reference.snr is not None:
-            found["snr"][clip] = reference.snr
+            values["snr"][clip] = reference.snr
         if reference.truth.turns is not None:
-            found["speakers"][clip] = float(len({turn.speaker for turn in reference.truth.turns}))
-            found["overlap"][clip] = diarization.overlap_share(reference.truth.turns)
-    return found
+            values["speakers"][clip] = float(len({turn.speaker for turn in reference.truth.turns}))
+            values["overlap"][clip] = diarization.overlap_share(reference.truth.turns)
+    return values
 
 
 def _some(names: list[str]) -> str:

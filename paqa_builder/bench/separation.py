@@ -1,4 +1,4 @@
-"""Separation: the speech stem against the speakers' own recordings.
+"""Scores of separation: the speech stem against the reference stems of the speakers.
 
 SI-SDR: Le Roux, Wisdom, Erdogan, Hershey, "SDR - half-baked or well done?", ICASSP 2019.
 """
@@ -17,45 +17,46 @@ if TYPE_CHECKING:
     import numpy as np
 
 LOUD = 10.0
-"""Scenes whose sounds are at this SNR (dB) or below are also summed up by themselves."""
+"""Scenes with at most this SNR (dB) also have a measure of their own."""
 
 
 def score(
     references: Mapping[str, Reference], stems: Callable[[str], Mapping[str, Path]]
 ) -> dict[str, Ratio]:
-    """Scores stems, in dB, averaged over clips that have both speech and other sounds.
+    """Scores stems in dB, averaged over clips with both speech and other sounds.
 
     Args:
-        references: By clip id; those with reference stems are scored. The mixture is their sum.
-        stems: Gives a clip's separated stems, ``speech`` and ``background``, by name.
+        references: Ground truth by clip id. The mixture is the sum of the reference stems; clips without
+            them are not scored.
+        stems: Returns the paths of a clip's separated stems, ``speech`` and ``background``, by name.
     """
-    found: dict[str, dict[str, tuple[float, float]]] = {}
+    scores: dict[str, dict[str, tuple[float, float]]] = {}
     for clip, reference in references.items():
-        heard = stems(clip)
-        if "speech" not in heard or not reference.speech or not reference.others:
+        separated = stems(clip)
+        if "speech" not in separated or not reference.speech or not reference.others:
             continue
         rate, speech = _sum(reference.speech)
         _, others = _sum(reference.others, rate)
         length = min(len(speech), len(others))
         speech, others = speech[:length], others[:length]
         if not speech.any() or not others.any():
-            continue  # nothing to separate: the mixture is perfect already
-        stem = _load(heard["speech"], rate)[:length]
+            continue  # nothing to separate
+        stem = _load(separated["speech"], rate)[:length]
         before, after = si_sdr(speech + others, speech), si_sdr(stem, speech)
         values = {"si_sdr": after, "si_sdr_gain": after - before}
         if reference.snr is not None and reference.snr <= LOUD:
             values["si_sdr_gain_loud"] = after - before
-        if "background" in heard:
-            values["leak"] = leak(_load(heard["background"], rate)[:length], speech)
+        if "background" in separated:
+            values["leak"] = leak(_load(separated["background"], rate)[:length], speech)
         for name, value in values.items():
-            found.setdefault(name, {})[clip] = (value, 1.0)
-    return {name: Ratio(parts) for name, parts in found.items()}
+            scores.setdefault(name, {})[clip] = (value, 1.0)
+    return {name: Ratio(parts) for name, parts in scores.items()}
 
 
 def si_sdr(estimate: np.ndarray, target: np.ndarray) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB, of two signals of shape (samples,).
+    """Scale-invariant signal-to-distortion ratio in dB of an estimate, both of shape (samples,).
 
-    Bounded to ±100 dB, so that a perfect or a silent estimate does not make an average infinite.
+    Clipped to ±100 dB, so that a perfect or a silent estimate keeps averages finite.
     """
     import numpy as np
 
@@ -69,9 +70,10 @@ def si_sdr(estimate: np.ndarray, target: np.ndarray) -> float:
 
 
 def leak(background: np.ndarray, speech: np.ndarray) -> float:
-    """The level of the speech within the background stem, in dB of what it is in the mixture.
+    """Level of the speech in the background stem, in dB relative to the mixture.
 
-    The speech's part is found by projection; -20 dB means that a tenth of its amplitude is left.
+    The speech component is the projection of the background on the speech; -20 dB means a tenth of its
+    amplitude.
     """
     import numpy as np
 
@@ -80,20 +82,22 @@ def leak(background: np.ndarray, speech: np.ndarray) -> float:
     return float(20 * np.log10(max(share, 1e-5)))
 
 
-def _aligned(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _aligned(estimate: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import numpy as np
 
-    length = min(len(one), len(other))
-    one, other = one[:length].astype(np.float64), other[:length].astype(np.float64)
-    return one - one.mean(), other - other.mean()
+    length = min(len(estimate), len(target))
+    estimate, target = estimate[:length].astype(np.float64), target[:length].astype(np.float64)
+    return estimate - estimate.mean(), target - target.mean()
 
 
 def _sum(paths: tuple[Path, ...], rate: int | None = None) -> tuple[int, np.ndarray]:
-    """The sum of audio files, as (rate, samples); the first file decides the rate unless it is given."""
+    """The sum of audio files as (rate, samples), at the first file's rate by default."""
+    import soundfile
+
     total: np.ndarray | None = None
     for path in paths:
         samples = _load(path, rate)
-        rate = rate or _rate(path)
+        rate = rate or int(soundfile.info(path).samplerate)
         if total is not None:
             length = min(len(total), len(samples))
             samples = samples[:length] + total[:length]
@@ -101,12 +105,6 @@ def _sum(paths: tuple[Path, ...], rate: int | None = None) -> tuple[int, np.ndar
     assert total is not None
     assert rate is not None
     return rate, total
-
-
-def _rate(path: Path) -> int:
-    import soundfile
-
-    return int(soundfile.info(path).samplerate)
 
 
 def _load(path: Path, rate: int | None) -> np.ndarray:

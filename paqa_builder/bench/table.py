@@ -1,4 +1,4 @@
-"""Scores as tables for a terminal of 80 columns."""
+"""Tables of scores for a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -17,27 +17,25 @@ from paqa_builder.bench.verdicts import ANNOTATED, RIGHT, UNDECIDED, WRONG, tall
 
 def show(scores: Scores, console: Console, against: Scores | None = None) -> None:
     """Prints all tables."""
-    for one in filter(None, (scores, against)):
-        console.print(f"[bold]{escape(one.name)}[/]: {one.clips} clips, {one.seconds / 60:.1f} minutes")
-        for line in (*one.models, *one.notes, *_apart(one)):
+    builds = list(filter(None, (scores, against)))
+    for build in builds:
+        console.print(f"[bold]{escape(build.name)}[/]: {build.clips} clips, {build.seconds / 60:.1f} minutes")
+        for line in (*build.models, *build.notes, *_unmatched(build)):
             console.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
     console.print()
-    if against is None:
-        console.print(measures(scores))
-    else:
-        console.print(comparison(scores, against))
-    for one in filter(None, (scores, against)):
-        name = f" of {one.name}" if against is not None else ""
-        if one.judged:
+    console.print(measures(scores) if against is None else comparison(scores, against))
+    for build in builds:
+        name = f" of {build.name}" if against is not None else ""
+        if build.judged:
             console.print()
-            console.print(questions(one, f"Questions by template{name}"))
-        if one.costs.get("stages"):
+            console.print(questions(build, f"Questions by template{name}"))
+        if build.costs.get("stages"):
             console.print()
-            console.print(costs(one, f"Cost of the last run{name}, {one.costs.get('jobs', 1)} job(s)"))
+            console.print(costs(build, f"Cost of the last run{name}, {build.costs.get('jobs', 1)} job(s)"))
 
 
 def measures(scores: Scores) -> Table:
-    """A measure a line, with its 95 % interval by clip."""
+    """One line for each measure, with its 95 % interval over clips."""
     table = _table("measure", "", "value", "95 %", "clips")
     group = ""
     for name, title in TITLES.items():
@@ -58,26 +56,25 @@ def measures(scores: Scores) -> Table:
 def comparison(scores: Scores, against: Scores) -> Table:
     """Two builds side by side, with the difference and its 95 % interval over shared clips.
 
-    A difference is green (red) where the interval lies wholly on the better (worse) side of zero.
+    A difference is green (red) if the whole interval is on the better (worse) side of zero.
     """
     table = _table("measure", "", _short(scores.name), _short(against.name), "difference", "95 %")
-    found = differences(scores, against)
+    changes = differences(scores, against)
     group = ""
     for name, title in TITLES.items():
         if name not in scores.measures and name not in against.measures:
             continue
         group = _heading(table, group, title)
         values = [
-            title.show(one.measures[name].value) if name in one.measures else "-" for one in (scores, against)
+            title.show(build.measures[name].value) if name in build.measures else "-"
+            for build in (scores, against)
         ]
-        change = found.get(name)
         shown, interval = "-", ""
-        if change is not None:
+        if change := changes.get(name):
             shown = title.show(change.value, signed=True)
             interval = _interval(title, change.low, change.high, signed=True)
-            if change.low > 0 or change.high < 0:
-                style = "green" if (change.value > 0) == (title.better == "higher") else "red"
-                shown = f"[{style}]{shown}[/]"
+            if direction := title.judge(change.value, change.low, change.high):
+                shown = f"[{'green' if direction == 'better' else 'red'}]{shown}[/]"
         table.add_row(f"  {title.text}", title.unit, *values, shown, interval)
     return table
 
@@ -96,12 +93,12 @@ def questions(scores: Scores, title: str) -> Table:
                 "-" if math.isnan(share) else f"{100 * share:.0f} %",
             )  # fmt: skip
     if annotated := sum(item.verdict == ANNOTATED for item in scores.judged):
-        table.caption = f"{annotated} questions rest on the corpus's own annotation and are not judged"
+        table.caption = f"{annotated} questions on the corpus's own annotation are not judged"
     return table
 
 
 def costs(scores: Scores, title: str) -> Table:
-    """What each stage cost in the build's last run; a stage that had nothing to do is not there."""
+    """Costs of each stage in the build's last run, without stages that had nothing to do."""
     table = _table("stage", "clips", "CPU s", "CPU s per s of audio", "wall s", "peak MB", title=title)
     for stage in scores.costs["stages"]:
         table.add_row(*cost_row(stage))
@@ -121,7 +118,7 @@ def cost_row(stage: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _apart(scores: Scores) -> list[str]:
+def _unmatched(scores: Scores) -> list[str]:
     lines = []
     if scores.unscored:
         lines.append(f"{len(scores.unscored)} clips without ground truth or audio are not scored")

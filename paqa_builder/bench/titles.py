@@ -1,4 +1,4 @@
-"""What the measures are called, how they are printed, and which way is better."""
+"""Titles of the measures, their units and their direction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Form = Literal["share", "number", "dB"]
 
 @dataclass(frozen=True)
 class Title:
-    """A measure for people. ``better`` is ``"lower"`` or ``"higher"``; ``share`` is printed in per cent."""
+    """How a measure is reported. Values of the form ``share`` are printed in per cent."""
 
     text: str
     group: str
@@ -19,11 +19,17 @@ class Title:
     form: Form = "share"
 
     def show(self, value: float, *, signed: bool = False) -> str:
-        """A value as the table prints it; a dash where there is none."""
+        """A value as text; a dash for NaN."""
         if math.isnan(value):
             return "-"
         scaled, digits = (100 * value, 1) if self.form == "share" else (value, 2)
         return f"{scaled:{'+' if signed else ''}.{digits}f}"
+
+    def judge(self, value: float, low: float, high: float) -> Literal["better", "worse", ""]:
+        """The direction of a difference, if its interval (low, high) excludes zero; else empty."""
+        if low <= 0 <= high or math.isnan(low):
+            return ""
+        return "better" if (value > 0) == (self.better == "higher") else "worse"
 
     @property
     def unit(self) -> str:

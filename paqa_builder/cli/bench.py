@@ -77,7 +77,7 @@ def bench(
 
     def scored(folder: Path, beside: Path | None) -> Scores:
         build = load_build(folder, beside)
-        return score_build(build, references, heard_from=heard_from, templates=templates or ())
+        return score_build(build, references, threshold=heard_from, templates=templates or ())
 
     scores = scored(shards, work)
     other = scored(against, against_work) if against is not None else None
