@@ -1,13 +1,13 @@
-"""Ways of attention in the laptop's decoder: time of a training step, of a prompt and of a token.
+"""Benchmark of attention implementations in the laptop's decoder: training step, prompt and token.
 
 ::
 
     python benchmarks/attention.py [--json result.json]
 
-A decoder of the laptop's sizes with random weights, in bfloat16 where training on this CPU would be
-(``model.autocast: auto``). The last way is how the recipes do it: the last layer gives what is wanted of it
-alone (``recipes.layers.last_layer``), in training the outputs of a trace, of a prompt the last. The ways
-take turns on the same batch; medians, wall time.
+The decoder has the laptop's sizes and random weights. Training is in bfloat16 if the CPU supports it
+(``model.autocast: auto``). The last implementation is that of the recipes: the last layer computes only the
+outputs that are needed (``recipes.layers.last_layer``), those of the trace in training and the last one of a
+prompt. The implementations take turns on the same batch; figures are medians of wall time.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ def decoder(sizes: Sizes) -> Any:
 
 
 def clock(work: Callable[[], Any]) -> float:
-    """Seconds of a piece of work."""
+    """Wall time of a call in seconds."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def measure(turns: int) -> dict[str, dict[str, float]]:
-    """Median seconds of each work by each way."""
+    """Median seconds of each task with each implementation."""
     from transformers import DynamicCache
 
     attention.register()
     model = decoder(Sizes()).model
     ids = torch.randint(model.config.vocab_size, (ROWS, LENGTH))
     mask = torch.ones_like(ids)
-    mask[::2, -20:] = 0  # as rows of unlike lengths are padded
+    mask[::2, -20:] = 0  # padding of shorter rows
 
     def cut(way: str, begin: int) -> AbstractContextManager[None]:
         return last_layer.outputs_from(model, begin) if way == SHORT else nullcontext()
@@ -95,29 +95,29 @@ def measure(turns: int) -> dict[str, dict[str, float]]:
         "prompt": lambda way: clock(lambda: prompt(way)),
         "token": token,
     }
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    times: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for turn in range(_WARM + turns):
         for way in WAYS:
             model.set_attn_implementation(attention.LEAN if way == SHORT else way)
             for name, work in works.items():
                 seconds = work(way)
                 if turn >= _WARM:
-                    found[name][way].append(seconds)
-    return {name: {way: statistics.median(t) for way, t in ways.items()} for name, ways in found.items()}
+                    times[name][way].append(seconds)
+    return {name: {way: statistics.median(t) for way, t in ways.items()} for name, ways in times.items()}
 
 
 def main() -> None:
-    """Prints a table of milliseconds and of ratios to eager attention."""
+    """Prints a table of milliseconds and of their ratios to eager attention."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--json", type=Path)
     flags = parser.parse_args()
-    found = measure(flags.turns)
-    for name, ways in found.items():
-        told = (f"{way} {1000 * t:6.1f} ms ({t / ways['eager']:.2f})" for way, t in ways.items())
-        print(f"{name:8}", "   ".join(told))
+    result = measure(flags.turns)
+    for name, ways in result.items():
+        cells = (f"{way} {1000 * t:6.1f} ms ({t / ways['eager']:.2f})" for way, t in ways.items())
+        print(f"{name:8}", "   ".join(cells))
     if flags.json:
-        flags.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        flags.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Fits ``paqa_builder/data/calibration.json``: what the embedded backends' raw scores are worth.
+"""Calibration of the embedded backends: fits ``paqa_builder/data/calibration.json``.
 
     python benchmarks/mixtures.py --out /tmp/mixtures
     python benchmarks/calibrate.py /tmp/mixtures                  # about 10 CPU-minutes
 
-Fitted on mixtures only; no scene and no meeting is looked at. Four things come of it:
+The data are mixtures only, without the test data ``scenes/`` and ``meetings/``. The result has three parts:
 
-- ``same_voice``: logistic regression of "one voice" on what the diarizer's ``Groups`` know of
-  pairs of groups of excerpts. Groups are random, but each is of one speaker.
-- ``among_voices``: what YAMNet hears where people talk and nothing else sounds.
-- ``curves``: confidence from raw score, by logistic regression on its log odds (Platt, 1999), for turns
-  (share of a turn's time that is its speaker's), tags (right label at the right time; its kinds and what
-  it is a kind of count) and words (right word at the right place).
+- ``same_voice``: logistic regression of "same voice" on the evidence of the diarizer's ``Groups`` for
+  pairs of groups of excerpts. The groups are random, each with excerpts of one speaker.
+- ``among_voices``: YAMNet's scores on speech without other sounds.
+- ``curves``: confidence as a function of the raw score, by logistic regression on its log odds (Platt,
+  1999), for turns (share of the turn in which its speaker is active), tags (right label, or a parent or
+  child of it, at the right time) and words (right word at the right place).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _RAW = Curve((0.0, 1.0), (0.0, 1.0))
 
 @dataclass
 class Tables:
-    """Observations: raw score, how right it was in [0, 1], and what it weighs."""
+    """Observations: (raw score, correctness in [0, 1], weight)."""
 
     turns: list[tuple[float, float, float]] = field(default_factory=list)
     tags: list[tuple[float, float, float]] = field(default_factory=list)
@@ -59,10 +59,10 @@ class Tables:
 
 def backend(stage: str, name: str) -> Any:
     cls = registry.get(stage, name)
-    made = cls(cls.Options())
-    made.load()
-    made._calibrate = _RAW if stage != "transcribe" else None
-    return made
+    loaded = cls(cls.Options())
+    loaded.load()
+    loaded._calibrate = _RAW if stage != "transcribe" else None
+    return loaded
 
 
 def clips(root: Path) -> Iterator[tuple[str, Path, dict[str, Any]]]:
@@ -74,7 +74,10 @@ def clips(root: Path) -> Iterator[tuple[str, Path, dict[str, Any]]]:
 
 
 def hear(separator: Any, path: Path) -> AudioInput:
-    """As the stages do: mixture, stems and blend at 16 kHz; the mixture alone where speech was lost."""
+    """Separates a clip as the stages do: mixture, stems and blend at 16 kHz.
+
+    The blend is the mixture alone if separation lost the speech.
+    """
     mix, _ = read(path)
     wide = resample(mix, separator.sample_rate)
     _, background = separator.separate(AudioInput(wide, wide))
@@ -87,7 +90,7 @@ def hear(separator: Any, path: Path) -> AudioInput:
 
 
 def activity(row: dict[str, Any], step: float, count: int) -> tuple[list[str], np.ndarray]:
-    """Who speaks when: names, and ``bool [speakers, count]`` in steps of ``step`` seconds."""
+    """Speech activity: speaker names, and ``bool [speakers, count]`` in steps of ``step`` seconds."""
     names = sorted({part["speaker"] for part in row["segments"]})
     active = np.zeros((len(names), count), bool)
     for part in row["segments"]:
@@ -100,7 +103,7 @@ def activity(row: dict[str, Any], step: float, count: int) -> tuple[list[str], n
 
 
 def voice_pairs(diarizer: Any, heard: AudioInput, row: dict[str, Any], seed: int) -> list[Any]:
-    """(evidence, same) of random groups of excerpts, each of one speaker."""
+    """(evidence, same speaker) for pairs of random groups of excerpts, each of one speaker."""
     windows = diarizer._segmentation.windows(heard.mix.samples, diarizer.options.window_hop)
     speech, overlap = diarizer._activity(heard, windows)
     speaking = speech > diarizer.options.onset
@@ -113,7 +116,7 @@ def voice_pairs(diarizer: Any, heard: AudioInput, row: dict[str, Any], seed: int
         [active[:, a:b].mean(axis=1) for a, b in zip(begin[chosen], finish[chosen], strict=True)]
     )
     draw = np.random.default_rng(seed)
-    found = []
+    pairs = []
     for distance in (0.3, 0.4):
         clusters = _voices.fine_clusters(excerpts.vectors, distance)
         for _ in range(PARTITIONS):
@@ -127,15 +130,15 @@ def voice_pairs(diarizer: Any, heard: AudioInput, row: dict[str, Any], seed: int
             )  # fmt: skip
             groups = _voices.Groups(part, labels[kept])
             owners = np.unique(labels[kept]) // 2
-            for one in range(len(owners)):
-                others = np.arange(len(owners)) > one
-                evidence = np.stack(groups.evidence(one))[:, others]
-                found.append((evidence, owners[others] == owners[one]))
-    return found
+            for group in range(len(owners)):
+                others = np.arange(len(owners)) > group
+                evidence = np.stack(groups.evidence(group))[:, others]
+                pairs.append((evidence, owners[others] == owners[group]))
+    return pairs
 
 
 def _regrouped(clusters: np.ndarray, shares: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Labels ``2 * speaker + half``; -1 for clusters that are no one speaker's and groups of one."""
+    """Labels ``2 * speaker + half``; -1 for clusters of several speakers and for groups of one excerpt."""
     labels = np.full(len(clusters), -1)
     halves: dict[int, int] = {}
     for name in np.unique(clusters):
@@ -152,7 +155,7 @@ def _regrouped(clusters: np.ndarray, shares: np.ndarray, draw: np.random.Generat
 
 
 def fit_same_voice(tables: Tables) -> dict[str, Any]:
-    """Every clip weighs the same, and so do the two answers."""
+    """Fits the logistic regression, with equal weight of clips and of the two classes."""
     from sklearn.linear_model import LogisticRegression
 
     evidence = np.concatenate([np.concatenate(parts, axis=1) for parts, _ in tables.pairs], axis=1)
@@ -175,21 +178,21 @@ def fit_same_voice(tables: Tables) -> dict[str, Any]:
 
 
 def judge_turns(spans: Iterable[Span], row: dict[str, Any]) -> Iterator[tuple[float, float, float]]:
-    """A turn is as right as the share of its time in which its speaker does speak."""
+    """Observations of turns; correctness is the share of the turn in which its speaker is active."""
     from scipy.optimize import linear_sum_assignment
 
     spans = list(spans)
     step = 0.01
     _, active = activity(row, step, round(row["duration"] / step) + 1)
     voices = sorted({span.name for span in spans})
-    heard = np.zeros((len(voices), active.shape[1]), bool)
+    estimate = np.zeros((len(voices), active.shape[1]), bool)
     for span in spans:
-        heard[voices.index(span.name), round(span.start / step) : round(span.end / step)] = True
-    true, mine = linear_sum_assignment(-(active.astype(float) @ heard.T.astype(float)))
-    whose = {voices[m]: t for t, m in zip(true, mine, strict=True)}
+        estimate[voices.index(span.name), round(span.start / step) : round(span.end / step)] = True
+    speakers, matched = linear_sum_assignment(-(active.astype(float) @ estimate.T.astype(float)))
+    speaker_of = {voices[voice]: speaker for speaker, voice in zip(speakers, matched, strict=True)}
     for span in spans:
         inside = slice(round(span.start / step), round(span.end / step))
-        right = active[whose[span.name], inside].mean() if span.name in whose else 0.0
+        right = active[speaker_of[span.name], inside].mean() if span.name in speaker_of else 0.0
         yield span.score, float(right), span.end - span.start
 
 
@@ -208,21 +211,21 @@ def judge_tags(
 
 
 def judge_words(words: Sequence[Any], row: dict[str, Any]) -> Iterator[tuple[float, float, float]]:
-    """Right is what the alignment with the transcript calls equal; words may normalise to several."""
+    """Observations of words; a word is right if all its normalised tokens align with equal ones."""
     import jiwer
     from whisper_normalizer.english import EnglishTextNormalizer
 
     normal = EnglishTextNormalizer()
     texts = (part["text"] for part in sorted(row["segments"], key=lambda part: part["start"]))
-    heard = [(n, token) for n, word in enumerate(words) for token in normal(word.text).split()]
-    if not heard:
+    tokens = [(n, token) for n, word in enumerate(words) for token in normal(word.text).split()]
+    if not tokens:
         return
-    aligned = jiwer.process_words(normal(" ".join(texts)), " ".join(token for _, token in heard))
-    wrong = set(range(len(heard)))
+    aligned = jiwer.process_words(normal(" ".join(texts)), " ".join(token for _, token in tokens))
+    wrong = set(range(len(tokens)))
     for chunk in aligned.alignments[0]:
         if chunk.type == "equal":
             wrong -= set(range(chunk.hyp_start_idx, chunk.hyp_end_idx))
-    misheard = {heard[place][0] for place in wrong}
+    misheard = {tokens[place][0] for place in wrong}
     for n, word in enumerate(words):
         yield word.confidence, float(n not in misheard), 1.0
 
@@ -251,7 +254,7 @@ def _log_odds(share: np.ndarray, least: float = 0.005) -> np.ndarray:
 
 
 def usual_labels(tagger: Any, quiet: list[np.ndarray]) -> dict[str, float]:
-    """Mean odds of a class's peak where nothing but voices sounds, as log odds above those of 2 %."""
+    """Mean odds of each class's peak on speech alone, as log odds relative to those of 2 %."""
     peaks = _log_odds(np.stack(quiet), 0.002)
     above = np.log(np.exp(peaks).mean(axis=0)) - float(_log_odds(np.array(0.02)))
     return {
@@ -278,7 +281,7 @@ def main() -> None:
     for number, (kind, path, row) in enumerate(clips(args.mixtures)):
         heard = hear(separator, path)
         seconds[kind] += row["duration"]
-        if kind != "talk":  # voices of `talk` are those of scenes/
+        if kind != "talk":  # `talk` has the speakers of scenes/
             pairs = voice_pairs(diarizer, heard, row, number)
             if pairs:
                 evidence, same = zip(*pairs, strict=True)
@@ -321,17 +324,17 @@ def main() -> None:
 
 
 def _tags(tagger: Any, scores: list[tuple[np.ndarray, np.ndarray]]) -> list[Span]:
-    """What the *tag* stage makes of both stems: one label at overlapping times is one tag."""
-    found = []
+    """The tags of the *tag* stage on both stems; equal labels at overlapping times are merged."""
+    tags = []
     any_sound = Audio(np.ones(1600, np.float32), 16_000)
     for stem, answer in zip(("mix", "background"), scores, strict=False):
         tagger.probabilities = lambda audio, answer=answer: answer
-        found += [
+        tags += [
             Tag(span.start, span.end, span.name, span.score, stem, True, Origin("tag", "yamnet", ""))
             for span in tagger.tag(AudioInput(any_sound, any_sound))
         ]
     del tagger.probabilities
-    return [Span(tag.start, tag.end, tag.label, tag.score) for tag in merge(found)]
+    return [Span(tag.start, tag.end, tag.label, tag.score) for tag in merge(tags)]
 
 
 if __name__ == "__main__":

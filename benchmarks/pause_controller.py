@@ -1,4 +1,4 @@
-"""Pauses inside transformers' own ``generate``: the plain way, one forced token a step."""
+"""Forced pauses in transformers' ``generate``, with one forced token in each step (baseline)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from recipes.pauses.pause import PauseConfig, PauseState
 
 
 class PauseController(LogitsProcessor):
-    """Pauses inside ``model.generate``, one forced token a step; for one call.
+    """Logits processor that forces pauses token by token; for a single call of ``model.generate``.
 
-    The rollout of :mod:`recipes.pauses.rollout` makes the same decisions and needs one forward a pause.
+    :mod:`recipes.pauses.rollout` makes the same decisions with one forward pass for each pause.
 
     Args:
-        config: When to pause.
+        config: Configuration of pauses.
         token_id: The forced token.
-        eos_ids: What ends a completion; an aborted one gets the first.
-        budget: The call's ``max_new_tokens``.
-        seed: Of the random trigger.
+        eos_ids: Tokens that end a completion; an aborted completion gets the first.
+        budget: ``max_new_tokens`` of the call.
+        seed: Seed of the random trigger.
     """
 
     supports_continuous_batching = False
@@ -35,7 +35,7 @@ class PauseController(LogitsProcessor):
         self._steps: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Forces the pause token, or the end, on the rows that need it."""
+        """Forces the pause token or the end of a completion on rows that need it."""
         if self.state is None:
             self._begin(scores)
         state = self.state
@@ -66,7 +66,7 @@ class PauseController(LogitsProcessor):
         return scores
 
     def forced_mask(self) -> Tensor:
-        """What the policy did not choose: pauses and the end of what was aborted, ``[rows, steps]``."""
+        """Mask of forced tokens, ``bool [rows, steps]``: pauses, and the end of aborted completions."""
         return torch.stack(self._steps, 1)
 
     def _begin(self, scores: Tensor) -> None:

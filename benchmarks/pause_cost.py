@@ -1,23 +1,21 @@
-"""What pauses cost in GRPO: time and memory of a training step without, with, and with slow ones.
+"""Benchmark of forced pauses in GRPO: time and memory of a training step, by implementation.
 
 ::
 
     python benchmarks/pause_cost.py                         # a laptop model with random weights
     python benchmarks/pause_cost.py --model runs/laptop/stage1 --shards SHARDS --json result.json
 
-Every way emits as many tokens a completion, as far as it uses its pauses, and takes the same optimiser
-step:
+Every implementation samples the same number of tokens for a completion and takes the same optimiser step:
 
 - ``none``: no pauses.
-- ``block``: each pause in one forward (:mod:`recipes.pauses.rollout`).
-- ``shared``: the same, and each prompt read once for log-probabilities (:mod:`recipes.shared_prompts`).
-- ``sequential``: the same rollout as ``block``, one forward a pause token.
-- ``generate``: transformers' ``generate`` with a logits processor, as one would write it first.
+- ``block``: one forward pass for each pause (:mod:`recipes.pauses.rollout`).
+- ``shared``: ``block``, with prompts read once for log-probabilities (:mod:`recipes.trainers.sharing`).
+- ``sequential``: the rollout of ``block`` with one forward pass for each pause token.
+- ``generate``: transformers' ``generate`` with a logits processor.
 
-Each way runs in a process of its own, so that its peak memory is its own; the ways take turns, and the
-median over all steps counts, because other load on the machine comes and goes. Times are CPU seconds
-where there is no GPU. Random weights are sure of nothing, so there pauses come at random, three a
-completion; with ``--model`` they come where the configuration says.
+Each runs in a process of its own, for its peak memory. They take turns, and figures are medians over all
+steps, because the load of the machine varies. Without a GPU, times are CPU seconds. With random weights
+pauses are triggered at random, three in a completion; with ``--model``, as configured.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ RANDOM: dict[str, Any] = {
 
 
 def rows(number: int) -> list[Any]:
-    """Questions on five seconds of noise each."""
+    """Questions on clips of five seconds of noise."""
     import numpy as np
 
     from recipes.data.rows import Row
@@ -67,7 +65,7 @@ def rows(number: int) -> list[Any]:
 
 
 def random_model(data: list[Any]) -> tuple[Any, Any]:
-    """The laptop's model in its own size, with random weights everywhere."""
+    """The laptop's model in full size with random weights."""
     import numpy as np
 
     from recipes.data import prompts
@@ -97,7 +95,7 @@ def random_model(data: list[Any]) -> tuple[Any, Any]:
 
 
 def plain_generate(model: Any, inputs: Any, special: Any, budget: int, **options: Any) -> Any:
-    """Completions by transformers alone, in place of :func:`recipes.trainers.grpo.with_transformers`."""
+    """Rollout by ``generate``, in place of :func:`recipes.trainers.grpo.with_transformers`."""
     import torch
     from pause_controller import PauseController
     from transformers import LogitsProcessorList
@@ -132,7 +130,7 @@ def plain_generate(model: Any, inputs: Any, special: Any, budget: int, **options
 
 
 def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
-    """Trains a few steps in one way; gives seconds a step, and the peak memory of the process."""
+    """Trains a few steps with one implementation; returns step times, peak memory and statistics."""
     from recipes import config, rewards  # before trl, which imports torchaudio
     from recipes.data.rows import read
     from recipes.families import family
@@ -160,7 +158,7 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
     kind.tower(model).requires_grad_(False)
     TowerCache(kind.tower(model))
     budget = options.emitted + (pause.n * pause.max_triggers if way != "none" else 0)
-    made: list[Any] = []
+    rollouts: list[Any] = []
     roll: dict[str, Any] = {"roll": plain_generate} if way == "generate" else {}
     with TemporaryDirectory() as folder:
         trainer = AudioGRPOTrainer(
@@ -188,19 +186,19 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
             began = _clock(torch)
             out = step(*arguments)
             times.append(_clock(torch) - began)
-            made.append(trainer.last)
+            rollouts.append(trainer.last)
             return out
 
         trainer.training_step = timed  # type: ignore[method-assign]
         trainer.train()
-    chosen = [len(ids) for one in made for ids in one.chosen()]
+    chosen = [len(ids) for rollout in rollouts for ids in rollout.chosen()]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
-        "times": times[1:],  # the first hears the clips
+        "times": times[1:],  # the first step includes the audio encoder
         "peak_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else peak,
-        "pauses": statistics.mean(t for one in made for t in one.triggers),
+        "pauses": statistics.mean(count for rollout in rollouts for count in rollout.triggers),
         "emitted": statistics.mean(chosen),
-        "forwards": statistics.mean(one.stats["rollout/forwards"] for one in made),
+        "forwards": statistics.mean(rollout.stats["rollout/forwards"] for rollout in rollouts),
     }
 
 
@@ -212,15 +210,15 @@ def _clock(torch: Any) -> float:
 
 
 def main() -> None:
-    """Measures all ways and prints a table."""
+    """Measures all implementations and prints a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", help="a trained model; needs --shards")
     parser.add_argument("--shards", help="questions to train on")
-    parser.add_argument("--rows", type=int, default=64, help="completions a step, eight a prompt")
-    parser.add_argument("--emitted", type=int, default=EMITTED, help="tokens a completion, pauses left out")
-    parser.add_argument("--n", type=int, help="tokens a pause; the configuration's by default")
+    parser.add_argument("--rows", type=int, default=64, help="completions in a step, eight for each prompt")
+    parser.add_argument("--emitted", type=int, default=EMITTED, help="tokens of a completion without pauses")
+    parser.add_argument("--n", type=int, help="tokens of a pause; the configuration's by default")
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=2, help="how often the ways take turns")
+    parser.add_argument("--rounds", type=int, default=2, help="number of runs of each implementation")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
@@ -231,27 +229,27 @@ def main() -> None:
     runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
     for _ in range(options.rounds):
         for way in WAYS:
-            called = [sys.executable, __file__, *sys.argv[1:], "--way", way]
-            told = subprocess.run(called, check=True, capture_output=True, text=True).stdout
-            runs[way].append(json.loads(told.splitlines()[-1]))
-    result = {way: _summary(found) for way, found in runs.items()}
-    for way, one in result.items():
-        one["over_none"] = one["seconds"] / result["none"]["seconds"]
+            command = [sys.executable, __file__, *sys.argv[1:], "--way", way]
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            runs[way].append(json.loads(output.splitlines()[-1]))
+    result = {way: _summary(way_runs) for way, way_runs in runs.items()}
+    for way, row in result.items():
+        row["over_none"] = row["seconds"] / result["none"]["seconds"]
         print(
-            f"{way:<11} {one['seconds']:7.2f} s a step  x{one['over_none']:.2f}  {one['peak_mib']:6.0f} MiB"
-            f"  {one['forwards']:5.1f} forwards  {one['pauses']:.2f} pauses  {one['emitted']:.1f} tokens"
+            f"{way:<11} {row['seconds']:7.2f} s a step  x{row['over_none']:.2f}  {row['peak_mib']:6.0f} MiB"
+            f"  {row['forwards']:5.1f} forwards  {row['pauses']:.2f} pauses  {row['emitted']:.1f} tokens"
         )
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def _summary(found: list[dict[str, Any]]) -> dict[str, float]:
-    times = [one for run in found for one in run["times"]]
+def _summary(runs: list[dict[str, Any]]) -> dict[str, float]:
+    times = [seconds for run in runs for seconds in run["times"]]
     return {
         "seconds": statistics.median(times),
         "fastest": min(times),
-        "peak_mib": max(run["peak_mib"] for run in found),
-        **{key: statistics.mean(run[key] for run in found) for key in ("pauses", "emitted", "forwards")},
+        "peak_mib": max(run["peak_mib"] for run in runs),
+        **{key: statistics.mean(run[key] for run in runs) for key in ("pauses", "emitted", "forwards")},
     }
 
 

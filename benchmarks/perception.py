@@ -1,14 +1,13 @@
-"""How well the stages hear, without a build: runs them on real audio and scores the records.
+"""Benchmark of the perception stages: runs them on audio with ground truth, without a build.
 
-For trying out options quickly::
+For quick trials of options::
 
     python benchmarks/perception.py                                      # $PAQA_TESTDATA/scenes
     python benchmarks/perception.py --truth $PAQA_TESTDATA/meetings
     python benchmarks/perception.py --option diarize.backend.same_voice=1 --json result.json
 
-Figures are given for all clips and for every other one, so that what was tuned on one half can be
-judged on the other. A finished build is scored by ``paqa bench``, with the same measures.
-Needs the extras ``cpu`` and ``eval``.
+Figures are for all clips, even clips and odd clips, so that options tuned on one half can be tested on the
+other. ``paqa bench`` scores a finished build with the same measures. Needs the extras ``cpu`` and ``eval``.
 """
 
 from __future__ import annotations
@@ -43,15 +42,15 @@ Pairs = dict[str, tuple[Scene, Reference]]
 
 
 def clips_of(folder: Path, references: Iterable[Reference]) -> dict[Path, Reference]:
-    """The audio files below a folder that have ground truth; stems are no clips."""
+    """The audio files below a folder with ground truth, without stems."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in AUDIO)
     files = [path for path in files if "stems" not in path.relative_to(folder).parts]
-    found = match(references, [path.relative_to(folder).as_posix() for path in files])
-    return {folder / name: reference for name, reference in found.items()}
+    matched = match(references, [path.relative_to(folder).as_posix() for path in files])
+    return {folder / name: reference for name, reference in matched.items()}
 
 
 def hear(clips: dict[Path, Reference], options: dict[str, dict[str, Any]]) -> tuple[Pairs, dict[str, float]]:
-    """Runs the stages that there is ground truth for; also returns CPU seconds by stage."""
+    """Runs the stages with ground truth; returns scenes with their references, and CPU seconds by stage."""
     import soundfile
 
     from paqa_builder import registry
@@ -81,15 +80,15 @@ def hear(clips: dict[Path, Reference], options: dict[str, dict[str, Any]]) -> tu
             for name, stage in stages.items():
                 if name not in ("separate", "diarize") and getattr(reference.truth, stage.layer) is None:
                     continue
-                begun = time.process_time()
-                found = stage.run([view])[0]
-                cpu[name] += time.process_time() - begun
-                layer: dict[str, Any] = {stage.layer: tuple(found)}
+                began = time.process_time()
+                records = stage.run([view])[0]
+                cpu[name] += time.process_time() - began
+                layer: dict[str, Any] = {stage.layer: tuple(records)}
                 scene = replace(scene, **layer)
                 if name == "separate":
-                    view.stems = found
+                    view.stems = records
                 elif name == "diarize":
-                    view.turns = found
+                    view.turns = records
             pairs[path.stem] = (scene, settled(reference, info.duration))
             print(f"\r{len(pairs)}/{len(clips)} clips", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -97,14 +96,14 @@ def hear(clips: dict[Path, Reference], options: dict[str, dict[str, Any]]) -> tu
 
 
 def halves(pairs: Pairs) -> dict[str, dict[str, Measure]]:
-    """The measures over all clips, over the even ones and over the odd ones, in the clips' order."""
+    """The measures over all clips, over the even ones and over the odd ones, in the order of names."""
     names = sorted(pairs)
     chosen = {"all": names, "even": names[::2], "odd": names[1::2]}
     return {part: score({name: pairs[name] for name in clips})[0] for part, clips in chosen.items()}
 
 
 def rows_of(parts: dict[str, dict[str, Measure]]) -> Iterator[tuple[str, ...]]:
-    """The table: a measure a line, all / even / odd clips across."""
+    """The rows of the table: a measure with its values over all, even and odd clips."""
     yield ("measure", *parts)
     for name, title in TITLES.items():
         if name in parts["all"]:
@@ -115,7 +114,7 @@ def rows_of(parts: dict[str, dict[str, Measure]]) -> Iterator[tuple[str, ...]]:
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """``stage.option=value`` and ``stage.backend.option=value``, values in JSON or plain text."""
+    """Parses ``stage.option=value`` and ``stage.backend.option=value``; values are JSON or plain text."""
     options: dict[str, dict[str, Any]] = defaultdict(dict)
     for text in texts:
         place, _, value = text.partition("=")
@@ -133,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--truth", type=Path, help="folder with audio and its ground truth")
     parser.add_argument("--option", action="append", default=[], metavar="STAGE[.backend].NAME=VALUE")
-    parser.add_argument("--json", type=Path, help="also write the result here, with every record")
+    parser.add_argument("--json", type=Path, help="write the result and all records to this file")
     args = parser.parse_args()
     if args.truth is None and "PAQA_TESTDATA" not in os.environ:
         sys.exit("name a folder with --truth, or set PAQA_TESTDATA")

