@@ -102,15 +102,15 @@ def activity(row: dict[str, Any], step: float, count: int) -> tuple[list[str], n
 # ---- one voice or two ---------------------------------------------------------------------------
 
 
-def voice_pairs(diarizer: Any, heard: AudioInput, row: dict[str, Any], seed: int) -> list[Any]:
+def voice_pairs(diarizer: Any, sound: AudioInput, row: dict[str, Any], seed: int) -> list[Any]:
     """(evidence, same speaker) for pairs of random groups of excerpts, each of one speaker."""
-    windows = diarizer._segmentation.windows(heard.mix.samples, diarizer.options.window_hop)
-    speech, overlap = diarizer._activity(heard, windows)
+    windows = diarizer._segmentation.windows(sound.mix.samples, diarizer.options.window_hop)
+    speech, overlap = diarizer._activity(sound, windows)
     speaking = speech > diarizer.options.onset
     if not speaking.any():
         return []
     clean = speaking & ~(overlap > diarizer.options.overlap)
-    _, begin, finish, excerpts, chosen = diarizer.excerpts(heard.main.samples, clean, windows)
+    _, begin, finish, excerpts, chosen = diarizer.excerpts(sound.main.samples, clean, windows)
     _, active = activity(row, frames.STEP, len(clean))
     shares = np.array(
         [active[:, a:b].mean(axis=1) for a, b in zip(begin[chosen], finish[chosen], strict=True)]
@@ -279,20 +279,20 @@ def main() -> None:
     transcriber = backend("transcribe", "faster_whisper")
     tables, kept, seconds = Tables(), [], defaultdict(float)
     for number, (kind, path, row) in enumerate(clips(args.mixtures)):
-        heard = hear(separator, path)
+        sound = hear(separator, path)
         seconds[kind] += row["duration"]
         if kind != "talk":  # `talk` has the speakers of scenes/
-            pairs = voice_pairs(diarizer, heard, row, number)
+            pairs = voice_pairs(diarizer, sound, row, number)
             if pairs:
                 evidence, same = zip(*pairs, strict=True)
                 tables.pairs.append((list(evidence), np.concatenate(same)))
-        stems = [heard.mix] + [heard.background] * (heard.background.rms >= SILENCE_RMS)
+        stems = [sound.mix] + [sound.background] * (sound.background.rms >= SILENCE_RMS)
         scores = [tagger.probabilities(stem) for stem in stems]
         if not row["events"]:
             tables.quiet.append(np.max([values.max(axis=0) for _, values in scores], axis=0))
         if kind == "talk":
-            tables.words += judge_words(transcriber.transcribe(heard).words, row)
-        kept.append((heard, row, scores))
+            tables.words += judge_words(transcriber.transcribe(sound).words, row)
+        kept.append((sound, row, scores))
         print(f"\r{number + 1} clips", end="", file=sys.stderr)
     print(file=sys.stderr)
     voices = fit_same_voice(tables)
@@ -301,8 +301,8 @@ def main() -> None:
     )
     usual = usual_labels(tagger, tables.quiet)
     tagger._offsets = np.array([usual.get(label, 0.0) for label in tagger.labels])
-    for heard, row, scores in kept:
-        tables.turns += judge_turns(diarizer.diarize(heard), row)
+    for sound, row, scores in kept:
+        tables.turns += judge_turns(diarizer.diarize(sound), row)
         tables.tags += judge_tags(_tags(tagger, scores), row, accept)
     result = {
         "about": {

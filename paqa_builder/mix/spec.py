@@ -197,7 +197,7 @@ class Spec(_Part):
     jams: bool = Field(default=True, description="Write a JAMS file for each scene.")
 
     @model_validator(mode="after")
-    def _heard(self) -> Spec:
+    def _audible_floor(self) -> Spec:
         quietest = self.speech.level.min - self.floor.max
         if quietest < QUIETEST_FLOOR:
             raise ValueError(

@@ -70,7 +70,7 @@ def paqa_bench(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "80"})
 
 
-def test_the_fakes_hear_tones_exactly(built: Path, truth: Path) -> None:
+def test_the_fake_stages_score_perfectly(built: Path, truth: Path) -> None:
     scores = score_build(load_build(built), load_references(truth))
     values = {name: measure.value for name, measure in scores.measures.items()}
     assert scores.clips == len(CONVERSATIONS)
@@ -110,7 +110,7 @@ def test_the_table_fits_eighty_columns(built: Path, truth: Path) -> None:
     assert "…" not in result.stdout
 
 
-def test_json_says_everything_and_holds_no_nan(built: Path, truth: Path) -> None:
+def test_json_has_all_scores_and_no_nan(built: Path, truth: Path) -> None:
     result = paqa_bench(built, "--truth", truth, "--json")
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout, parse_constant=pytest.fail)
@@ -124,7 +124,7 @@ def test_json_says_everything_and_holds_no_nan(built: Path, truth: Path) -> None
     assert str(built.parent) not in result.stdout
 
 
-def test_a_report_is_one_page_and_the_same_every_time(built: Path, truth: Path, tmp_path: Path) -> None:
+def test_a_report_is_one_page_with_deterministic_bytes(built: Path, truth: Path, tmp_path: Path) -> None:
     for folder in ("one", "two"):
         result = paqa_bench(built, "--truth", truth, "--report", tmp_path / folder)
         assert result.exit_code == 0, result.output
@@ -172,11 +172,11 @@ def test_a_builds_own_annotation_is_ground_truth(fake_config: MakeConfig, truth:
     scores = score_build(load_build(out))
     assert scores.measures["der"].value < 0.05
     assert scores.measures["event_map"].value == 1
-    # Who speaks and what sounds is annotated; only words are the model's, and nobody knows them.
+    # Turns and tags are annotated; words are the model's and have no ground truth.
     assert {item.verdict for item in scores.judged} <= {"annotated", "undecided"}
 
 
-def test_errors_name_the_command_that_mends_them(built: Path, truth: Path, tmp_path: Path) -> None:
+def test_errors_name_the_command_that_fixes_them(built: Path, truth: Path, tmp_path: Path) -> None:
     for arguments, says in (
         ((tmp_path / "nothing",), "no finished build"),
         ((built,), "--truth"),
@@ -193,7 +193,7 @@ def test_errors_name_the_command_that_mends_them(built: Path, truth: Path, tmp_p
     assert "no clip has ground truth" in result.stderr
 
 
-def test_without_the_extra_one_learns_which_command_to_run(
+def test_a_missing_extra_is_named_with_its_command(
     built: Path, truth: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def find(name: str, real: Callable = util.find_spec) -> object:

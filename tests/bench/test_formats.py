@@ -39,7 +39,7 @@ def manifest(folder: Path, *rows: dict) -> Path:
     return path
 
 
-def test_a_manifest_says_everything(tmp_path: Path) -> None:
+def test_a_full_manifest(tmp_path: Path) -> None:
     manifest(tmp_path, ROW)
     (found,) = load_references(tmp_path)
     truth = found.truth
@@ -53,7 +53,7 @@ def test_a_manifest_says_everything(tmp_path: Path) -> None:
     assert found.others == (tmp_path / "stems/a/E1.flac",)
 
 
-def test_a_manifest_may_say_little(tmp_path: Path) -> None:
+def test_a_minimal_manifest(tmp_path: Path) -> None:
     turns = [{"start": 0.0, "end": 1.0, "speaker": "x"}]
     path = manifest(tmp_path, {"id": "a", "turns": turns}, {"id": "b", "events": [{"label": "Dog"}]})
     one, other = load_references(path)
@@ -64,7 +64,7 @@ def test_a_manifest_may_say_little(tmp_path: Path) -> None:
     assert not partial.truth.tags_complete
 
 
-def test_text_that_is_known_in_part_is_unknown(tmp_path: Path) -> None:
+def test_an_incomplete_transcript_is_unknown(tmp_path: Path) -> None:
     silent = {**ROW["segments"][0], "text": None}  # type: ignore[index,dict-item]
     (found,) = load_references(manifest(tmp_path, {**ROW, "segments": [*ROW["segments"], silent]}))  # type: ignore[misc]
     assert found.truth.utterances is None
@@ -93,7 +93,7 @@ def test_a_folder_of_rttm_uem_stm_and_csv(tmp_path: Path) -> None:
     assert "a" in x.names  # the only clip of a.rttm
 
 
-def test_a_single_rttm_file_will_do(tmp_path: Path) -> None:
+def test_a_single_rttm_file(tmp_path: Path) -> None:
     path = tmp_path / "speech.rttm"
     path.write_text("SPEAKER a 1 0.0 1.0 <NA> <NA> s <NA> <NA>\n")
     (found,) = load_references(path)

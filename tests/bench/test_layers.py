@@ -1,4 +1,4 @@
-"""Perfect records score perfectly, and each kind of mistake shows where it should."""
+"""Scores of turns, words, sounds and stems: perfect records, and each kind of error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ONE = (
 )  # fmt: skip
 
 
-def test_perfect_records_are_perfect_whatever_the_speakers_are_called() -> None:
+def test_scores_do_not_depend_on_speaker_names() -> None:
     heard = scene()
     renamed = {"S1": "B", "S2": "A"}
     heard = replace(
@@ -59,7 +59,7 @@ def test_perfect_records_are_perfect_whatever_the_speakers_are_called() -> None:
     assert {name: found[name] for name in (*ZERO, *ONE)} == dict.fromkeys(ZERO, 0) | dict.fromkeys(ONE, 1)
 
 
-def test_many_made_scenes_are_perfect_against_themselves() -> None:
+def test_synthetic_scenes_score_perfectly_against_themselves() -> None:
     scenes = [made(n) for n in range(12)]
     measures, notes = score({one.clip.id: (one, truth_of(one)) for one in scenes})
     assert not notes
@@ -69,7 +69,7 @@ def test_many_made_scenes_are_perfect_against_themselves() -> None:
     assert measures["segment_f1"].value == 1
 
 
-def test_a_failed_stage_has_heard_nothing_and_a_stage_that_never_ran_is_not_scored() -> None:
+def test_a_failed_stage_counts_as_empty_and_a_missing_stage_is_not_scored() -> None:
     heard, truth = scene(), truth_of(scene())
     failed = replace(heard, turns=None, tags=None, utterances=None)
     measures, notes = score({"a": (heard, truth), "b": (failed, truth)})
@@ -89,7 +89,7 @@ def test_one_voice_instead_of_two_is_confusion_and_a_wrong_count() -> None:
     assert (found["count_right"], found["count_error"]) == (0, 1)
 
 
-def test_the_collar_forgives_a_quarter_second_on_each_side() -> None:
+def test_the_collar_is_a_quarter_second_on_each_side() -> None:
     def late(seconds: float) -> dict[str, float]:
         first, second = scene().turns or ()
         return values(replace(scene(), turns=(replace(first, start=seconds), second)))
@@ -99,7 +99,7 @@ def test_the_collar_forgives_a_quarter_second_on_each_side() -> None:
     assert late(0.35)["der_collar"] > 0
 
 
-def test_only_what_the_uem_names_is_scored() -> None:
+def test_only_intervals_of_the_uem_are_scored() -> None:
     heard = replace(scene(), turns=(scene().turns or ())[:1], utterances=(scene().utterances or ())[:1])
     assert values(heard)["der"] == 0.5
     found = values(heard, replace(truth_of(scene()), scored=((0.0, 4.0),)))

@@ -1,4 +1,4 @@
-"""Measures add up, agree with scikit-learn, and their bootstrap is fair and repeatable."""
+"""Measures: values, agreement with scikit-learn, bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_ratio_weighs_clips_by_their_size() -> None:
     assert measure.weighted(np.array([[2.0, 0.0], [1.0, 1.0]])).tolist() == [0.5, 0.1]
 
 
-def test_nothing_to_measure_is_no_number() -> None:
+def test_an_undefined_measure_is_nan() -> None:
     assert math.isnan(Ratio({"quiet": (0.0, 0.0)}).value)
     assert math.isnan(Ratio({}).value)
     assert all(map(math.isnan, Ratio({}).interval()))

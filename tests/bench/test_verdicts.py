@@ -1,4 +1,4 @@
-"""Questions answered again from ground truth: right ones are right, and every kind of fault is found."""
+"""Verdicts on questions by ground truth."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_speaker_too_many_is_a_false_premise() -> None:
     assert {item.verdict for item in found["voices_overlap"]} == {"right"}  # nobody overlaps
 
 
-def test_a_sound_that_is_not_there_is_a_false_premise() -> None:
+def test_an_absent_sound_is_a_false_premise() -> None:
     scene = scene_of(TALK, "talk")
     found = against(scene, TALK.model_copy(update={"tags": [(9.0, 13.0, "Rain", 1.0)]}))
     about_dogs = [
@@ -125,7 +125,7 @@ def test_a_sound_under_another_right_name_is_right() -> None:
         assert {item.verdict for group in found.values() for item in group} == {"right"}, name
 
 
-def test_misheard_words_are_forgiven_one_in_three_and_said_so() -> None:
+def test_a_third_of_a_quote_may_be_misheard() -> None:
     scene = scene_of(TALK, "talk")
 
     def said(text: str) -> Judged:
@@ -144,7 +144,7 @@ def test_misheard_words_are_forgiven_one_in_three_and_said_so() -> None:
     assert (invented.verdict, "is not said" in invented.reason) == ("wrong", True)
 
 
-def test_a_single_word_is_looked_for_in_what_is_said() -> None:
+def test_a_single_word_is_searched_in_the_utterances() -> None:
     scene = scene_of(TALK, "talk")
     (item,) = against(scene, TALK)["word_said"]
     assert item.verdict == "right"
@@ -170,7 +170,7 @@ def test_a_distractor_that_is_true_makes_a_question_wrong() -> None:
     assert (item.verdict, item.reason) == ("wrong", f"{other!r} is true")
 
 
-def test_where_truth_is_silent_nothing_is_decided() -> None:
+def test_without_ground_truth_a_question_is_undecided() -> None:
     scene = scene_of(TALK, "talk")
     found = against(scene, TALK.model_copy(update={"tags": None, "utterances": None}))
     for name, group in found.items():

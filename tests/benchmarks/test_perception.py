@@ -1,4 +1,4 @@
-"""The script that scores the stages without a build; its scores are those of tests/bench."""
+"""The benchmark of the perception stages without a build."""
 
 from __future__ import annotations
 
