@@ -17,14 +17,7 @@ from paqa_builder.bench.verdicts import RIGHT, WRONG, Judged, tally
 BINS: dict[str, tuple[str, tuple[tuple[str, float], ...]]] = {
     "snr": (
         "speech over other sounds (dB)",
-        (
-            ("<= -5", -5.0),
-            ("to 0", 0.0),
-            ("to 5", 5.0),
-            ("to 10", 10.0),
-            ("to 15", 15.0),
-            ("> 15", math.inf),
-        ),
+        (("<= -5", -5.0), ("to 0", 0.0), ("to 5", 5.0), ("to 10", 10.0), ("to 15", 15.0), ("> 15", math.inf)),
     ),
     "speakers": (
         "speakers",

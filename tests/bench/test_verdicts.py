@@ -223,7 +223,7 @@ def test_alignment_is_levenshtein_with_free_ends() -> None:
 def test_quotes_are_found_after_normalising() -> None:
     utterance = next(u for u in scene_of(TALK).utterances or ())
     (found,) = locate("have you seen my copper kettle", [utterance])
-    assert (found.errors, found.first, found.last, found.of) == (0, 0, 6, 7)
+    assert (found.errors, found.first, found.last, found.length) == (0, 0, 6, 7)
     assert locate("anything", []) == []
 
 
