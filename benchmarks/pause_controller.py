@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from recipes.pauses.pause import PauseConfig, PauseState
+from recipes.pauses.pause import PauseState
+from recipes.sections import PauseConfig
 
 
 class PauseController(LogitsProcessor):

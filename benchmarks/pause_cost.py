@@ -27,7 +27,6 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -135,7 +134,7 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
     from recipes.data.rows import read
     from recipes.families import family
     from recipes.layers.tower_cache import TowerCache
-    from recipes.pauses.pause import PauseConfig, add_pause_token
+    from recipes.pauses.pause import add_pause_token
     from recipes.trainers.grpo import AudioGRPOTrainer
     from recipes.trainers.grpo_data import dataset
 
@@ -144,16 +143,16 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
 
     kind = family("qwen2_audio")
     settings = config.load("laptop")
-    pause = PauseConfig.of(settings.pause)
+    pause = settings.pause
     if options.model:
         data = read(config.Data(path=options.shards), "train")
         model, processor = kind.load(settings.model.model_copy(update={"path": options.model}))
     else:
         data = rows(64)
         model, processor = random_model(data)
-        pause = replace(pause, **RANDOM)
+        pause = pause.model_copy(update=RANDOM)
     if options.n:
-        pause = replace(pause, n=options.n)
+        pause = pause.model_copy(update={"n": options.n})
     add_pause_token(model, processor)
     kind.tower(model).requires_grad_(False)
     TowerCache(kind.tower(model))

@@ -142,7 +142,7 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Co
     """
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     try:
-        layers: dict[str, Any] = {**given, _FILE: _read_yaml(file) if file else {}}
+        layers: dict[str, Any] = {**given, _FILE: read_yaml(file) if file else {}}
         config = Config(**layers)
     except ValidationError as error:
         origin = f"the command line, PAQA_* or {file}" if file else "the command line or PAQA_*"
@@ -153,7 +153,12 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Co
     return config
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Reads a YAML mapping; an empty file gives an empty one.
+
+    Raises:
+        ConfigError: The file cannot be read, is not valid YAML, or is not a mapping.
+    """
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:

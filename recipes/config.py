@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from paqa_builder.config import read_yaml
 from paqa_builder.errors import ConfigError
 from recipes.sections import Config, Data, Lora, Model, Optimiser, Run, Stage1
 
@@ -31,7 +32,7 @@ def load(file: Path | str | None, changes: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: The file cannot be read, or a key or value is wrong; names it.
     """
-    return _build(_read(_find(file)) if file is not None else {}, changes, str(file or "defaults"))
+    return _build(read_yaml(_find(file)) if file is not None else {}, changes, str(file or "defaults"))
 
 
 def change(settings: Config, changes: Sequence[str]) -> Config:
@@ -54,23 +55,12 @@ def _build(data: dict[str, Any], changes: Sequence[str], where: str) -> Config:
 
 
 def _find(file: Path | str) -> Path:
-    named = CONFIGS / f"{file}.yaml"
-    if not Path(file).is_file() and named.is_file():
-        return named
+    named = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
+    if not Path(file).is_file() and str(file) in named:
+        return named[str(file)]
+    if not Path(file).exists():
+        raise ConfigError(f"{file}: neither a file nor one of {', '.join(named)}")
     return Path(file)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        names = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-        raise ConfigError(f"{file}: cannot be read ({error.strerror}); known names are: {names}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not valid YAML: {error}") from error
-    if not isinstance(data or {}, Mapping):
-        raise ConfigError(f"{file}: must be a mapping of settings, not a {type(data).__name__}")
-    return dict(data or {})
 
 
 def _set(data: dict[str, Any], change: str) -> None:

@@ -23,7 +23,6 @@ from recipes import config, mini, run
 from recipes.data import rows
 from recipes.data.rows import Row
 from recipes.pauses import rollout
-from recipes.pauses.pause import PauseConfig
 from recipes.scoring import answering, benchmarks, blind, matching, measuring, report
 from recipes.scoring.answering import Answerer, Answers, AudioCondition, latency
 from recipes.trainers import trainable
@@ -119,7 +118,7 @@ def _evaluate_stage(
 ) -> dict[str, Any]:
     results: dict[str, Any] = {}
     plain = answering.load_answerer(settings, path, pauses=False)
-    pausing = replace(plain, pause=PauseConfig.of(settings.pause))
+    pausing = replace(plain, pause=settings.pause)
     tower = trainable.prepare(plain.model, plain.family, settings)
     try:
         for name, condition, pauses in SYSTEMS[stage]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Section(BaseModel):
@@ -89,29 +89,53 @@ class Model(Section):
     gradient_checkpointing: bool = False
 
 
-class Pause(Section):
-    """Pauses in generation; the fields of ``recipes.pauses.pause.PauseConfig``."""
+class PauseConfig(Section):
+    """When to pause in generation, and when to abort a rollout."""
 
-    token: str = "<PAUSE>"
-    n: int = Field(default=4, ge=1, description="Latent steps of a pause.")
-    window: int = Field(default=16, ge=1, description="Emitted tokens in the window of mean confidence.")
+    token: str = Field(default="<PAUSE>", description="Text of the pause token.")
+    n: int = Field(default=4, ge=1, description="Tokens (latent steps) of a pause.")
+    window: int = Field(
+        default=16,
+        ge=1,
+        description="Emitted tokens that the mean confidence is over, including the next one.",
+    )
     tau: float = Field(default=0.3, ge=0, le=1, description="Pause if the mean confidence is below it.")
-    signal: Literal["maxprob", "neg_entropy"] = "maxprob"
+    signal: Literal["maxprob", "neg_entropy"] = Field(
+        default="maxprob",
+        description="Confidence of a step: the largest probability, or 1 - H / log V (neg_entropy).",
+    )
     max_triggers: int = Field(default=3, ge=0, description="Most pauses in a completion.")
-    min_tokens: int = Field(default=4, ge=0, description="Emitted tokens before the first pause.")
+    min_tokens: int = Field(
+        default=4,
+        ge=0,
+        description="Emitted tokens before the first pause and before each later one.",
+    )
     cooldown: int = Field(default=16, ge=0, description="Emitted tokens between pauses.")
-    reserve: int = Field(default=8, ge=0, description="Tokens at the end of the budget without pauses.")
+    reserve: int = Field(default=8, ge=0, description="Tokens of the budget that a pause must leave.")
     policy: Literal["forbid", "allow"] = Field(
-        default="forbid", description="allow: the policy may emit pauses itself."
+        default="forbid",
+        description="allow: the policy may begin a pause itself, whose other n - 1 tokens are forced.",
     )
     abort_below: float | None = Field(
-        default=None, ge=0, le=1, description="End rollouts whose mean confidence is below it."
+        default=None,
+        ge=0,
+        le=1,
+        description="End a completion without pauses left if the mean of its full window is below it, with a "
+        "forced end-of-sequence token.",
     )
     trigger: Literal["confidence", "random"] = Field(
         default="confidence", description="random: for ablations."
     )
     rate: float = Field(default=0.05, ge=0, le=1, description="Pauses a token with the random trigger.")
-    filler: str | None = Field(default=None, description="For ablations: a word in place of the token.")
+    filler: str | None = Field(
+        default=None, description="For ablations: text of a single token to use in place of the pause token."
+    )
+
+    @model_validator(mode="after")
+    def _check_filler(self) -> PauseConfig:
+        if self.filler is not None and self.policy == "allow":
+            raise ValueError("policy=allow cannot be combined with a filler")
+        return self
 
 
 class Insertion(Section):
@@ -237,7 +261,7 @@ class Config(Section):
     data: Data = Data()
     model: Model = Model()
     stage1: Stage1 = Stage1()
-    pause: Pause = Pause()
+    pause: PauseConfig = PauseConfig()
     stage2: Stage2 = Stage2()
     rewards: dict[str, float] = Field(
         default_factory=lambda: {"accuracy": 1.0, "format": 0.2, "perception": 0.5, "agreement": 0.2},

@@ -21,7 +21,7 @@ from recipes import config, rewards, run, stage1
 from recipes.data import audio, rows
 from recipes.families import Family, family
 from recipes.pauses import vllm
-from recipes.pauses.pause import PauseConfig, add_pause_token
+from recipes.pauses.pause import add_pause_token
 from recipes.scoring.answering import Answerer
 from recipes.trainers import practice, sharing, trainable
 from recipes.trainers.grpo import AudioGRPOTrainer
@@ -44,7 +44,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
         PaqaError: The data, the model or the machine does not fit the configuration; names the fix.
     """
     stage = settings.stage2
-    pause = PauseConfig.of(settings.pause) if stage.pause else None
+    pause = settings.pause if stage.pause else None
     chosen = rewards.select(settings.rewards, stage.max_completion)
     _check(settings)
     if stage.rollout == "vllm":
@@ -144,7 +144,7 @@ def _chosen(
         model.eval().to(run.device(settings.model)),
         processor,
         max_new_tokens=stage.max_completion,
-        pause=PauseConfig.of(settings.pause) if stage.pause else None,
+        pause=settings.pause if stage.pause else None,
         max_seconds=settings.data.max_seconds,
     )
     tried = practice.sample(all_rows, stage.tried, seed)

@@ -41,14 +41,6 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     return (wide.mT if tall else wide).to(matrices.dtype)
 
 
-def _loss(closure: Callable[[], float] | None) -> float | None:
-    """The loss of a step's optional closure."""
-    if closure is None:
-        return None
-    with torch.enable_grad():
-        return closure()
-
-
 class Muon(torch.optim.Optimizer):
     """Muon (Jordan et al. 2024): SGD with orthogonalised Nesterov momentum.
 
@@ -71,7 +63,10 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Updates all matrices that have a gradient."""
-        loss = _loss(closure)
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[torch.nn.Parameter]] = defaultdict(list)
             for weight in group["params"]:
@@ -125,9 +120,9 @@ class MuonAdamW(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Runs one step of both."""
-        loss = _loss(closure)
-        for part in self.parts:
-            part.step()
+        muon, adamw = self.parts
+        loss = muon.step(closure)
+        adamw.step()
         return loss
 
     def state_dict(self) -> dict[str, Any]:

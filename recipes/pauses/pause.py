@@ -9,68 +9,15 @@ the same inside ``model.generate``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from paqa_builder.errors import ConfigError
-from recipes import sections
+from recipes.sections import PauseConfig
 
 TOKEN = "<PAUSE>"
-
-
-@dataclass(frozen=True, slots=True)
-class PauseConfig:
-    """When to pause, and when to abort a rollout.
-
-    Attributes:
-        token: Text of the pause token.
-        n: Tokens (latent steps) of a pause.
-        window: Emitted tokens in the window of mean confidence, including the next one.
-        tau: Pause if the mean confidence is below it.
-        signal: Confidence of a step, in [0, 1]: ``maxprob`` is the largest probability, ``neg_entropy``
-            is 1 - H / log V.
-        max_triggers: Most pauses in a completion.
-        min_tokens: Emitted tokens before the first pause and after each one before the next. A window that
-            is not full is averaged over its tokens.
-        cooldown: Emitted tokens between two pauses.
-        reserve: Tokens of the budget that a pause must leave.
-        policy: ``forbid``: the policy cannot emit the token. ``allow``: it can, as an action; the other
-            ``n`` - 1 tokens of that pause are forced.
-        abort_below: A completion without pauses left whose full window falls below this ends at once, with
-            a forced end-of-sequence token. None: never.
-        trigger: ``random`` pauses with probability ``rate`` at each token, for ablations.
-        rate: See ``trigger``.
-        filler: For ablations, text of a single token to use in place of ``token``.
-    """
-
-    token: str = TOKEN
-    n: int = 4
-    window: int = 16
-    tau: float = 0.3
-    signal: Literal["maxprob", "neg_entropy"] = "maxprob"
-    max_triggers: int = 3
-    min_tokens: int = 4
-    cooldown: int = 16
-    reserve: int = 8
-    policy: Literal["forbid", "allow"] = "forbid"
-    abort_below: float | None = None
-    trigger: Literal["confidence", "random"] = "confidence"
-    rate: float = 0.05
-    filler: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.n < 1 or self.window < 1:
-            raise ConfigError("pause: n and window must be at least 1")
-        if self.filler is not None and self.policy == "allow":
-            raise ConfigError("pause: policy=allow cannot be combined with a filler")
-
-    @classmethod
-    def of(cls, section: sections.Pause) -> PauseConfig:
-        """Converts the section of a run's configuration."""
-        return cls(**section.model_dump())
 
 
 class PauseState:

@@ -19,8 +19,9 @@ from recipes.families import Family
 from recipes.layers.attention import LEAN
 from recipes.layers.last_layer import last_position
 from recipes.layers.ragged_cache import RaggedCache
-from recipes.pauses.pause import PauseConfig, PauseState, forced_id, never_emitted
+from recipes.pauses.pause import PauseState, forced_id, never_emitted
 from recipes.pauses.sampling import Rollout, Sampling, Special
+from recipes.sections import PauseConfig
 
 _PLAIN = Sampling()
 _PATIENCE = 0.25

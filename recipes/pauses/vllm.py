@@ -25,8 +25,9 @@ from paqa_builder.errors import ConfigError, NotReadyError
 from recipes.data import collate
 from recipes.data.rows import Row
 from recipes.families import Family
-from recipes.pauses.pause import PauseConfig, PauseState
+from recipes.pauses.pause import PauseState
 from recipes.pauses.sampling import Rollout, Sampling, Special
+from recipes.sections import PauseConfig
 
 SEGMENT = 32
 

@@ -20,8 +20,9 @@ from recipes.data import audio, collate
 from recipes.data.rows import Row
 from recipes.families import Family, family
 from recipes.pauses import rollout
-from recipes.pauses.pause import PauseConfig, add_pause_token
+from recipes.pauses.pause import add_pause_token
 from recipes.pauses.rollout import special_tokens
+from recipes.sections import PauseConfig
 
 AudioCondition = Literal["real", "silent", "shuffled"]
 
@@ -144,7 +145,7 @@ def load_answerer(settings: config.Config, folder: Path | str, pauses: bool) -> 
         model.eval().to(run.device(settings.model)),
         processor,
         max_new_tokens=settings.evaluate.max_new_tokens,
-        pause=PauseConfig.of(settings.pause) if pauses else None,
+        pause=settings.pause if pauses else None,
         max_seconds=settings.data.max_seconds,
         autocast=run.autocasts(settings.model),
     )

@@ -25,8 +25,8 @@ from recipes.data import collate
 from recipes.data.rows import Row
 from recipes.families import Family
 from recipes.pauses import rollout
-from recipes.pauses.pause import PauseConfig
 from recipes.rewards import Reward
+from recipes.sections import PauseConfig
 from recipes.trainers import sharing
 
 # TRL warns that experimental parts may change; its version is pinned and the contract tests cover them.

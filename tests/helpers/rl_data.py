@@ -11,7 +11,8 @@ from trl import GRPOConfig
 
 from recipes.data.rows import Row
 from recipes.families import family
-from recipes.pauses.pause import PauseConfig, add_pause_token
+from recipes.pauses.pause import add_pause_token
+from recipes.sections import PauseConfig
 from recipes.trainers.grpo import AudioGRPOTrainer
 from recipes.trainers.grpo_data import dataset
 

@@ -1,4 +1,4 @@
-"""Imports the recipes first: beside a CPU torch they mend torchaudio before TRL imports it."""
+"""Imports the recipes before TRL, so that torchaudio is patched beside a CPU build of torch."""
 
 import torch
 

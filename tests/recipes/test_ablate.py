@@ -1,4 +1,4 @@
-"""Ablations: which settings differ, what is shared, how runs are summed up, and one real round."""
+"""Ablations: changed settings, shared stages, summaries, and one complete run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training would take: counted, not loaded."""
+"""Estimates of memory and time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_what_rows_share_is_counted_once() -> None:
     assert shared.operations < plain.operations
 
 
-def test_it_reads_as_a_report_and_says_what_is_missing() -> None:
+def test_report_and_error_without_a_configuration() -> None:
     text = report(config.load(None, SEVEN_B), "stage1")
     assert "8.397 B" in text
     assert "GB" in text

@@ -1,4 +1,4 @@
-"""Evaluation on a tiny model: files, keys, controls, latency; MMAU and MMAR in and out."""
+"""Evaluation of a tiny model: files, keys, controls, latency, and the benchmarks MMAU and MMAR."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from recipes import config, evaluate
 from recipes.data import rows
 from recipes.data.rows import Row
 from recipes.families import family
-from recipes.pauses.pause import PauseConfig, add_pause_token
+from recipes.pauses.pause import add_pause_token
 from recipes.pauses.rollout import Sampling
 from recipes.scoring import answering, benchmarks, blind, measuring, report
 from recipes.scoring.answering import Answerer, Answers
+from recipes.sections import PauseConfig
 
 pytest_plugins = ["helpers.recipe_data"]
 KEYS = {"accuracy", "interval", "n", "by_skill", "format", "seconds"}

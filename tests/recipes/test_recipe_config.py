@@ -1,4 +1,4 @@
-"""Where settings come from, and what is said about wrong ones."""
+"""Loading of configurations, and error messages."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str, says: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError, match=says):
         config.load(file)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="neither a file"):
         config.load(tmp_path / "none.yaml")
 
 
-def test_what_is_written_into_the_run_reads_back_the_same(tmp_path: Path) -> None:
+def test_the_saved_configuration_loads_as_the_same(tmp_path: Path) -> None:
     made = config.load(None, ["model.lora.r=4", "stage1.pauses.bursts=[1, 2]", "rewards={accuracy: 1}"])
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(made.model_dump(mode="json")))

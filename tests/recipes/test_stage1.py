@@ -1,4 +1,4 @@
-"""Stage I on tiny models: it learns, it can be killed, and it leaves a model with PAUSE."""
+"""Stage I on tiny models: training, resume after a kill, and the saved model."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def assert_close(grads: Gradients, others: Gradients, **tolerances: float) -> No
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))
-def test_the_head_reads_what_is_learned_and_the_loss_is_the_same(
+def test_the_head_computes_positions_with_labels_only_and_the_loss_is_the_same(
     shards: Path,  # noqa: F811
     models: Path,
     tmp_path: Path,
@@ -191,7 +191,7 @@ def test_a_batch_without_labels_is_read_whole() -> None:
     assert made["input_ids"] is labels
 
 
-def test_killed_and_resumed_it_goes_on_as_if_nothing_had_been(
+def test_a_killed_and_resumed_run_gives_the_same_model(
     shards: Path,  # noqa: F811
     models: Path,
     tmp_path: Path,
@@ -320,7 +320,7 @@ def test_the_model_reads_the_pauses_that_were_asked_for(
     assert [((ids == pause).sum(1) == (6 if enabled else 0)).all() for ids in read] == [True] * 3
 
 
-def test_what_cannot_be_trained_is_said(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_errors_of_wrong_settings_and_data(shards: Path, models: Path, tmp_path: Path) -> None:  # noqa: F811
     flags = changes(shards, models, tmp_path)
     if not torch.cuda.is_available():
         with pytest.raises(NotReadyError, match="GPU"):
@@ -392,7 +392,7 @@ def test_autocast_by_itself_is_where_the_cpu_multiplies_in_bfloat16(monkeypatch:
         assert given["bf16"] == any(there[name] for name in there if name != "avx2")
 
 
-def test_a_share_of_what_is_heard_is_dropped_in_training_only(models: Path) -> None:
+def test_audio_dropout_is_active_in_training_only(models: Path) -> None:
     kind = family("qwen2_audio")
     model, _ = kind.load(config.Model(path=str(models / "qwen2_audio")))
     tower = kind.tower(model)

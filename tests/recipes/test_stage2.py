@@ -1,4 +1,4 @@
-"""Stage II on tiny models, after stage I: every family, going on after a stop, and what can be wrong."""
+"""Stage II on tiny models after stage I: every family, resume, and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paqa_builder.errors import ConfigError, NotReadyError
 from recipes import config, stage1, stage2
 from recipes.data import prompts, rows
 from recipes.families import FAMILIES, family
-from recipes.pauses.pause import PauseConfig
+from recipes.sections import PauseConfig
 
 FAST = [
     "run.report_to=none", "data.trace=terse", "run.size=tiny", "stage1.max_steps=2", "stage1.batch=2",
@@ -77,7 +77,7 @@ def test_every_family_goes_through_both_stages(
         assert torch.equal(one, two)
 
 
-def test_samples_show_what_was_said_and_what_it_was_worth(
+def test_samples_have_completions_and_rewards(
     shards: Path,  # noqa: F811
     models: Path,
     after_stage1: Path,
@@ -201,5 +201,5 @@ def test_a_gpu_is_asked_for_in_vain(shards: Path, models: Path, tmp_path: Path) 
 
 def test_the_section_pause_is_the_controllers_configuration() -> None:
     chosen = config.load(None, ["pause.n=7", "pause.policy=allow", "pause.abort_below=0.2"])
-    assert PauseConfig.of(chosen.pause) == PauseConfig(n=7, policy="allow", abort_below=0.2)
-    assert PauseConfig.of(config.Config().pause) == PauseConfig()
+    assert chosen.pause == PauseConfig(n=7, policy="allow", abort_below=0.2)
+    assert config.Config().pause == PauseConfig()

@@ -1,4 +1,4 @@
-"""Batches of stage I: what is learned, and what only read."""
+"""Training batches of stage I: inputs and labels."""
 
 from __future__ import annotations
 

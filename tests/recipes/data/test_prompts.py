@@ -1,4 +1,4 @@
-"""What a model is asked and taught."""
+"""Prompts and targets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recipes.data import prompts, rows
 from recipes.rewards.reading import NUMBERS
 
 
-def test_the_prompt_holds_the_choices_and_nothing_of_what_is_to_be_heard(shards: Path) -> None:  # noqa: F811
+def test_the_prompt_has_the_choices_and_nothing_of_the_scene(shards: Path) -> None:  # noqa: F811
     for row in rows.read(Data(path=str(shards)), "train"):
         asked = prompts.prompt(row)
         assert asked.startswith(row.question)
@@ -112,7 +112,7 @@ def test_timeline_tells_what_sets_in_after_what() -> None:
     assert prompts.timeline("No distinct sound is heard in the background.", "Nobody speaks.") == []
 
 
-def test_terse_planning_says_what_is_asked_for(shards: Path) -> None:  # noqa: F811
+def test_terse_planning_names_the_template(shards: Path) -> None:  # noqa: F811
     for row in rows.read(Data(path=str(shards)), "train"):
         assert row.template
         planned = grammar.parse(prompts.target(row, "terse")).planning

@@ -1,4 +1,4 @@
-"""Decoding, and features that are made once."""
+"""Decoding of audio, and the cache of features."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_a_stream_gives_the_same_questions_in_an_order_that_seed_and_epoch_decid
         assert row.scene == plain[row.id].scene
 
 
-def test_strong_and_weak_are_told_apart_where_the_data_says_so(shards: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_rows_are_filtered_by_audio_contribution(shards: Path, tmp_path: Path) -> None:  # noqa: F811
     marked = shutil.copytree(shards, tmp_path / "marked")
     file = next((marked / "data").glob("train-*"))
     table = pq.read_table(file)
@@ -69,7 +69,7 @@ def test_strong_and_weak_are_told_apart_where_the_data_says_so(shards: Path, tmp
     assert len(rows.read(Data(path=str(marked), contribution="strong"), "train")) == len(ids)
 
 
-def test_what_is_missing_is_said(shards: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_errors_of_missing_data(shards: Path, tmp_path: Path) -> None:  # noqa: F811
     with pytest.raises(ConfigError, match=r"data\.path"):
         rows.read(Data(), "train")
     with pytest.raises(ConfigError, match=r"validation.*test, train"):

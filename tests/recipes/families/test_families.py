@@ -1,4 +1,4 @@
-"""Each family's contract, on a tiny random model of the real class with a real processor."""
+"""The interface of each family, on a tiny model with random weights and a real processor."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_one_clip_a_row_on_either_side_and_nothing_but_audio_beside_the_text(mad
         assert torch.isfinite(model(**batch).logits[mask.bool()]).all()
 
 
-def test_the_model_hears_and_each_row_only_its_own_clip(made: tuple) -> None:
+def test_outputs_depend_on_the_rows_own_clip_only(made: tuple) -> None:
     kind, model, processor = made
     texts = [kind.text(processor, "What?")] * 3
     time = np.arange(24_000) / 16_000
@@ -105,7 +105,7 @@ def test_a_message_has_one_clip_whatever_else_is_in_it(made: tuple) -> None:
     assert again.replace("None", "") == plain
 
 
-def test_wrong_names_and_paths_are_told() -> None:
+def test_wrong_names_and_paths_are_errors() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'qwen2_audio'"):
         family("qwen2-audio")
     with pytest.raises(ConfigError, match=r"model\.path"):

@@ -1,4 +1,4 @@
-"""The CPU's own attention gives what transformers' eager one gives."""
+"""Lean attention against transformers' eager attention."""
 
 from __future__ import annotations
 

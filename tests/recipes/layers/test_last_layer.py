@@ -1,4 +1,4 @@
-"""What the last layer still puts out is what it put out before, and so are the gradients."""
+"""The last layer at some positions: same outputs and gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The laptop's data: pools from the demo, scenes and questions by `paqa` itself."""
+"""Data of the laptop recipe: pools from the demo, scenes and shards."""
 
 from __future__ import annotations
 

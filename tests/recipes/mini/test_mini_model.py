@@ -39,7 +39,7 @@ def small(whisper: Any) -> tuple[Any, Any]:
     return model.build(TEXTS, arrays(whisper), sizes, seed=3)
 
 
-def test_tower_hears_what_whisper_hears(whisper: Any, small: tuple[Any, Any]) -> None:
+def test_tower_output_equals_whispers(whisper: Any, small: tuple[Any, Any]) -> None:
     tower = small[0].model.audio_tower.eval()
     mel = torch.randn(1, MELS, SECONDS * 100, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -142,7 +142,7 @@ def test_tower_is_asked_once_a_clip_and_the_folder_remembers(frozen: Any, tmp_pa
     other.remove()
 
 
-def test_what_a_mask_hides_is_part_of_what_is_heard(frozen: Any) -> None:
+def test_the_mask_is_part_of_the_cache_key(frozen: Any) -> None:
     mel = torch.randn(1, MELS, SECONDS * 100, generator=torch.Generator().manual_seed(5))
     cache = TowerCache(frozen)
     size = SECONDS * 50

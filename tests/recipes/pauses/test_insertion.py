@@ -1,4 +1,4 @@
-"""Pauses in stage I: where, how many, and that nobody learns to say them."""
+"""Insertion of pauses in stage I: positions, number, and labels without loss."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ from pause_controller import PauseController
 
 from paqa_builder.errors import ConfigError
 from recipes.families import family
-from recipes.pauses.pause import PauseConfig, PauseState, add_pause_token, confidence, forced_id
+from recipes.pauses.pause import PauseState, add_pause_token, confidence, forced_id
+from recipes.sections import PauseConfig
 
 PAUSE, EOS, WORDS = 9, 8, 8  # a vocabulary of eight words, an end and the pause
 

@@ -1,4 +1,4 @@
-"""The fast rollout against the slow way: same tokens, same log-probabilities, for every family."""
+"""Rollouts against a reference with one forward pass a token: same tokens and log-probabilities."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from paqa_builder.errors import ConfigError
 from recipes.families import FAMILIES
 from recipes.pauses import rollout
-from recipes.pauses.pause import PauseConfig
 from recipes.pauses.sampling import Sampling, Special
+from recipes.sections import PauseConfig
 
 
 @pytest.fixture(scope="module", params=list(FAMILIES))
@@ -151,7 +151,7 @@ def test_a_pause_costs_one_forward(qwen: Made) -> None:
     assert fast == slowly - 2 * 7
 
 
-def test_rows_are_independent_of_their_company(qwen: Made) -> None:
+def test_rows_do_not_depend_on_other_rows(qwen: Made) -> None:
     """With rows that pause at different times, in any order of doing things."""
     model, inputs, special = qwen
     config = PauseConfig(**SHORT, abort_below=0.65)
@@ -246,7 +246,7 @@ import torch
 import recipes
 from helpers.rollouts import SHORT, make
 from recipes.pauses import rollout
-from recipes.pauses.pause import PauseConfig
+from recipes.sections import PauseConfig
 from recipes.pauses.sampling import Sampling
 torch.set_num_threads(1)
 rank = int(os.environ["RANK"])

@@ -1,4 +1,4 @@
-"""Pauses between segments of text, by an engine that is really asked: transformers in vLLM's place."""
+"""Rollouts in segments, with transformers as the engine in place of vLLM."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from helpers.rollouts import BUDGET, SHORT, Made, make
 
 from paqa_builder.errors import ConfigError, NotReadyError
 from recipes.pauses import rollout
-from recipes.pauses.pause import PauseConfig
 from recipes.pauses.sampling import Sampling
 from recipes.pauses.vllm import Segment, check, in_segments
+from recipes.sections import PauseConfig
 
 
 @pytest.fixture(scope="module")

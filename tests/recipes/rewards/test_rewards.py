@@ -1,4 +1,4 @@
-"""What rewards pay for, and that the known tricks do not pay."""
+"""Rewards, and completions that must not game them."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_one_sound_under_many_names_counts_once() -> None:
     assert parts(changed(env="dog, dog, Dog, bark, barking"), ROW)["env"] <= 2 / 3 + 1e-6
 
 
-def test_what_may_be_heard_is_neither_right_nor_wrong() -> None:
+def test_possible_sounds_are_neither_right_nor_wrong() -> None:
     assert parts(changed(env="dog, rain, bell"), ROW)["env"] == 1
 
 
@@ -163,7 +163,7 @@ def test_ground_truth_outranks_the_model() -> None:
     assert parts(changed(env="dog, rain"), row)["env"] == 0
 
 
-def test_words_of_the_question_do_not_count_as_heard() -> None:
+def test_words_of_the_question_do_not_raise_the_asr_score() -> None:
     copied = parts(changed(asr="the train leaves"), ROW)["asr"]
     half = parts(changed(asr="The train leaves at nine."), ROW)["asr"]
     assert copied == 0
@@ -191,7 +191,7 @@ def test_silence_is_right_where_there_is_nothing() -> None:
     assert noisy["env"] == noisy["speaker"] == noisy["asr"] == 0
 
 
-def test_layers_that_nobody_looked_at_are_left_out() -> None:
+def test_unknown_layers_are_left_out() -> None:
     only = replace(ROW, scene={"tags": SCENE["tags"], "turns": None, "utterances": None})
     assert set(parts(grammar.write(HONEST), only)) == {"env", "backing"}
     assert perception([grammar.write(HONEST)], [replace(ROW, scene=None)]) == [0.0]
@@ -258,7 +258,7 @@ def test_length_falls_off_before_the_budget_ends() -> None:
     assert rewards.length(["a b c"], [ROW], budget=4) == [1.0]
 
 
-def test_our_own_traces_are_paid_in_full(shards: Path) -> None:  # noqa: F811
+def test_generated_traces_get_the_full_reward(shards: Path) -> None:  # noqa: F811
     """What a policy is taught in stage I must be worth keeping in stage II."""
     read = rows.read(Data(path=str(shards)), "train")
     assert len({row.skill for row in read}) > 3

@@ -1,4 +1,4 @@
-"""The official scoring rule on hand-made cases, intervals against known values."""
+"""The official scoring rule on hand-made cases; intervals against published values."""
 
 import pytest
 

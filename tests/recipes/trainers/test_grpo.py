@@ -1,9 +1,8 @@
-"""What stage II trains on: heard audio, chosen tokens, and nothing else."""
+"""The GRPO trainer: audio inputs, masks of forced tokens, rewards and samples."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from paqa_builder.errors import ConfigError
 from recipes.data import prompts
 from recipes.data.rows import Row
 from recipes.families import FAMILIES, family
-from recipes.pauses.pause import PauseConfig
+from recipes.sections import PauseConfig
 from recipes.trainers.grpo import AudioGRPOTrainer
 from recipes.trainers.grpo_data import dataset
 
@@ -40,7 +39,9 @@ def chosen(out: dict[str, Any]) -> Tensor:
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))
-def test_recomputed_log_probabilities_are_those_of_the_rollout_and_hear(tmp_path: Path, name: str) -> None:
+def test_recomputed_log_probabilities_equal_the_rollouts_and_depend_on_the_audio(
+    tmp_path: Path, name: str
+) -> None:
     trainer = rl_data.trainer(tmp_path, name, temperature=0.8)
     out = trainer._generate_and_score_completions(rl_data.inputs())
     assert trainer.last is not None
@@ -171,7 +172,7 @@ def test_the_policys_own_pause_is_an_action(tmp_path: Path) -> None:
     made = rl_data.model_of("qwen2_audio")
     head = made[0].get_output_embeddings()  # a model that is fond of pausing
     head.bias = torch.nn.Parameter(torch.zeros(len(head.weight)).index_fill(0, torch.tensor(made[2]), 5.0))
-    pause = replace(rl_data.PAUSE, tau=0.0, policy="allow", n=3, max_triggers=3)
+    pause = rl_data.PAUSE.model_copy(update={"tau": 0.0, "policy": "allow", "n": 3, "max_triggers": 3})
     trainer = rl_data.trainer(tmp_path, made=made, pause=pause, temperature=1.0)
     out = trainer._generate_and_score_completions(rl_data.inputs(4, 8))
     own = (out["completion_ids"] == made[2]) & chosen(out)
@@ -190,7 +191,7 @@ def test_of_aborted_rollouts_nothing_counts(tmp_path: Path) -> None:
         calls.append(tokens)
         return [float(i) for i in range(len(rows))]
 
-    pause = replace(rl_data.PAUSE, abort_below=0.5)
+    pause = rl_data.PAUSE.model_copy(update={"abort_below": 0.5})
     trainer = rl_data.trainer(tmp_path, pause=pause, rewards={"place": reward}, loss_type="grpo")
     out = trainer._generate_and_score_completions(rl_data.inputs())
     assert trainer.last is not None
@@ -216,7 +217,9 @@ def test_rewards_see_the_policys_words_and_count_no_pauses(tmp_path: Path) -> No
         seen.update(completions=completions, rows=rows, tokens=tokens)
         return [0.0] * len(rows)
 
-    trainer = rl_data.trainer(tmp_path, rewards={"look": reward}, pause=replace(rl_data.PAUSE, filler="."))
+    trainer = rl_data.trainer(
+        tmp_path, rewards={"look": reward}, pause=rl_data.PAUSE.model_copy(update={"filler": "."})
+    )
     out = trainer._generate_and_score_completions(rl_data.inputs())
     tokenizer = trainer.processing_class.tokenizer
     mask = chosen(out)
@@ -325,7 +328,7 @@ def test_every_family_trains_and_its_reward_is_logged(tmp_path: Path, name: str)
     family(name).model_type().from_pretrained(tmp_path / "checkpoint-2")
 
 
-def test_it_learns_what_it_is_paid_for(tmp_path: Path) -> None:
+def test_training_raises_the_reward(tmp_path: Path) -> None:
     def vowels(completions: list[str], rows: list[Row], tokens: list[int]) -> list[float]:
         return [sum(text.count(v) for v in "aeiou") / max(1, len(text)) for text in completions]
 
@@ -368,7 +371,7 @@ def test_repetition_penalty_is_refused(tmp_path: Path) -> None:
         rl_data.trainer(tmp_path, repetition_penalty=1.1)
 
 
-def test_a_missing_pause_token_is_told(tmp_path: Path) -> None:
+def test_a_missing_pause_token_is_an_error(tmp_path: Path) -> None:
     model, processor = family("qwen2_audio").tiny()
     with pytest.raises(ConfigError, match="stage I"):
         rl_data.trainer(tmp_path, made=(model, processor, 0), pause=PauseConfig())

@@ -1,4 +1,4 @@
-"""What stage II takes for granted about TRL. Where one of these fails, look at ``recipes/grpo.py`` again."""
+"""Parts of TRL that ``recipes/trainers/grpo.py`` relies on."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_rollout_func_gets_prompts_and_trainer_and_its_mask_and_fields_are_used(
     assert plain._metrics["train"]["completions/mean_length"] == [2.0]
 
 
-def test_what_is_added_to_a_batch_is_shuffled_and_split_with_it() -> None:
+def test_added_tensors_are_shuffled_and_split_with_the_batch() -> None:
     batch = {"prompt_ids": torch.arange(6)[:, None], "clip": torch.arange(6), "whole": torch.tensor(3)}
     shuffled = shuffle_sequence_dict(batch)
     assert torch.equal(shuffled["prompt_ids"][:, 0], shuffled["clip"])

@@ -1,4 +1,4 @@
-"""Which questions stage II practises on."""
+"""Selection of questions for stage II."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pick(script: dict[str, list[str]], batch: int = 2) -> list[str]:
     return [row.id for row in kept]
 
 
-def test_what_is_always_right_or_always_wrong_is_no_practice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_questions_that_are_always_right_or_wrong_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     script = {"q0": ["dog", "dog"], "q1": ["dog", "rain"], "q2": ["rain", "rain"], "q3": ["rain", "dog"]}
     assert pick(script) == ["q1", "q3"]
     assert "2 of 4 questions have right and wrong answers" in capsys.readouterr().err
