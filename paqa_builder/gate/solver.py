@@ -153,34 +153,21 @@ def _answer(
     items: Items, models: Array, fold_of: Callable[[str], int], clips: Sequence[str], learned_from: int
 ) -> Answers:
     number = {clip: n for n, clip in enumerate(clips)}
-    scores: list[Array] = []
-    right: list[Array] = []
-    sizes: list[Array] = []
-    clip: list[int] = []
     templates: dict[str, int] = {}
-    template: list[int] = []
+    batches: list[Array] = []
+    columns: list[Array] = []  # number of choices, answer, clip, template
     for batch in batched(items(), _BATCH):
         features, begins = matrix(batch)
         folds = np.repeat([fold_of(item.clip) for item in batch], np.diff(begins))
-        scores.append((features @ models)[np.arange(len(folds)), folds].astype(np.float32))
-        sizes.append(np.diff(begins).astype(np.int16))
-        right.append(np.array([item.answer for item in batch], np.int16))
-        clip += [number[item.clip] for item in batch]
-        template += [templates.setdefault(item.template, len(templates)) for item in batch]
-    return _answers(
-        np.concatenate(scores), np.concatenate(sizes), np.concatenate(right), np.array(clip),
-        np.array(template), learned_from,
-    )  # fmt: skip
-
-
-def _answers(
-    scores: Array, sizes: Array, right: Array, clip: Array, template: Array, learned_from: int
-) -> Answers:
-    sizes = sizes.astype(np.int64)
+        batches.append((features @ models)[np.arange(len(folds)), folds].astype(np.float32))
+        template_of = [templates.setdefault(item.template, len(templates)) for item in batch]
+        clip_of = [number[item.clip] for item in batch]
+        columns.append(np.array([np.diff(begins), [item.answer for item in batch], clip_of, template_of]))
+    sizes, right, clip, template = np.concatenate(columns, axis=1)
     first = np.cumsum(sizes) - sizes
     answer = first + right
     # Rounded, because the last bits of a float differ between machines.
-    scores = np.round(scores.astype(np.float64), 4)
+    scores = np.round(np.concatenate(batches).astype(np.float64), 4)
     best = scores == np.repeat(np.maximum.reduceat(scores, first), sizes)
     hit = best[answer] / np.add.reduceat(best.astype(np.float64), first)
     temperature = _temperatures(scores, first, sizes, answer, template)

@@ -36,14 +36,14 @@ def candidates(
     """Proved questions that are not asked yet, the most difficult first."""
     wider = options.model_copy(update={"per_clip": 10_000, "per_template": options.per_template + _FURTHER})
     ids, texts = {q.id for q in asked}, {q.question for q in asked}
-    found = []
+    proved = []
     for question in generate(scene, corpus, templates, wider, seed):
         if question.id in ids or question.question in texts:
             continue
         texts.add(question.question)
         if not verify(question, scene, options, templates):
-            found.append(question)
-    return sorted(found, key=lambda q: (-q.difficulty.score, q.id))[:_SHOWN]
+            proved.append(question)
+    return sorted(proved, key=lambda q: (-q.difficulty.score, q.id))[:_SHOWN]
 
 
 def messages(asked: Sequence[Question], offered: Sequence[Question], wanted: int) -> Messages:

@@ -166,10 +166,10 @@ def _drafts(
 def _question(reading: Interpretation, draft: Draft, options: QaOptions, seed: int) -> Question:
     name, template, fact, choices = draft.id, draft.template, draft.fact, draft.choices
     evidence = evidence_of(fact, choices)
-    trace, planted = trace_of(reading, template, fact, choices, name), None
+    reflection = None
     if seeded.unit("reflection", seed, name) < options.reflection:
-        found = reflect.find(reading, template, fact, choices, draft.text, name)
-        planted, trace = found or (planted, trace)
+        reflection = reflect.find(reading, template, fact, choices, draft.text, name)
+    planted, trace = reflection or (None, trace_of(reading, template, fact, choices, name))
     return Question(
         id=name,
         question=draft.text,

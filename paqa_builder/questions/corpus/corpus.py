@@ -112,14 +112,8 @@ class Corpus(Spread):
                 if utterance.translation:
                     pool = f"{split}:{utterance.translation_language or ''}"
                     samples.put(translations[pool], meant(utterance.translation))
-        return cls(
-            _sums(answers, {}),
-            _sums(refuted, {}),
-            clips,
-            _sum(labels, {}),
-            samples.frozen(phrases),
-            samples.frozen(translations),
-        )
+        texts = samples.frozen(phrases), samples.frozen(translations)
+        return cls(_sums(answers, {}), _sums(refuted, {}), clips, _sum(labels, {}), *texts)
 
     def merge(self, other: Corpus) -> Corpus:
         """The corpus of both sets of clips, without the learned ``kept`` and ``drawn``."""

@@ -144,10 +144,10 @@ class FactKind(ABC):
 
     def facts(self, reading: Interpretation) -> list[Fact]:
         """All facts of this kind in a scene; none if a required layer is unknown."""
-        if self.name not in reading.found:
+        if self.name not in reading.facts_by_kind:
             known = all(map(reading.knows, self.needs))
-            reading.found[self.name] = tuple(self.find(reading)) if known else ()
-        return list(reading.found[self.name])
+            reading.facts_by_kind[self.name] = tuple(self.find(reading)) if known else ()
+        return list(reading.facts_by_kind[self.name])
 
     @abstractmethod
     def find(self, reading: Interpretation) -> Iterator[Fact]:

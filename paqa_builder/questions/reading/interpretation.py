@@ -44,7 +44,7 @@ class Interpretation:
         return self.scene.duration
 
     @cached_property
-    def found(self) -> dict[str, tuple[Any, ...]]:
+    def facts_by_kind(self) -> dict[str, tuple[Any, ...]]:
         """Cache of the scene's facts by kind, shared between templates."""
         return {}
 
