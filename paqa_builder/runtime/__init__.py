@@ -1,1 +1,1 @@
-"""Where work runs: devices, threads, worker processes and import workarounds."""
+"""Devices, threads, worker processes and import workarounds."""

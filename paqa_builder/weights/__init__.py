@@ -1,1 +1,1 @@
-"""Model weights: where they come from, where they are kept, how they are checked."""
+"""Model weights: location, download and verification."""

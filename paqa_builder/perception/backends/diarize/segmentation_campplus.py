@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from paqa_builder.intervals import union
 from paqa_builder.perception import calibration
 from paqa_builder.perception._tracks import runs
 from paqa_builder.perception.backends.base import AudioInput, Diarizer, Options, Span
@@ -70,7 +71,6 @@ class SegmentationCampplus(Diarizer):
     def diarize(self, clip: AudioInput) -> list[Span]:
         if clip.main.silent:
             return []
-        duration = clip.main.duration
         windows = self._segmentation.windows(clip.mix.samples, self.options.window_hop)
         speech, overlap = self._activity(clip, windows)
         speaking = speech > self.options.onset
@@ -82,15 +82,17 @@ class SegmentationCampplus(Diarizer):
         share = np.exp((likeness - likeness.max(axis=1, keepdims=True)) / _TEMPERATURE)
         share /= share.sum(axis=1, keepdims=True)
         first = likeness.argmax(axis=1)
+        offset = (frames.FIELD - frames.STEP) / 2
         spans = []
         for voice in range(active.shape[1]):
             posterior = np.where(first == voice, speech, overlap) * share[:, voice]
-            for start, end in self._runs(active[:, voice]):
-                first_second = max(0.0, start * frames.STEP + (frames.FIELD - frames.STEP) / 2)
-                last_second = min(duration, end * frames.STEP + (frames.FIELD - frames.STEP) / 2)
-                raw = float(np.clip(posterior[start:end][active[start:end, voice]].mean(), 0, 1))
-                if first_second < last_second:
-                    spans.append(Span(first_second, last_second, str(voice), self._calibrate(raw)))
+            for first_frame, last_frame in self._runs(active[:, voice]):
+                frame = slice(first_frame, last_frame)
+                raw = float(np.clip(posterior[frame][active[frame, voice]].mean(), 0, 1))
+                start = max(0.0, first_frame * frames.STEP + offset)
+                end = min(clip.main.duration, last_frame * frames.STEP + offset)
+                if start < end:
+                    spans.append(Span(start, end, str(voice), self._calibrate(raw)))
         return sorted(spans)
 
     def _activity(self, clip: AudioInput, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -153,13 +155,9 @@ class SegmentationCampplus(Diarizer):
 
     def _runs(self, active: np.ndarray) -> list[tuple[int, int]]:
         """Runs of frames [start, end), with gaps bridged and without short runs."""
-        joined: list[tuple[int, int]] = []
-        for start, end in runs(active):
-            if joined and (start - joined[-1][1]) * frames.STEP <= self.options.max_gap:
-                joined[-1] = (joined[-1][0], end)
-            else:
-                joined.append((start, end))
-        return [(a, b) for a, b in joined if (b - a) * frames.STEP >= self.options.min_duration]
+        joined = union(runs(active), self.options.max_gap / frames.STEP)
+        least = self.options.min_duration / frames.STEP
+        return [(int(start), int(end)) for start, end in joined if end - start >= least]
 
 
 def choose(likeness: np.ndarray, speaking: np.ndarray, doubled: np.ndarray) -> np.ndarray:

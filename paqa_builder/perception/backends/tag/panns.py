@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -77,11 +76,8 @@ class Panns(Tagger):
             sample_rate=RATE, window_size=1024, hop_size=HOP, mel_bins=64, fmin=50, fmax=14_000,
             classes_num=len(labels()),
         )  # fmt: skip
-        path = (
-            Path(self.options.model)
-            if self.options.model
-            else store.folder(_FETCHED) / "Cnn14_DecisionLevelMax.pth"
-        )
+        given = self.options.model
+        path = Path(given) if given else store.folder(_FETCHED) / "Cnn14_DecisionLevelMax.pth"
         if not path.is_file():
             raise NotReadyError(f"{path}: no such checkpoint", fix=f"paqa fetch {_FETCHED}")
         try:
@@ -170,6 +166,8 @@ def import_panns() -> Any:
     Raises:
         NotReadyError: The package does not import.
     """
+    from unittest.mock import patch
+
     home = store.cache_dir() / "panns"
     file = home / "panns_data" / "class_labels_indices.csv"
     names = [audioset.labels()[name] for name in labels()]
@@ -181,23 +179,8 @@ def import_panns() -> Any:
         # These have caches in the user's home.
         for name in ("matplotlib.pyplot", "librosa", "torchlibrosa"):
             importlib.import_module(name)
-        with _home_at(home):
+        with patch.dict(os.environ, HOME=str(home), USERPROFILE=str(home)):
             package = importlib.import_module("panns_inference")
     if len(package.labels) != len(labels()):
         raise ConfigError(f"panns_inference is already imported, with {len(package.labels)} labels")
     return package
-
-
-@contextmanager
-def _home_at(folder: Path) -> Iterator[None]:
-    """Sets ``Path.home()`` to ``folder``."""
-    before = {name: os.environ.get(name) for name in ("HOME", "USERPROFILE")}
-    os.environ.update(dict.fromkeys(before, str(folder)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

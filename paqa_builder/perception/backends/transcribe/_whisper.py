@@ -15,6 +15,12 @@ from paqa_builder.records import Word
 TICK = 0.02
 """Whisper's time resolution in seconds, the minimum length of a word."""
 
+# No fallback temperatures, which sample at random, and no rejection by the packages.
+DECODING: dict[str, Any] = {
+    "temperature": 0.0, "condition_on_previous_text": False, "word_timestamps": True,
+    "no_speech_threshold": None, "compression_ratio_threshold": None,
+}  # fmt: skip
+
 
 class WhisperOptions(DeviceOptions):
     """Language, and thresholds for hallucinated text."""

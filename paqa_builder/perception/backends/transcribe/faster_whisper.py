@@ -16,7 +16,7 @@ from pydantic import Field
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
-from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
+from paqa_builder.perception.backends.transcribe._whisper import DECODING, Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import store
@@ -48,18 +48,19 @@ class FasterWhisper(Transcriber):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        if self.options.model:
-            name, folder = _known(self.options.model), Path(self.options.model)
-            known = store.revision(name) if name else store.local_revision(folder, folder / "model.bin")
-            self.revision = f"{known}+1"
+        self._name = f"faster-whisper-{self.options.model or 'base'}"
+        if self._name in TABLE and self.options.model:
+            self.revision = f"{store.revision(self._name)}+1"
+        elif self.options.model:
+            folder = Path(self.options.model)
+            self.revision = f"{store.local_revision(folder, folder / 'model.bin')}+1"
 
     def load(self) -> None:
-        name = _known(self.options.model)
-        path = store.folder(name) if name else Path(self.options.model)
+        path = store.folder(self._name) if self._name in TABLE else Path(self.options.model)
         self._calibrate = None if self.options.model else calibration.curve("word.whisper-base")
         if not (path / "model.bin").is_file():
             raise NotReadyError(
-                f"{path}: no CTranslate2 Whisper model (model.bin) there",
+                f"{path}: no CTranslate2 Whisper model (model.bin)",
                 fix="name the folder of a converted model, or leave the option `model` empty",
             )
         with importing("faster-whisper", "cpu"):
@@ -87,14 +88,9 @@ class FasterWhisper(Transcriber):
             audio.samples,
             language=self.options.language,
             beam_size=self.options.beam_size,
-            # A single temperature: the default fallback samples at random.
-            temperature=0.0,
-            condition_on_previous_text=False,
-            word_timestamps=True,
             vad_filter=False,
-            no_speech_threshold=None,
-            compression_ratio_threshold=None,
             log_prob_threshold=None,
+            **DECODING,
         )
         candidates = (
             Segment(s.words or (), s.avg_logprob, s.no_speech_prob, s.compression_ratio) for s in segments
@@ -105,9 +101,3 @@ class FasterWhisper(Transcriber):
         if self._calibrate:
             words = [replace(word, confidence=self._calibrate(word.confidence)) for word in words]
         return Speech(tuple(words), info.language, float(info.language_probability), dropped)
-
-
-def _known(model: str) -> str | None:
-    """Name in the table of weights for a size; None for a folder."""
-    name = f"faster-whisper-{model or 'base'}"
-    return name if name in TABLE else None

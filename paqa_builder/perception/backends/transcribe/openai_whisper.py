@@ -16,7 +16,7 @@ from pydantic import Field
 from paqa_builder.audio import Audio
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
-from paqa_builder.perception.backends.transcribe._whisper import Segment, WhisperOptions, sift
+from paqa_builder.perception.backends.transcribe._whisper import DECODING, Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import ctranslate2, store
@@ -43,13 +43,13 @@ class OpenaiWhisper(Transcriber):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        model = self.options.model
-        if not model:
-            known = f"{store.revision(_EMBEDDED)}-pt"
+        self._name = f"whisper-{self.options.model}"
+        if not self.options.model:
+            self.revision = f"{store.revision(_EMBEDDED)}-pt+1"
+        elif self._name in TABLE:
+            self.revision = f"{store.revision(self._name)}+1"
         else:
-            name = _known(model)
-            known = store.revision(name) if name else store.local_revision(Path(model))
-        self.revision = f"{known}+1"
+            self.revision = f"{store.local_revision(Path(self.options.model))}+1"
 
     def load(self) -> None:
         torch, self._device = device.torch_on(self.options.device)
@@ -61,7 +61,7 @@ class OpenaiWhisper(Transcriber):
         self._half = kind is torch.float16
         with importing("openai-whisper", "gpu"):
             import whisper
-        path = _checkpoint(self.options.model)
+        path = self._checkpoint()
         self._whisper = whisper
         try:
             self._model = whisper.load_model(str(path), device=self._device)
@@ -76,6 +76,17 @@ class OpenaiWhisper(Transcriber):
         elif self.options.model in whisper.available_models():
             # For a path, the package does not know the size and so not the heads.
             self._model.set_alignment_heads(whisper._ALIGNMENT_HEADS[self.options.model])
+
+    def _checkpoint(self) -> Path:
+        model = self.options.model
+        if not model:
+            return embedded_checkpoint()
+        path = store.folder(self._name) / f"{model}.pt" if self._name in TABLE else Path(model)
+        if not path.is_file():
+            raise NotReadyError(
+                f"{model}: neither a checkpoint nor a size of Whisper", fix="paqa fetch --list"
+            )
+        return path
 
     def _align(self, torch: Any, heads: list[list[int]]) -> None:
         """Sets the cross-attention heads that word times are read from, as (layer, head)."""
@@ -95,14 +106,10 @@ class OpenaiWhisper(Transcriber):
             language=language,
             # None: greedy decoding, which is faster than a beam of one.
             beam_size=self.options.beam_size if self.options.beam_size > 1 else None,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            word_timestamps=True,
             fp16=self._half,
-            no_speech_threshold=None,
-            compression_ratio_threshold=None,
             logprob_threshold=None,
             verbose=None,
+            **DECODING,
         )
         segments = (
             Segment(
@@ -131,22 +138,6 @@ class OpenaiWhisper(Transcriber):
         _, probabilities = self._model.detect_language(mel)
         best = max(probabilities, key=probabilities.__getitem__)
         return best, min(1.0, float(probabilities[best]))
-
-
-def _known(model: str) -> str | None:
-    """Name in the table of weights for a size; None for a path."""
-    name = f"whisper-{model}"
-    return name if name in TABLE else None
-
-
-def _checkpoint(model: str) -> Path:
-    if not model:
-        return embedded_checkpoint()
-    if name := _known(model):
-        return store.folder(name) / f"{model}.pt"
-    if not Path(model).is_file():
-        raise NotReadyError(f"{model}: neither a checkpoint nor a size of Whisper", fix="paqa fetch --list")
-    return Path(model)
 
 
 def embedded_checkpoint() -> Path:
