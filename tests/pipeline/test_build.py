@@ -383,7 +383,7 @@ def test_an_interrupt_is_not_a_failure(fake_config: MakeConfig, corpus: Path) ->
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
     assert child.returncode == 130, err.decode()
-    assert b"run the same command to continue" in err
+    assert b"run the same command again to continue" in err
 
 
 def test_costs_of_the_last_build_are_saved(fake_config: MakeConfig) -> None:
