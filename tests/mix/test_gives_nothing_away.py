@@ -1,7 +1,7 @@
-"""Level, gaps and durations must not tell how many speakers or kinds of sound a scene has.
+"""Levels, gaps and durations do not reveal the number of speakers or of kinds of sound.
 
-A random forest over features without spectral content tries to, cross-validated. The tests have
-teeth: a leak that a careless mixer might have is found by the same forest on the same features.
+A cross-validated random forest on features without spectral content must not beat chance. The same forest
+must detect leaks that are added on purpose.
 """
 
 from __future__ import annotations
