@@ -110,7 +110,7 @@ class Voices:
 
 
 def voices_of(scene: Scene, thresholds: Thresholds) -> Voices | None:
-    """Interprets a scene's turns; None if there are none, or if other layers contradict the diarizer."""
+    """Interprets a scene's turns; None if they are unknown or other layers contradict the diarizer."""
     truth = scene.clip.truth.turns
     turns = scene.turns if truth is None else truth
     if turns is None or (truth is None and turns and _contradicted(scene)):
