@@ -124,7 +124,7 @@ class Transcribe(Stage):
 
 
 def speakers_at(word: Word, turns: Sequence[Turn]) -> int:
-    """How many speakers' turns cover the middle of a word."""
+    """Number of speakers whose turns contain the middle of a word."""
     middle = (word.start + word.end) / 2
     return len({turn.speaker for turn in turns if turn.start <= middle < turn.end})
 

@@ -67,10 +67,7 @@ class Processes:
 
     def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Crash]]:
         waiting = iter(tasks)
-        while True:
-            first = next(waiting, None)
-            if first is None:
-                return
+        while (first := next(waiting, None)) is not None:
             waiting = itertools.chain([first], waiting)
             yield from self._run_until_crash(function, waiting)
 

@@ -65,7 +65,7 @@ def revision(name: str) -> str:
     """
     (weights,) = select(name)
     if weights.packages:
-        return _pinned(weights.packages[0], "-")
+        return f"{weights.packages[0]}-{pins()[weights.packages[0]]}"
     known = manifest(home(weights))
     digits = "".join(known.get(path, "")[:8] for path in [*weights.files][:2])
     return f"{name}-{digits or 'absent'}"
@@ -283,10 +283,6 @@ def pins() -> dict[str, str]:
     return {name.strip(): version.strip() for name, version in rows}
 
 
-def _pinned(package: str, separator: str = "==") -> str:
-    return f"{package}{separator}{pins()[package]}"
-
-
 def _pip(packages: Iterable[str], *options: str) -> list[str]:
-    command = [sys.executable, "-m", "pip", "install", "--no-deps", *options]
-    return command + [_pinned(package) for package in sorted(packages)]
+    pinned = [f"{package}=={pins()[package]}" for package in sorted(packages)]
+    return [sys.executable, "-m", "pip", "install", "--no-deps", *options, *pinned]

@@ -106,7 +106,7 @@ def test_missing_models_name_the_command(tmp_path: Path, monkeypatch: pytest.Mon
         OpenaiWhisper(OpenaiWhisper.Options(model="large-v3", device="cpu")).load()
     assert error.value.fix == "paqa fetch whisper-large-v3"
     assert "3087 MB" in error.value.message
-    with pytest.raises(NotReadyError, match="no such checkpoint"):
+    with pytest.raises(NotReadyError, match="neither a checkpoint"):
         OpenaiWhisper(OpenaiWhisper.Options(model="huge", device="cpu")).load()
     with pytest.raises(NotReadyError) as error:
         FasterWhisper(FasterWhisper.Options(model="large-v3", device="cpu")).load()
