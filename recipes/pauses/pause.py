@@ -205,7 +205,7 @@ def forced_id(config: PauseConfig, processor: Any) -> int:
 
 
 def never_emitted(config: PauseConfig | None, processor: Any) -> tuple[int, ...]:
-    """The pause token if no pause uses it, so that it must never be sampled; else nothing."""
+    """The id of the pause token if it must never be sampled, because no pause uses it; else empty."""
     token = TOKEN if config is None else config.token
     tokenizer = getattr(processor, "tokenizer", processor)
     if (config is None or config.filler is not None) and token in tokenizer.get_vocab():

@@ -45,9 +45,9 @@ def answer_of(completion: str) -> str:
     A completion whose answer element is not closed gives the empty string.
     """
     for tag in _ANSWERS:
-        found = re.findall(rf"<{tag}>(.*?)</{tag}>", completion, re.DOTALL)
-        if found:
-            return grammar.unescape(found[-1]).strip()
+        texts = re.findall(rf"<{tag}>(.*?)</{tag}>", completion, re.DOTALL)
+        if texts:
+            return grammar.unescape(texts[-1]).strip()
     return "" if re.search(r"</?[A-Z_]+>", completion) else completion.strip()
 
 

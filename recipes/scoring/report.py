@@ -101,18 +101,18 @@ def write(folder: Path, results: Mapping[str, Any], material: str | None) -> Non
 
 def costs(folder: Path) -> dict[str, str]:
     """Wall time and peak memory of each stage's training, from the last line of its log."""
-    found = {}
+    spent = {}
     for stage in ("stage1", "stage2"):
         file = folder / f"{stage}.log.jsonl"
         lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
         ends = [end for end in map(json.loads, lines) if "minutes" in end]
         if ends:
             end = ends[-1]
-            found[title(stage)] = (
+            spent[title(stage)] = (
                 f"{end['step']} steps in {end['minutes']:.1f} minutes, {end['memory_gb']:.1f} GB of memory"
                 + (f", {end['gpu_memory_gb']:.1f} GB of the GPU's" if "gpu_memory_gb" in end else "")
             )
-    return found
+    return spent
 
 
 def text(folder: Path) -> str:
