@@ -1,0 +1,103 @@
+"""Shards that are damaged, of other types, or unpack to gigabytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fault_trials.hostile_case import Case, copied_set, lock_again
+from fault_trials.site import Site
+
+
+def shards(built: Site, folder: Path) -> Iterator[Case]:
+    """Commands that read the questions or the scenes of a data set with one hostile shard."""
+    clip = _first(built.out / "scenes", "clip_id")
+    question = _first(built.out / "data", "id")
+    for name, harm in HARMS.items():
+        for where in ("data", "scenes"):
+            out = copied_set(built, folder / f"{where}-{name.replace(' ', '-')}")
+            harm(next(out.glob(f"{where}/*.parquet")))
+            lock_again(out)
+            yield Case(f"verify, {where}: {name}", ("verify", out), (2, 3))
+            if where == "data":
+                yield Case(f"check: {name}", ("check", out))
+                yield Case(f"explain: {name}", ("explain", question, "--shards", out))
+            else:
+                yield Case(f"inspect: {name}", ("inspect", clip, "--shards", out))
+
+
+def _first(folder: Path, column: str) -> str:
+    return str(pq.read_table(next(folder.glob("*.parquet")), columns=[column])[column][0].as_py())
+
+
+def _written(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd", use_dictionary=True)
+
+
+def _bomb(path: Path) -> None:
+    """4,000 rows with a licence of 1 MB, which is stored once."""
+    table = pq.read_table(path).slice(0, 1)
+    repeated = pa.concat_tables([table] * 4000)
+    index = pa.array([0] * len(repeated), pa.int32())
+    texts = pa.DictionaryArray.from_arrays(index, pa.array(["x" * 1_000_000]))
+    _written(repeated.set_column(repeated.schema.get_field_index("license"), "license", texts), path)
+
+
+def _bomb_of_one_cell(path: Path) -> None:
+    """One row with a licence of 1.5 GB of one character."""
+    table = pq.read_table(path).slice(0, 1)
+    text = pa.array(["x" * 1_500_000_000])
+    _written(table.set_column(table.schema.get_field_index("license"), "license", text), path)
+
+
+def _numbers(path: Path) -> None:
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("clip_id")
+    _written(table.set_column(at, "clip_id", pa.array(range(len(table)), pa.int64())), path)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _false_footer(path: Path) -> None:
+    path.write_bytes(b"PAR1" + b"\xff" * 1000 + b"\xff\xff\xff\x7fPAR1")
+
+
+def _changed(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for at in range(len(data) // 3, len(data) - 20, len(data) // 40):
+        data[at] ^= 0xFF
+    path.write_bytes(data)
+
+
+def _columns_missing(path: Path) -> None:
+    table = pq.read_table(path)
+    _written(table.drop_columns([table.schema.names[-1], table.schema.names[0]]), path)
+
+
+def _no_columns(path: Path) -> None:
+    _written(pa.table({}), path)
+
+
+def _nulls(path: Path) -> None:
+    table = pq.read_table(path)
+    columns = [pa.nulls(len(table), field.type) for field in table.schema]
+    _written(pa.Table.from_arrays(columns, names=table.schema.names), path)
+
+
+HARMS: dict[str, Callable[[Path], None]] = {
+    "cut": _cut,
+    "a false footer": _false_footer,
+    "changed bytes": _changed,
+    "two columns missing": _columns_missing,
+    "no columns": _no_columns,
+    "null in every cell": _nulls,
+    "clips that are numbers": _numbers,
+    "4 GB of text": _bomb,
+    "a cell of 1.5 GB": _bomb_of_one_cell,
+}
+"""Kinds of hostile shards."""
