@@ -11,7 +11,7 @@ import tempfile
 import time
 import traceback
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,25 +45,15 @@ class Command:
         self,
         *arguments: object,
         script: tuple[object, ...] = ("-m", "paqa_builder"),
-        file_bytes: int | None = None,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Starts the command.
 
         Args:
             script: What Python runs.
-            file_bytes: Largest size of a file that the command may write.
-            environment: Additional environment variables.
         """
         self._output = tempfile.TemporaryFile()  # noqa: SIM115, read in `wait`
         self._began = time.monotonic()
         self._peak = 0.0
-
-        def limit() -> None:
-            import resource
-
-            if file_bytes is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
         self._process = subprocess.Popen(
             [sys.executable, *map(str, script), *map(os.fspath, map(_argument, arguments))],
@@ -71,8 +61,7 @@ class Command:
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=clean_environment() | dict(environment or {}),
-            preexec_fn=limit if file_bytes is not None else None,
+            env=clean_environment(),
         )
 
     @property
@@ -128,8 +117,12 @@ def paqa(*arguments: object, seconds: float = 600.0, megabytes: float = 8000.0) 
     return Command(*arguments).wait(seconds, megabytes)
 
 
-def forked(*arguments: object, seconds: float = 300.0) -> Ended:
-    """Runs a ``paqa`` command in a copy of this process, which has imported the package already."""
+def forked(*arguments: object, prepare: Callable[[], None] | None = None, seconds: float = 300.0) -> Ended:
+    """Runs a ``paqa`` command in a copy of this process, which has imported the package already.
+
+    Args:
+        prepare: Called in the copy before the command.
+    """
     import paqa_builder.cli
     import paqa_builder.pipeline.build  # noqa: F401
 
@@ -137,7 +130,7 @@ def forked(*arguments: object, seconds: float = 300.0) -> Ended:
     with tempfile.TemporaryFile() as output:
         pid = os.fork()
         if pid == 0:
-            _run_and_exit([str(argument) for argument in arguments], output.fileno())
+            _run_and_exit([str(argument) for argument in arguments], output.fileno(), prepare)
         stopped, status = "", 0
         while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
             time.sleep(0.01)
@@ -150,7 +143,7 @@ def forked(*arguments: object, seconds: float = 300.0) -> Ended:
     return Ended(os.waitstatus_to_exitcode(status), text, time.monotonic() - began, 0.0, stopped)
 
 
-def _run_and_exit(arguments: list[str], output: int) -> None:
+def _run_and_exit(arguments: list[str], output: int, prepare: Callable[[], None] | None) -> None:
     code = 1
     try:
         os.dup2(output, 1)
@@ -161,6 +154,8 @@ def _run_and_exit(arguments: list[str], output: int) -> None:
             del os.environ[name]
         from paqa_builder.cli import app
 
+        if prepare:
+            prepare()
         app(arguments)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1

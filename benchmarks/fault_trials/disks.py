@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fault_trials.command import Command, Ended, problem
+from fault_trials.command import Ended, problem
 from fault_trials.kills import EARLIER_SEED
 from fault_trials.promise import Promise
 from fault_trials.site import SCENES, Contents, Site, contents, difference, write_corpus
@@ -33,14 +34,16 @@ _PAGE = 4096
 def trials(folder: Path, shares: tuple[float, ...] = SHARES) -> Iterator[Promise]:
     """Builds on small disks (tmpfs, where this process may mount), then on read-only ones."""
     corpus = write_corpus(folder / "corpus", SCENES)
-    expected = Site(folder / "undisturbed", corpus, executor="inline").expect()
+    expected = Site(folder / "undisturbed", corpus).expect()
+    earlier = Site(folder / "earlier", corpus)
+    earlier.expect("--seed", EARLIER_SEED)
     mounts = can_mount(folder)
     if mounts:
-        yield full_disk(folder, corpus, expected, shares, "--out")
-        yield full_disk(folder, corpus, expected, shares, "--work")
-    yield small_files(folder, corpus, expected, shares)
+        yield full_disk(folder, earlier, expected, shares, "--out")
+        yield full_disk(folder, earlier, expected, shares, "--work")
+    yield small_files(folder, earlier, expected, shares)
     if mounts or os.getuid():
-        yield read_only(folder, corpus, mounts)
+        yield read_only(folder, earlier, mounts)
     yield in_the_way(folder, corpus)
 
 
@@ -71,18 +74,18 @@ def disk(folder: Path, size: int) -> Iterator[Callable[[str], None]]:
 
 
 def full_disk(
-    folder: Path, corpus: Path, expected: Contents, shares: tuple[float, ...], setting: str
+    folder: Path, earlier: Site, expected: Contents, shares: tuple[float, ...], setting: str
 ) -> Promise:
+    """Builds over an earlier set, on disks without enough space for another one."""
     promise = Promise(
         f"`{setting}` on a full disk: exit code 4 with advice, the earlier set intact, no temporary file; "
         "with more space the same command completes the build"
     )
     sizes = []
     for share in shares:
-        site = Site(folder / f"full{setting}-{share}", corpus, executor="inline")
-        site.build("--seed", EARLIER_SEED)
+        site = Site(folder / f"full{setting}-{share}", earlier.corpus).copy_of(earlier)
         place = site.out if setting == "--out" else site.work
-        earlier, used = contents(site.out), _bytes(place)
+        before, used = contents(site.out), _bytes(place)
         aside = shutil.move(place, place.with_name("aside"))
         # An earlier set, and a share of what a second set needs beside it. A work folder starts empty.
         size = int(used * (1 + share) if setting == "--out" else used * share)
@@ -94,7 +97,7 @@ def full_disk(
             if ended.code == 0 and share > 0.5:  # the build needs less than was thought
                 found = difference(contents(site.out), expected)
             else:
-                found = problem(ended, (4,)) or _advised(ended) or difference(contents(site.out), earlier)
+                found = problem(ended, (4,)) or _advised(ended) or difference(contents(site.out), before)
                 found = found and f"while full: {found}"
             found = found or site.touched() or site.leftover()
             again(f"size={4 * used + (1 << 20)}")
@@ -106,38 +109,44 @@ def full_disk(
     return promise
 
 
-def small_files(folder: Path, corpus: Path, expected: Contents, shares: tuple[float, ...]) -> Promise:
+def small_files(folder: Path, earlier: Site, expected: Contents, shares: tuple[float, ...]) -> Promise:
+    """Builds over an earlier set, with a limit that some of its files reach."""
     promise = Promise(
         "A limit on the size of files (`ulimit -f`): an error with advice, the earlier set intact; without "
         "the limit the same command completes the build"
     )
     for share in shares:
-        site = Site(folder / f"small-{share}", corpus, executor="inline")
-        site.build("--seed", EARLIER_SEED)
-        earlier = contents(site.out)
+        site = Site(folder / f"small-{share}", earlier.corpus).copy_of(earlier)
+        before = contents(site.out)
         largest = max(path.stat().st_size for path in site.out.rglob("*") if path.is_file())
-        ended = Command(*site.arguments(), file_bytes=int(largest * share)).wait()
-        found = problem(ended, (2, 3, 4)) or _advised(ended) or difference(contents(site.out), earlier)
+        limit = int(largest * share)
+
+        def limited(limit: int = limit) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        ended = site.build(prepare=limited)
+        found = problem(ended, (2, 3, 4)) or _advised(ended) or difference(contents(site.out), before)
         found = found or problem(site.build()) or difference(contents(site.out), expected)
         promise.trial(f"files of {largest * share / 1000:.0f} kB", found or site.touched() or site.leftover())
         site.remove()
     return promise
 
 
-def read_only(folder: Path, corpus: Path, mounts: bool) -> Promise:
+def read_only(folder: Path, earlier: Site, mounts: bool) -> Promise:
+    """Builds where nothing can be written, with and without an earlier set."""
     promise = Promise("A read-only `--out` or `--work`: exit code 2 or 4 with advice, nothing changed")
     for setting in ("--out", "--work"):
-        for earlier in (False, True):
-            site = Site(folder / f"read-only{setting}-{earlier}", corpus, executor="inline")
+        for over in (False, True):
+            site = Site(folder / f"read-only{setting}-{over}", earlier.corpus)
             place = site.out if setting == "--out" else site.work
             with _read_only_folder(place, mounts) as freeze:
-                if earlier:
-                    site.build("--seed", EARLIER_SEED)
+                if over:
+                    site.copy_of(earlier)
                 before = contents(site.out)
                 freeze()
                 ended = site.build()
                 found = problem(ended, (2, 4)) or _advised(ended) or difference(contents(site.out), before)
-            promise.trial(f"{setting}{', with an earlier set' * earlier}", found or site.touched())
+            promise.trial(f"{setting}{', with an earlier set' * over}", found or site.touched())
             site.remove()
     return promise
 
@@ -148,7 +157,7 @@ def in_the_way(folder: Path, corpus: Path, places: tuple[tuple[str, bool], ...] 
         "path is named, nothing is removed"
     )
     for name, is_folder in places:
-        site = Site(folder / f"way-{name.replace('/', '-')}", corpus, executor="inline")
+        site = Site(folder / f"way-{name.replace('/', '-')}", corpus)
         path = site.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_folder:

@@ -39,7 +39,7 @@ def trials(
         kinds: Names of :data:`KINDS`.
         limit: Only the first so many cases of each kind.
     """
-    built = Site(folder / "built", write_corpus(folder / "corpus", SCENES), executor="inline")
+    built = Site(folder / "built", write_corpus(folder / "corpus", SCENES))
     built.expect()
     for kind in kinds:
         text, make = KINDS[kind]

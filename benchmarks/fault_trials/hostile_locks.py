@@ -11,6 +11,8 @@ from fault_trials.hostile_case import DEEP, DIGITS, ESCAPES, FILE_NAME, Case, co
 from fault_trials.site import Site
 
 Change = Callable[[dict[str, Any]], bytes]
+HARMLESS = ("a lock with a lone surrogate", "a lock of 50 MB")
+"""Locks whose data set is proved all the same."""
 
 
 def locks(built: Site, folder: Path) -> Iterator[Case]:
@@ -22,7 +24,8 @@ def locks(built: Site, folder: Path) -> Iterator[Case]:
         out = copied_set(built, place)
         lock = out / "paqa.lock.json"
         lock.write_bytes(change(json.loads(lock.read_text())))
-        yield Case(f"verify, {name}", ("verify", out), (2, 3), (precious,))
+        codes = (0,) if name in HARMLESS else (2, 3)
+        yield Case(f"verify, {name}", ("verify", out), codes, (precious,))
         build = ("build", "--config", built.config, "--out", out, "--work", place / "work")
         yield Case(f"build over it, {name}", build, (0, 2, 3), (precious,))
 

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from fault_trials.command import Command, problem
+from fault_trials.command import Command, paqa, problem
 from fault_trials.promise import Promise
 from fault_trials.site import SCENES, Contents, Site, contents, difference, write_corpus
+from fault_trials.stop_at import stop_before
 
 EARLIER_SEED = 1
 _ORPHAN_SECONDS = 10.0
-_STOP_AT = Path(__file__).with_name("stop_at.py")
 
 
 def trials(folder: Path, kills: int, models: Path | None = None) -> Iterator[Promise]:
-    """Kills builds at random moments.
+    """Kills builds.
 
     Args:
         kills: Kills per promise.
@@ -32,27 +32,34 @@ def trials(folder: Path, kills: int, models: Path | None = None) -> Iterator[Pro
 
 
 def at_random_moments(folder: Path, corpus: Path, kills: int, preset: str = "fake") -> Promise:
-    """Kills a build with worker processes at a random moment. Every other one replaces an earlier set."""
+    """Kills a build with worker processes at a random moment, every other one over an earlier set."""
     promise = Promise(
         f"`kill -9` of a build at a random moment, models `{preset}`: the same command completes it, the "
         "result equals an undisturbed build, no other file changes, no worker stays"
     )
-    site = Site(folder / f"{preset}-undisturbed", corpus, preset=preset)
+    undisturbed = Site(folder / f"{preset}-undisturbed", corpus, preset=preset)
     began = time.monotonic()
-    expected = site.expect()
+    wrong = problem(paqa(*undisturbed.arguments()))
     length = time.monotonic() - began
+    if wrong:
+        raise RuntimeError(f"the undisturbed build failed: {wrong}")
+    expected = contents(undisturbed.out)
+    # An earlier set has other questions; the records of the models are as in the later one.
+    earlier = Site(folder / f"{preset}-earlier", corpus, preset=preset)
+    earlier.work = undisturbed.work
+    earlier.expect("--work", undisturbed.work, "--seed", EARLIER_SEED)
     moments = random.Random(0)
-    resumed = 0.0
     for n in range(kills):
         site = Site(folder / f"{preset}-{n}", corpus, preset=preset)
         if n % 2:
-            site.build("--seed", EARLIER_SEED)
-        moment = moments.uniform(0, length)
-        found, seconds = _killed_and_continued(site, expected, partial(_kill_after, site, moment))
-        promise.trial(f"killed after {moment:.1f} s{', over an earlier set' * (n % 2)}", found)
-        resumed += seconds
+            site.copy_of(earlier)
+        moment = moments.uniform(0, length if not n % 2 else length / 2)
+        promise.trial(
+            f"killed after {moment:.1f} s{', over an earlier set' * (n % 2)}",
+            _killed_and_continued(site, expected, partial(_kill_after, site, moment)),
+        )
         site.remove()
-    promise.figure = f"build {length:.0f} s, completed in {resumed / max(kills, 1):.0f} s on average"
+    promise.figure = f"kills up to {length:.0f} s after the start"
     return promise
 
 
@@ -62,39 +69,36 @@ def at_file_changes(folder: Path, corpus: Path, kills: int) -> Promise:
         "`kill -9` before a random write, rename or removal: the same command completes the build, the "
         "result equals an undisturbed build, no other file changes"
     )
-    expected = Site(folder / "changes-undisturbed", corpus, executor="inline").expect()
+    expected = Site(folder / "changes-undisturbed", corpus).expect()
+    earlier = Site(folder / "changes-earlier", corpus)
+    earlier.expect("--seed", EARLIER_SEED)
     moments = random.Random(1)
-    counts = {}
+    counts: dict[int, int] = {}
     for n in range(kills):
-        site = Site(folder / f"change-{n}", corpus, executor="inline")
         over = n % 2
-        if over:
-            site.build("--seed", EARLIER_SEED)
         if over not in counts:
-            counts[over] = _changes_of(site)
-            site.remove()
-            site = Site(folder / f"change-{n}", corpus, executor="inline")
-            if over:
-                site.build("--seed", EARLIER_SEED)
+            site = Site(folder / f"count-{over}", corpus)
+            counts[over] = _changes_of(site.copy_of(earlier) if over else site)
+        site = Site(folder / f"change-{n}", corpus)
+        if over:
+            site.copy_of(earlier)
         change = moments.randint(1, counts[over])
-        found, _ = _killed_and_continued(site, expected, partial(_kill_at_change, site, change))
-        promise.trial(f"killed before change {change}{', over an earlier set' * over}", found)
+        promise.trial(
+            f"killed before change {change}{', over an earlier set' * over}",
+            _killed_and_continued(site, expected, partial(_kill_at_change, site, change)),
+        )
         site.remove()
-    promise.figure = f"{' and '.join(str(count) for count in counts.values())} changes in a build"
+    kinds = ("in a new build", "over an earlier set")
+    promise.figure = " and ".join(f"{count} changes {kinds[over]}" for over, count in counts.items())
     return promise
 
 
-def _killed_and_continued(
-    site: Site, expected: Contents, kill: Callable[[], str | None]
-) -> tuple[str | None, float]:
-    """What is wrong after a kill and a continued build, if anything, and the seconds of the latter."""
+def _killed_and_continued(site: Site, expected: Contents, kill: Callable[[], str | None]) -> str | None:
+    """What is wrong after a kill and a continued build, if anything."""
     found = kill() or site.touched() or _half_finished(site)
-    began = time.monotonic()
     wrong = problem(site.build())
-    seconds = time.monotonic() - began
     found = found or (wrong and f"the continued build: {wrong}")
-    found = found or difference(contents(site.out), expected) or site.touched() or site.leftover()
-    return found, seconds
+    return found or difference(contents(site.out), expected) or site.touched() or site.leftover()
 
 
 def _kill_after(site: Site, seconds: float) -> str | None:
@@ -111,17 +115,16 @@ def _kill_after(site: Site, seconds: float) -> str | None:
 
 
 def _kill_at_change(site: Site, change: int) -> str | None:
-    count = site.folder.with_name(f"{site.folder.name}-count")
-    Command(*site.arguments(), script=(_STOP_AT, change, site.folder, count)).wait()
+    site.build(prepare=partial(stop_before, change, site.folder))
     return None
 
 
 def _changes_of(site: Site) -> int:
-    count = site.folder.with_name(f"{site.folder.name}-count")
-    wrong = problem(Command(*site.arguments(), script=(_STOP_AT, 0, site.folder, count)).wait())
+    count = site.folder.with_name(f"{site.folder.name}.count")
+    wrong = problem(site.build(prepare=partial(stop_before, 0, site.folder, count)))
     if wrong:
         raise RuntimeError(f"the counted build failed: {wrong}")
-    return int(count.read_text())
+    return count.stat().st_size
 
 
 def _half_finished(site: Site) -> str | None:

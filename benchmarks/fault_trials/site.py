@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import soundfile
 
-from fault_trials.command import Ended, paqa, problem
+from fault_trials.command import Ended, forked, problem
 
 SCENES: dict[str, list[tuple[str, float, float]]] = {
     "one": [("low", 0.3, 1.5), ("Bell", 0.8, 1.6)],
@@ -81,27 +82,40 @@ class Site:
             "source": "folder", "root": str(corpus), "preset": preset, "part_size": 2, "jobs": 2, **settings
         }  # fmt: skip
         self.config.write_text(json.dumps(self.settings))  # JSON is YAML
+        self.config_inline = folder / "inline.yaml"
+        self.config_inline.write_text(json.dumps(self.settings | {"executor": "inline"}))
         self._write_others()
         self._before = self._others()
 
     def arguments(self, *more: object) -> list[object]:
-        """The arguments of the build."""
+        """The arguments of a build with worker processes."""
         return ["build", "--config", self.config, "--out", self.out, *more]
 
-    def build(self, *more: object) -> Ended:
-        """Builds the data set, undisturbed."""
-        return paqa(*self.arguments(*more))
+    def build(self, *more: object, prepare: Callable[[], None] | None = None) -> Ended:
+        """Builds the data set in a copy of this process.
 
-    def expect(self) -> Contents:
+        Args:
+            prepare: See :func:`fault_trials.command.forked`.
+        """
+        build = ["build", "--config", self.config_inline, "--out", self.out, *more]
+        return forked(*build, prepare=prepare)
+
+    def expect(self, *more: object) -> Contents:
         """Builds the data set, and returns what it holds.
 
         Raises:
             RuntimeError: The build failed.
         """
-        wrong = problem(self.build())
+        wrong = problem(self.build(*more))
         if wrong:
             raise RuntimeError(f"the undisturbed build failed: {wrong}")
         return contents(self.out)
+
+    def copy_of(self, other: Site) -> Site:
+        """Takes over what another site has built."""
+        for source, target in ((other.out, self.out), (other.work, self.work)):
+            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+        return self
 
     def touched(self) -> str | None:
         """What changed outside the data set and its work folder, if anything."""

@@ -23,7 +23,7 @@ def trials(folder: Path, damages: tuple[str, ...] = tuple(DAMAGES)) -> Iterator[
         damages: Names of :data:`~fault_trials.damage.DAMAGES`.
     """
     corpus = write_corpus(folder / "corpus", SCENES)
-    built = Site(folder / "built", corpus, executor="inline")
+    built = Site(folder / "built", corpus)
     expected = built.expect()
     yield damaged_work(folder, built, expected, damages)
     yield damaged_set(folder, built, expected, damages)
@@ -64,7 +64,7 @@ def damaged_work(
                     for later in site.work.glob(pattern):
                         shutil.rmtree(later)
             DAMAGES[damage](site.work / name)
-            ended = forked(*site.arguments())
+            ended = site.build()
             found = problem(ended) or difference(contents(site.out), expected)
             promise.trial(f"{kind}: {damage}", found or site.touched())
             site.remove()
@@ -72,25 +72,31 @@ def damaged_work(
     return promise
 
 
-def damaged_set(folder: Path, built: Site, expected: Contents, damages: tuple[str, ...]) -> Promise:
-    """Builds over a data set with one damaged file."""
+def damaged_set(
+    folder: Path, built: Site, expected: Contents, damages: tuple[str, ...], only: tuple[str, ...] = ()
+) -> Promise:
+    """Builds over a data set with one damaged file.
+
+    Args:
+        only: Names of files; empty for all.
+    """
     promise = Promise(
         "A damaged file of the data set: `paqa build` notices, and restores the set or names the file; a "
         "card that was edited is kept"
     )
-    for name in expected:
+    for name in only or expected:
         for damage in damages:
             site = _copied(built, folder / "set-trial")
             path = site.out / name
             DAMAGES[damage](path)
             before = contents(site.out)
-            ended = forked(*site.arguments())
+            ended = site.build()
             found = problem(ended, (0, 2, 3, 4)) or site.touched()
             if not found:
                 found = _restored(site, expected) if ended.code == 0 else _refused(site, ended, path, before)
             promise.trial(f"{name}: {damage}", found)
             site.remove()
-    promise.figure = f"{len(expected)} files, {len(damages)} kinds of damage"
+    promise.figure = f"{len(only or expected)} files, {len(damages)} kinds of damage"
     return promise
 
 
@@ -123,15 +129,13 @@ def replaced_clip(folder: Path, corpus: Path) -> Promise:
         "latest when it is run a second time"
     )
     for published in (True, False):
-        site = Site(
-            folder / f"clip-{published}", copy(corpus, folder / f"clips-{published}"), executor="inline"
-        )
+        site = Site(folder / f"clip-{published}", copy(corpus, folder / f"clips-{published}"))
         site.build()
         clip, other = site.corpus / "one.wav", site.corpus / "two.wav"
         times = clip.stat()
         clip.write_bytes(other.read_bytes()[:-2] + b"\1\0")
         os.utime(clip, ns=(times.st_atime_ns, times.st_mtime_ns))
-        fresh = Site(folder / f"clip-{published}-fresh", site.corpus, executor="inline")
+        fresh = Site(folder / f"clip-{published}-fresh", site.corpus)
         expected = fresh.expect()
         if not published:
             shutil.rmtree(site.out)
@@ -142,10 +146,7 @@ def replaced_clip(folder: Path, corpus: Path) -> Promise:
 
 
 def _copied(built: Site, folder: Path) -> Site:
-    site = Site(folder, built.corpus, executor="inline")
-    copy(built.out, site.out)
-    copy(built.work, site.work)
-    return site
+    return Site(folder, built.corpus).copy_of(built)
 
 
 def _restored(site: Site, expected: Contents) -> str | None:

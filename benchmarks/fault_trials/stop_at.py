@@ -1,30 +1,28 @@
-"""Runs ``paqa`` and kills it before its nth change of a file below a folder.
-
-::
-
-    python stop_at.py N FOLDER COUNT_FILE build --config build.yaml
-
-A change is a file opened for writing, a rename or a removal, as Python's audit events report them. With N = 0
-the command runs to its end, and the number of changes is written to COUNT_FILE.
-"""
+"""Kills a process before its nth change of a file."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
-CHANGES = frozenset(
-    ["os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"]
-)
+CHANGES = frozenset(["os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink"])
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
-def main() -> None:
-    """Installs the audit hook and runs the command."""
-    last, folder, count_file = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-    process, count = os.getpid(), 0
+def stop_before(last: int, folder: Path, count_file: Path | None = None) -> None:
+    """Installs an audit hook in this process, which cannot be removed.
+
+    A change is a file opened for writing, a rename, a new folder or a removal below ``folder``.
+
+    Args:
+        last: Number of the change before which the process gets SIGKILL; 0: none.
+        count_file: File that gets a byte per change.
+    """
+    process, place, count = os.getpid(), str(folder), 0
+    counter = os.open(count_file, os.O_CREAT | os.O_WRONLY) if count_file else None
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal count
@@ -32,22 +30,11 @@ def main() -> None:
             changes = isinstance(arguments[2], int) and bool(arguments[2] & WRITES)
         else:
             changes = event in CHANGES
-        if changes and os.getpid() == process and str(arguments[0]).startswith(folder):
+        if changes and os.getpid() == process and str(arguments[0]).startswith(place):
             count += 1
+            if counter is not None:
+                os.write(counter, b".")
             if count == last:
                 os.kill(process, signal.SIGKILL)
 
     sys.addaudithook(watch)
-    sys.argv = ["paqa", *sys.argv[4:]]
-    from paqa_builder.cli import main as paqa
-
-    try:
-        paqa()
-    finally:
-        if not last:
-            with open(count_file, "w") as file:
-                file.write(str(count))
-
-
-if __name__ == "__main__":
-    main()

@@ -21,7 +21,7 @@ def kept(promise: Promise) -> None:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A finished build."""
     folder = tmp_path_factory.mktemp("built")
-    site = Site(folder / "site", write_corpus(folder / "corpus", SCENES), executor="inline")
+    site = Site(folder / "site", write_corpus(folder / "corpus", SCENES))
     site.expect()
     return site
 
@@ -71,11 +71,12 @@ def test_a_killed_build_continues(built: Site, tmp_path: Path) -> None:
 
 
 def test_a_killed_build_blocks_no_other(built: Site, tmp_path: Path) -> None:
-    kept(races.killed_holder(tmp_path, built.corpus, contents(built.out), [1.0]))
+    kept(races.killed_holder(tmp_path, built.corpus, contents(built.out), [0.5]))
 
 
-def test_files_of_the_set_that_are_gone_come_back(built: Site, tmp_path: Path) -> None:
-    kept(states.damaged_set(tmp_path, built, contents(built.out), ("deleted",)))
+def test_a_shard_that_is_gone_comes_back(built: Site, tmp_path: Path) -> None:
+    shard = "data/train-00000-of-00001.parquet"
+    kept(states.damaged_set(tmp_path, built, contents(built.out), ("deleted",), (shard,)))
 
 
 def test_parts_that_are_gone_are_made_again(built: Site, tmp_path: Path) -> None:
@@ -98,6 +99,6 @@ def test_audio_is_read_to_its_end(tmp_path: Path) -> None:
         kept(promise)
 
 
-def test_hostile_questions_end_in_an_error(tmp_path: Path) -> None:
-    for promise in hostile.trials(tmp_path, ("yaml", "tables"), limit=1):
+def test_hostile_files_are_judged(tmp_path: Path) -> None:
+    for promise in hostile.trials(tmp_path, ("locks", "tables"), limit=1):
         assert promise.trials == 1
