@@ -1,7 +1,7 @@
 """Settings of a build: flag > ``PAQA_*`` environment variable > configuration file > preset > default.
 
 ``PAQA_JOBS=4`` sets ``jobs``; two underscores separate levels, so
-``PAQA_STAGES__TAG__BACKEND=yamnet`` sets ``stages.tag.backend``. Unknown keys are errors.
+``PAQA_STAGES__TAG__BACKEND=yamnet`` sets ``stages.tag.backend``. Unknown keys and variables are errors.
 ``docs/configuration.md`` lists every key.
 """
 
@@ -15,8 +15,15 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
+from paqa_builder.environment import PREFIX, UserPath, check_variables, expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.records import STAGES, StageName
 
@@ -40,23 +47,25 @@ class Config(BaseSettings):
     """All settings of a build."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PAQA_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         nested_model_default_partial_update=True,
     )
 
     source: str | None = Field(None, description="Name of a source; `paqa ls sources` lists them.")
-    root: Path | None = Field(None, description="Folder of the corpus.")
+    root: UserPath | None = Field(None, description="Folder of the corpus.")
     source_options: dict[str, Any] = Field(default_factory=dict, description="The source's options.")
-    out: Path = Field(Path("shards"), description="Folder for the Parquet shards.")
-    work: Path | None = Field(None, description="Folder for parts and stems; OUT.work by default.")
+    out: UserPath = Field(Path("shards"), description="Folder for the Parquet shards.")
+    work: UserPath | None = Field(None, description="Folder for parts and stems; OUT.work by default.")
     preset: str = Field("cpu", description="Named set of backends: cpu, gpu, fake.")
     stages: dict[StageName, StageConfig] = Field(
         default_factory=dict, description="Backend and options by stage."
     )
-    plugins: list[Path] = Field(default_factory=list, description="Python files with sources or backends.")
-    templates: list[Path] = Field(default_factory=list, description="Folders with question templates.")
+    plugins: list[UserPath] = Field(
+        default_factory=list, description="Python files with sources or backends."
+    )
+    templates: list[UserPath] = Field(default_factory=list, description="Folders with question templates.")
     questions: dict[str, Any] = Field(default_factory=dict, description="Options of the questions.")
     gate: dict[str, Any] = Field(default_factory=dict, description="Options of the blind gate.")
     llm: dict[str, Any] = Field(
@@ -138,12 +147,18 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Co
         file: A YAML file.
 
     Raises:
-        ConfigError: The file is unreadable or not YAML, or a key or value is wrong; names it.
+        ConfigError: The file is unreadable or not YAML, or a key, a variable or a value is wrong; names it.
     """
+    check_environment()
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     try:
         layers: dict[str, Any] = {**given, _FILE: read_yaml(file) if file else {}}
         config = Config(**layers)
+    except SettingsError as error:
+        raise ConfigError(
+            f"the environment: {error} (a list or a section must be JSON)",
+            fix="write, for example, PAQA_PLUGINS='[\"plugin.py\"]', or use a flag or --config",
+        ) from error
     except ValidationError as error:
         origin = f"the command line, PAQA_* or {file}" if file else "the command line or PAQA_*"
         raise ConfigError(f"configuration (from {origin}):{_explain(error, Config, 'key')}") from error
@@ -153,6 +168,16 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Co
     return config
 
 
+def check_environment() -> None:
+    """Checks that every ``PAQA_*`` variable is a setting.
+
+    Raises:
+        ConfigError: A variable is unknown; suggests a similar one.
+    """
+    fields = Config.model_fields
+    check_variables(fields, [name for name, field in fields.items() if field.default_factory is dict])
+
+
 def read_yaml(file: Path) -> dict[str, Any]:
     """Reads a YAML mapping; an empty file gives an empty one.
 
@@ -160,7 +185,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not valid YAML, or is not a mapping.
     """
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = yaml.safe_load(expanded(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

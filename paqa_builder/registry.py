@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError, NotReadyError, suggest
 from paqa_builder.records import STAGES
 
@@ -189,7 +190,7 @@ def load_plugin(path: str | Path) -> list[Entry]:
     Raises:
         ConfigError: The file is missing, fails to import, has nothing to register, or uses a taken name.
     """
-    file = Path(path).resolve()
+    file = expanded(path).resolve()
     if not file.is_file():
         raise ConfigError(f"plugin {path}: no such file")
     module_name = f"paqa_plugin_{re.sub(r'[^0-9a-zA-Z]', '_', str(file))}"

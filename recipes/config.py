@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from paqa_builder.config import read_yaml
+from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError
 from recipes.sections import Config, Data, Lora, Model, Optimiser, Run, Stage1
 
@@ -56,11 +57,12 @@ def _build(data: dict[str, Any], changes: Sequence[str], where: str) -> Config:
 
 def _find(file: Path | str) -> Path:
     named = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
-    if not Path(file).is_file() and str(file) in named:
+    path = expanded(file)
+    if not path.is_file() and str(file) in named:
         return named[str(file)]
-    if not Path(file).exists():
+    if not path.exists():
         raise ConfigError(f"{file}: neither a file nor one of {', '.join(named)}")
-    return Path(file)
+    return path
 
 
 def _set(data: dict[str, Any], change: str) -> None:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import read_rows, write_atomic, write_rows
 from recipes import config, mini, run
@@ -227,10 +229,12 @@ def _flags(parser: argparse.ArgumentParser) -> None:
         "--stage", action="append", choices=STAGES, help="repeatable; all stages with a model by default"
     )
     parser.add_argument("--benchmark", choices=sorted(benchmarks.FORMATS), help="answer or score a benchmark")
-    parser.add_argument("--questions", type=Path, help="question file of the benchmark")
-    parser.add_argument("--audio-root", type=Path, help="folder that its audio paths are relative to")
-    parser.add_argument("--predictions", type=Path, help="file to score, or to write with --questions")
-    parser.add_argument("--model", help="model for the benchmark; that of the last stage by default")
+    parser.add_argument("--questions", type=expanded, help="question file of the benchmark")
+    parser.add_argument("--audio-root", type=expanded, help="folder that its audio paths are relative to")
+    parser.add_argument("--predictions", type=expanded, help="file to score, or to write with --questions")
+    parser.add_argument(
+        "--model", type=os.path.expanduser, help="model for the benchmark; that of the last stage by default"
+    )
 
 
 def main(settings: config.Config, flags: argparse.Namespace) -> None:

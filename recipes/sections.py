@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from paqa_builder.environment import UserPath, UserPathText
+
 
 class Section(BaseModel):
     """Base class of the sections."""
@@ -20,13 +22,13 @@ class Section(BaseModel):
 class Data(Section):
     """Data for training and evaluation."""
 
-    path: str | None = Field(
+    path: UserPathText | None = Field(
         default=None, description="Folder of shards, Hub name (user/name), or JSON(L) file."
     )
     format: Literal["auto", "shards", "paqa", "avqa"] = Field(
         default="auto", description="Format of the data; auto: by the path's extension."
     )
-    audio_root: Path | None = Field(
+    audio_root: UserPath | None = Field(
         default=None,
         description="Folder that audio paths in a JSON file are relative to; the file's by default.",
     )
@@ -65,7 +67,7 @@ class Model(Section):
     """The model, and which parts of it are trained."""
 
     family: str = Field(default="qwen2_audio", description="A family of recipes/families or of a plugin.")
-    path: str | None = Field(
+    path: UserPathText | None = Field(
         default=None, description="Folder or Hub name; None: `recipes.mini` builds a small model."
     )
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -245,7 +247,7 @@ class Run(Section):
     """Output folder, seed and reporting of a run."""
 
     size: str = Field(default="laptop", description="Name of the run's folder.")
-    out: Path = Field(default=Path("runs"), description="Runs go to OUT/SIZE.")
+    out: UserPath = Field(default=Path("runs"), description="Runs go to OUT/SIZE.")
     seed: int = 0
     report_to: Literal["none", "tensorboard", "trackio", "wandb"] = "tensorboard"
 

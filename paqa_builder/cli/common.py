@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterable
@@ -31,8 +32,12 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         signal.signal(signal.SIGTERM, _interrupt)
+        # It imports pydantic, which `paqa --help` does not need.
+        from paqa_builder.config import check_environment
+
         try:
-            return command(*args, **kwargs)
+            check_environment()
+            return command(*args, **{name: _expanded(value) for name, value in kwargs.items()})
         except PaqaError as error:
             err.print(f"[bold red]error[/]: {escape(error.message)}", soft_wrap=True)
             if error.fix:
@@ -47,6 +52,13 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(ExitCode.DONE) from None
 
     return guarded
+
+
+def _expanded(value: Any) -> Any:
+    """A flag's value with the home folder for ``~``, if it is a path or a list of paths."""
+    if isinstance(value, Path):
+        return Path(os.path.expanduser(value))
+    return [_expanded(item) for item in value] if isinstance(value, list) else value
 
 
 def paragraphs(command: Callable[..., Any]) -> str:

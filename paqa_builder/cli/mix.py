@@ -125,6 +125,7 @@ def render(
 
     paqa mix render scenes/scenes/conversation_0_000007.json --out again --root speech0=/mnt/speech
     """
+    from paqa_builder.environment import expanded
     from paqa_builder.mix import folder
     from paqa_builder.mix.scene import read_design
 
@@ -134,7 +135,7 @@ def render(
         name, equals, pool = pair.partition("=")
         if not equals:
             raise ConfigError(f"--root {pair!r} is not of the form NAME=DIR")
-        roots[name] = Path(pool)
+        roots[name] = expanded(pool)
     common.print_json(folder.write_scene(design, roots, out, stems=stems, jams=True))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.dataset.schema import question_from_row, scene_from_row
+from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Question
 from paqa_builder.records import Scene
@@ -30,7 +31,7 @@ def load_scenes(shards: Path | str) -> Iterator[Scene]:
         >>> for scene in load_scenes("shards"):  # doctest: +SKIP
         ...     print(scene.clip.id, [tag.label for tag in scene.tags or ()])
     """
-    return map(scene_from_row, _published(Path(shards), "scenes"))
+    return map(scene_from_row, _published(expanded(shards), "scenes"))
 
 
 def load_questions(shards: Path | str) -> Iterator[Question]:
@@ -46,7 +47,7 @@ def load_questions(shards: Path | str) -> Iterator[Question]:
         >>> for question in load_questions("shards"):  # doctest: +SKIP
         ...     print(question.question, question.answer)
     """
-    return map(question_from_row, _published(Path(shards), "data"))
+    return map(question_from_row, _published(expanded(shards), "data"))
 
 
 def _published(shards: Path, folder: str) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.audio import SUFFIXES
+from paqa_builder.environment import expanded
 from paqa_builder.errors import PaqaError, SourceError
 from paqa_builder.labels import audioset as ontology
 from paqa_builder.licenses import UNKNOWN, normal
@@ -68,7 +69,7 @@ def read_recordings(kind: Kind, places: Iterable[str], spec: Spec) -> RecordingP
 
 
 def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Recording]]:
-    path = Path(place)
+    path = expanded(place)
     if path.is_file():
         return path.parent.resolve(), list(_from_rows(kind, _rows(path), path, name, spec, {}))
     if (path / "clips.csv").is_file():
@@ -79,8 +80,9 @@ def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Rec
     if path.is_dir():
         return path.resolve(), list(_from_tree(kind, path, name))
     corpus, colon, folder = place.partition(":")
-    if kind == "events" and colon and Path(folder).is_dir():
-        return Path(folder).resolve(), list(_from_source(corpus, Path(folder), name))
+    root = expanded(folder)
+    if kind == "events" and colon and root.is_dir():
+        return root.resolve(), list(_from_source(corpus, root, name))
     raise SourceError(
         f"{place}: no such manifest or folder", fix=f"check --{kind}; docs/mix.md lists the kinds of pools"
     )

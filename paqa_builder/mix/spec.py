@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError
 
 QUIETEST_FLOOR = -84.0
@@ -232,7 +233,7 @@ def load_spec(where: str | Path, changes: Mapping[str, Any] | None = None) -> Sp
     import yaml
 
     known = ready_made()
-    path = Path(where)
+    path = expanded(where)
     if not path.is_file():
         if str(where) not in known:
             raise ConfigError(

@@ -10,6 +10,7 @@ from typing import Any
 from paqa_builder import config as configuration
 from paqa_builder import files, registry
 from paqa_builder.config import validate_options
+from paqa_builder.environment import expanded
 from paqa_builder.errors import AudioError
 from paqa_builder.licenses import UNKNOWN
 from paqa_builder.pipeline import doctor, scenes
@@ -94,7 +95,7 @@ def perceive(
     if work is None:
         with tempfile.TemporaryDirectory(prefix="paqa-") as temporary:
             return perceive(path, preset, work=temporary, **options)
-    file, folder = Path(path), Path(work)
+    file, folder = expanded(path), expanded(work)
     flags = {"preset": preset, "out": folder / "shards", "work": folder, "executor": "inline", **options}
     settings = configuration.load(flags)
     registry.load_plugins(settings.plugins)

@@ -17,6 +17,7 @@ from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import digest
 from paqa_builder.questions.facts.base import Fact, kind
@@ -196,7 +197,7 @@ def _builtin() -> list[tuple[str, str]]:
 def _extra(paths: Iterable[str | Path]) -> list[tuple[str, str]]:
     """Path and text of each template in further folders or files."""
     texts: list[tuple[str, str]] = []
-    for path in map(Path, paths):
+    for path in map(expanded, paths):
         if not path.exists():
             raise ConfigError(f"templates {path}: no such file or folder")
         yamls = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]

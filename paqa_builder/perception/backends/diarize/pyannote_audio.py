@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 from pydantic import Field
 
+from paqa_builder.environment import UserPathText
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Diarizer, Span
 from paqa_builder.runtime import compat, device
@@ -29,7 +30,7 @@ _FETCHED = {"community-1": "pyannote-community-1", "3.1": "pyannote-3.1"}
 class PyannoteOptions(DeviceOptions):
     """Settings of the pipeline; null: the pipeline's own value."""
 
-    model: str = Field("", description="community-1, 3.1, or a pipeline's folder; empty: embedded.")
+    model: UserPathText = Field("", description="community-1, 3.1, or a pipeline's folder; empty: embedded.")
     threshold: float | None = Field(None, gt=0, le=2, description="Minimum distance between voices.")
     step: float | None = Field(None, gt=0, le=1, description="Hop between windows, as a share of their 10 s.")
     min_speakers: int | None = Field(None, ge=1, description="Minimum number of voices.")

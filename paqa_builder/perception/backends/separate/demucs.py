@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from paqa_builder.audio import Audio
+from paqa_builder.environment import UserPathText
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Separator
 from paqa_builder.runtime import device
@@ -30,7 +31,7 @@ _NETWORKS = ("demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs", "demucs.demuc
 class DemucsOptions(DeviceOptions):
     """Settings of Demucs."""
 
-    model: str = Field(_DEFAULT, description="htdemucs, htdemucs-vocals, or a .safetensors file.")
+    model: UserPathText = Field(_DEFAULT, description="htdemucs, htdemucs-vocals, or a .safetensors file.")
     overlap: float = Field(0.25, ge=0, lt=1, description="Overlap of windows, as a share of a window.")
     batch_seconds: float = Field(60.0, gt=0, description="Maximum seconds of audio in a batch on a GPU.")
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, model_validator
 
+from paqa_builder.environment import UserPathText
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.files import write_atomic
 from paqa_builder.labels import audioset
@@ -41,7 +42,7 @@ _FETCHED = "panns-cnn14"
 class PannsOptions(DeviceOptions):
     """Settings of PANNs."""
 
-    model: str = Field("", description="Cnn14_DecisionLevelMax's .pth file; empty: the fetched one.")
+    model: UserPathText = Field("", description="Cnn14_DecisionLevelMax's .pth file; empty: the fetched one.")
     precision: device.Precision = Field("auto", description="auto: float16 on a GPU, float32 on the CPU.")
     onset: float = Field(0.2, gt=0, le=1, description="Probability at which an event starts.")
     offset: float = Field(0.1, gt=0, le=1, description="Probability below which an event ends.")

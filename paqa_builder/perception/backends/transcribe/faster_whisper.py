@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
+from paqa_builder.environment import UserPathText
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
@@ -26,7 +27,9 @@ from paqa_builder.weights.table import TABLE
 class FasterWhisperOptions(WhisperOptions):
     """Settings of faster-whisper."""
 
-    model: str = Field("", description="A size (see `paqa fetch --list`), or a model's folder; empty: base.")
+    model: UserPathText = Field(
+        "", description="A size (see `paqa fetch --list`), or a model's folder; empty: base."
+    )
     beam_size: int = Field(5, ge=1, description="Beam size.")
     compute_type: str = Field(
         "auto", description="CTranslate2's type (int8, float16, …); auto: int8 on a CPU, float16 on a GPU."

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from paqa_builder.audio import Audio
+from paqa_builder.environment import UserPathText
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import DECODING, Segment, WhisperOptions, sift
@@ -28,7 +29,9 @@ _EMBEDDED = "faster-whisper-base"
 class OpenaiWhisperOptions(WhisperOptions):
     """Settings of openai-whisper."""
 
-    model: str = Field("", description="A size (see `paqa fetch --list`), or a .pt file; empty: base.")
+    model: UserPathText = Field(
+        "", description="A size (see `paqa fetch --list`), or a .pt file; empty: base."
+    )
     beam_size: int = Field(5, ge=1, description="Beam size; 1: greedy.")
     precision: device.Precision = Field("auto", description="auto: float16 on a GPU, float32 on the CPU.")
 
