@@ -9,13 +9,12 @@ from pathlib import Path
 
 
 def _edited(path: Path) -> None:
-    """Another digit in the middle of a text, other bits in the middle of anything else."""
+    """Another first decimal in every number of a text, other bits in the middle of anything else."""
     data = bytearray(path.read_bytes())
-    digits = [] if b"\0" in data else [match.start() for match in re.finditer(rb"(?<=[.\d])\d", bytes(data))]
-    if digits:
-        at = digits[len(digits) // 2]
+    digits = [] if b"\0" in data else [match.start() for match in re.finditer(rb"(?<=\d\.)\d", bytes(data))]
+    for at in digits:
         data[at] = ord("0") + (data[at] - ord("0") + 5) % 10
-    elif data:
+    if data and not digits:
         data[len(data) // 2] ^= 0x55
     path.write_bytes(data)
 

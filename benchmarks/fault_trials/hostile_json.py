@@ -38,6 +38,19 @@ def json_files(folder: Path) -> Iterator[Case]:
         "a trace of open elements": (
             json.dumps(paqa | {"output": "<RESPONSE><FINAL_ANSWER>" * 12_000}) + "\n", (0, 2, 3),
         ),
+        "open quotes, 280 kB": (json.dumps(row | {"trace": "“" * 280_000}) + "\n", (0, 3)),
+        "open tags, 280 kB": (json.dumps(row | {"trace": "<THINK>" * 40_000}) + "\n", (0, 3)),
+        "a choice that the answer almost repeats": (
+            json.dumps(
+                paqa
+                | {
+                    "instruction": f"Which? (a) {'a ' * 70_000}b (b) two",
+                    "output": f"<RESPONSE>{long}</RESPONSE>",
+                }
+            )
+            + "\n",
+            (0, 2, 3),
+        ),
         "an answer of 280 kB": (answered(long), (0, 2, 3)),
         "the answer is, 280 kB": (answered("answer is: " * 25_000), (0, 2, 3)),
         "spaces, 280 kB": (answered(f"is:{' ' * 280_000}x"), (0, 2, 3)),

@@ -53,6 +53,15 @@ def _bomb_of_one_cell(path: Path) -> None:
     _written(table.set_column(table.schema.get_field_index("license"), "license", text), path)
 
 
+def _open_quotes(path: Path) -> None:
+    """Questions and traces of 280 kB without an end to a quote."""
+    table = pq.read_table(path)
+    for name in {"question", "trace", "attribution"} & set(table.schema.names):
+        texts = pa.array(["“" * 280_000] * len(table))
+        table = table.set_column(table.schema.get_field_index(name), name, texts)
+    _written(table, path)
+
+
 def _numbers(path: Path) -> None:
     table = pq.read_table(path)
     at = table.schema.get_field_index("clip_id")
@@ -97,6 +106,7 @@ HARMS: dict[str, Callable[[Path], None]] = {
     "no columns": _no_columns,
     "null in every cell": _nulls,
     "clips that are numbers": _numbers,
+    "open quotes, 280 kB": _open_quotes,
     "4 GB of text": _bomb,
     "a cell of 1.5 GB": _bomb_of_one_cell,
 }
