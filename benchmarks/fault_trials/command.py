@@ -14,9 +14,12 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
+import paqa_builder
+
+PACKAGE = Path(paqa_builder.__file__).parents[1]
 BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -123,9 +126,9 @@ def forked(*arguments: object, prepare: Callable[[], None] | None = None, second
     Args:
         prepare: Called in the copy before the command.
     """
-    import paqa_builder.cli
-    import paqa_builder.pipeline.build  # noqa: F401
 
+    for name in ("paqa_builder.cli", "paqa_builder.pipeline.build"):
+        import_module(name)
     began = time.monotonic()
     with tempfile.TemporaryFile() as output:
         pid = os.fork()
@@ -168,13 +171,13 @@ def _run_and_exit(arguments: list[str], output: int, prepare: Callable[[], None]
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without settings of ``paqa``, with this checkout first on Python's path."""
+    """The environment without settings of ``paqa``, with this process's package first on Python's path."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("PAQA_") or name in ("PAQA_CACHE", "PAQA_TESTDATA")
     }
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), kept.get("PYTHONPATH", "")]))
+    path = os.pathsep.join(filter(None, [str(PACKAGE), kept.get("PYTHONPATH", "")]))
     return kept | {"PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
 
 
