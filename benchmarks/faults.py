@@ -4,12 +4,13 @@
 
     python benchmarks/faults.py                          # all sections
     python benchmarks/faults.py kills races --kills 50
-    python benchmarks/faults.py kills --models demo/audio
+    python benchmarks/faults.py models --models demo/audio --kills 10
 
 Prints a table of promises: how many trials each had, and how many kept it. Below it are the trials that broke
 one. The exit code is 3 if there is any. Sections:
 
 - ``kills``: builds that are killed and continued.
+- ``models``: the same with the models of preset `cpu`, on a folder of audio; only with ``--models``.
 - ``races``: two builds at once.
 - ``disks``: full and read-only disks.
 - ``states``: damaged files of the work folder and of the data set.
@@ -31,7 +32,8 @@ from fault_trials.promise import Promise, table
 
 Section = Callable[[Path, argparse.Namespace], Iterator[Promise]]
 SECTIONS: dict[str, Section] = {
-    "kills": lambda folder, options: kills.trials(folder, options.kills, options.models),
+    "kills": lambda folder, options: kills.trials(folder, options.kills),
+    "models": lambda folder, options: kills.trials_of_models(folder, options.kills, options.models),
     "races": lambda folder, options: races.trials(folder, options.races),
     "disks": lambda folder, options: disks.trials(folder),
     "states": lambda folder, options: states.trials(folder),
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50, help="kills per promise")
     parser.add_argument("--races", type=int, default=9, help="races per promise")
     parser.add_argument("--files", type=int, default=540, help="mutated audio files")
-    parser.add_argument("--models", type=Path, help="folder of audio to kill builds of preset cpu on")
+    parser.add_argument("--models", type=Path, help="folder of audio, for the section models")
     parser.add_argument("--lengths", action="store_true", help="also print the seconds of every audio file")
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):

@@ -17,18 +17,25 @@ EARLIER_SEED = 1
 _ORPHAN_SECONDS = 10.0
 
 
-def trials(folder: Path, kills: int, models: Path | None = None) -> Iterator[Promise]:
-    """Kills builds.
+def trials(folder: Path, kills: int) -> Iterator[Promise]:
+    """Kills builds with fake models.
 
     Args:
         kills: Kills per promise.
-        models: Folder of audio for builds with the preset `cpu`; None: fake models only.
     """
     corpus = write_corpus(folder / "corpus", SCENES)
     yield at_random_moments(folder, corpus, kills)
     yield at_file_changes(folder, corpus, kills)
-    if models is not None:
-        yield at_random_moments(folder, models, kills, preset="cpu")
+
+
+def trials_of_models(folder: Path, kills: int, audio: Path | None) -> Iterator[Promise]:
+    """Kills builds with the preset ``cpu``.
+
+    Args:
+        audio: Folder of audio; nothing is done without it.
+    """
+    if audio is not None:
+        yield at_random_moments(folder, audio.absolute(), kills, preset="cpu")
 
 
 def at_random_moments(folder: Path, corpus: Path, kills: int, preset: str = "fake") -> Promise:
