@@ -89,8 +89,8 @@ def prepare(spec: Spec, out: Path, speech: Sequence[str], events: Sequence[str])
     job = Job(
         spec,
         out,
-        read_recordings("speech", speech, spec) if speech else None,
-        read_recordings("events", events, spec) if events else None,
+        read_recordings("speech", speech, spec, out) if speech else None,
+        read_recordings("events", events, spec, out) if events else None,
         (tuple(speech), tuple(events)),
     )
     for split in spec.used_splits if job.speech else ():

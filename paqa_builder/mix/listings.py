@@ -27,6 +27,7 @@ from paqa_builder.labels import audioset as ontology
 from paqa_builder.licenses import UNKNOWN, normal
 from paqa_builder.mix.recordings import Kind, Recording, RecordingPool, assign_splits, check_splits
 from paqa_builder.mix.spec import Spec
+from paqa_builder.pipeline.own_folders import OwnFolders
 from paqa_builder.sources import SPLITS
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,11 @@ _ALSO = {"filename": "path", "file_name": "path", "licence": "license", "gender"
 _LAYOUT_ONLY = {"kind"}
 
 
-def read_recordings(kind: Kind, places: Iterable[str], spec: Spec) -> RecordingPool:
+def read_recordings(kind: Kind, places: Iterable[str], spec: Spec, out: Path | None = None) -> RecordingPool:
     """Reads and joins pools, assigns splits, and checks that they are disjoint.
+
+    Args:
+        out: The folder of the mixed scenes, which may be below a pool's and is left out of it.
 
     Raises:
         SourceError: A pool is missing or malformed, splits share material, or a split of the specification
@@ -50,7 +54,7 @@ def read_recordings(kind: Kind, places: Iterable[str], spec: Spec) -> RecordingP
     recordings: list[Recording] = []
     for number, place in enumerate(places):
         name = f"{kind}{number}"
-        roots[name], listed = _read(kind, place, name, spec)
+        roots[name], listed = _read(kind, place, name, spec, out)
         recordings += listed
     if kind == "speech" and spec.speech.text == "required":
         recordings = [recording for recording in recordings if recording.text]
@@ -68,7 +72,7 @@ def read_recordings(kind: Kind, places: Iterable[str], spec: Spec) -> RecordingP
     return RecordingPool(kind, roots, tuple(recordings))
 
 
-def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Recording]]:
+def _read(kind: Kind, place: str, name: str, spec: Spec, out: Path | None) -> tuple[Path, list[Recording]]:
     path = expanded(place)
     if path.is_file():
         return path.parent.resolve(), list(_from_rows(kind, _rows(path), path, name, spec, {}))
@@ -78,11 +82,11 @@ def _read(kind: Kind, place: str, name: str, spec: Spec) -> tuple[Path, list[Rec
         rows = [(where, row) for where, row in _rows(table) if row.get("kind") in kinds]
         return path.resolve(), list(_from_rows(kind, rows, table, name, spec, _names(path)))
     if path.is_dir():
-        return path.resolve(), list(_from_tree(kind, path, name))
+        return path.resolve(), list(_from_tree(kind, path, name, _own_folders(path, out)))
     corpus, colon, folder = place.partition(":")
     root = expanded(folder)
     if kind == "events" and colon and root.is_dir():
-        return root.resolve(), list(_from_source(corpus, root, name))
+        return root.resolve(), list(_from_source(corpus, root, name, _own_folders(root, out)))
     raise SourceError(
         f"{place}: no such manifest or folder", fix=f"check --{kind}; docs/mix.md lists the kinds of pools"
     )
@@ -181,8 +185,13 @@ def _words(value: Any, where: str) -> tuple[tuple[float, float, str], ...] | Non
         raise SourceError(f"{where}, column 'words': not a list of {{start, end, text}} ({error})") from error
 
 
-def _from_tree(kind: Kind, folder: Path, name: str) -> Iterator[Recording]:
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+def _own_folders(folder: Path, out: Path | None) -> OwnFolders:
+    return OwnFolders(folder, *([out] if out else []))
+
+
+def _from_tree(kind: Kind, folder: Path, name: str, own: OwnFolders) -> Iterator[Recording]:
+    audio = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    files = sorted(path for path in audio if own.of(path) is None)
     loose = [p for p in files if p.parent == folder]
     if not files or loose:
         problem = f"{loose[0].name} is in no subfolder" if loose else "no audio files below it"
@@ -197,7 +206,7 @@ def _from_tree(kind: Kind, folder: Path, name: str) -> Iterator[Recording]:
         yield Recording(name, below, group, "", below, UNKNOWN, text=text or None, label=label)
 
 
-def _from_source(corpus: str, folder: Path, name: str) -> Iterator[Recording]:
+def _from_source(corpus: str, folder: Path, name: str, own: OwnFolders) -> Iterator[Recording]:
     from paqa_builder import registry
 
     try:
@@ -205,7 +214,7 @@ def _from_source(corpus: str, folder: Path, name: str) -> Iterator[Recording]:
     except PaqaError as error:
         raise SourceError(f"--events {corpus}:{folder}: {error.message}", fix=error.fix) from error
     root = folder.resolve()
-    for clip in source.clips():
+    for clip in own.without(source.clips()):
         names = {tag.label for tag in clip.truth.tags or () if ontology.is_event(tag.label)}
         leaves = {n for n in names if not any(n in ontology.ancestors(other) for other in names)}
         path = Path(clip.path).resolve()

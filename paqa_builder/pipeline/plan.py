@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,11 @@ from paqa_builder import files, registry
 from paqa_builder.config import Config, StageConfig, validate_options
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
 from paqa_builder.perception.stage import Stage, stage_class
+from paqa_builder.pipeline.own_folders import OwnFolders
 from paqa_builder.records import STAGES, Clip
 from paqa_builder.sources import Source
+
+log = logging.getLogger(__name__)
 
 NO_BACKEND = "none"
 
@@ -108,8 +112,10 @@ def make(config: Config, *, save: bool = True) -> Plan:
 
 
 def _listed(source: Source, config: Config) -> list[Clip]:
+    """The first ``limit`` clips of a source, without the files of builds below its folder."""
+    own = OwnFolders(config.root or Path(), config.out, config.work_folder)
     try:
-        return list(itertools.islice(source.clips(), config.limit))
+        clips = list(itertools.islice(own.without(source.clips()), config.limit))
     except PaqaError:
         raise
     except Exception as error:  # of a plugin, or of an adapter whose corpus has another layout
@@ -117,6 +123,9 @@ def _listed(source: Source, config: Config) -> list[Clip]:
             f"source {config.source!r} cannot list {config.root}: {type(error).__name__}: {error}",
             fix="check --root, and that the folder has the layout that the source expects",
         ) from error
+    for folder, count in own.left_out.items():
+        log.warning("%s: %d files left out, because a build writes or wrote this folder", folder, count)
+    return clips
 
 
 def open_source(config: Config) -> Source:

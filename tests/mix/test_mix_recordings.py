@@ -90,6 +90,10 @@ def test_a_tree_is_read_with_its_texts(tmp_path: Path, spec: Spec) -> None:
     pool = read_recordings("speech", [str(tmp_path)], spec)
     assert {g: len(r) for g, r in pool.groups("train").items()} == {"ann": 2, "bob": 1}
     assert pool.recordings[0].text == "said in ann/1"
+    write(tmp_path / "mixed" / "audio" / "scene.flac", voice("x", 1.0))
+    write(tmp_path / "shards.work" / "separate-0123456789ab" / "stems" / "ab" / "x.flac", voice("x", 1.0))
+    again = read_recordings("speech", [str(tmp_path)], spec, out=tmp_path / "mixed")
+    assert again.recordings == pool.recordings
     write(tmp_path / "loose.flac", voice("x", 1.0))
     with pytest.raises(SourceError, match=r"loose\.flac is in no subfolder"):
         read_recordings("speech", [str(tmp_path)], spec)

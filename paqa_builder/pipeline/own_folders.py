@@ -1,0 +1,63 @@
+"""Recognises folders that paqa wrote below a corpus, so that a source's listing leaves them out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from paqa_builder.dataset.lock import LOCK
+from paqa_builder.files import KEY_LENGTH
+from paqa_builder.records import STAGES, Clip
+
+_STAGE_FOLDER = re.compile(rf"(?:{'|'.join(STAGES)})-[0-9a-f]{{{KEY_LENGTH}}}")
+
+
+class OwnFolders:
+    """The output and work folders below the folder of a corpus.
+
+    These are the given folders, every folder with a finished build, and every folder of a stage in a work
+    folder. The corpus's own folder and those above it do not count: a corpus may be inside a build's folder.
+    Folders are compared by their real paths, so a link to one counts, too.
+
+    Attributes:
+        left_out: Number of clips that :meth:`without` left out, by folder.
+    """
+
+    def __init__(self, root: Path, *folders: Path) -> None:
+        real = os.path.realpath(root)
+        self._above = {real, *map(str, Path(real).parents)}
+        self._given = {os.path.realpath(folder) for folder in folders}
+        self._known: dict[str, str | None] = {}
+        self.left_out: Counter[str] = Counter()
+
+    def without(self, clips: Iterable[Clip]) -> Iterator[Clip]:
+        """Yields the clips that are in none of the folders."""
+        for clip in clips:
+            folder = self.of(clip.path)
+            if folder is None:
+                yield clip
+            else:
+                self.left_out[folder] += 1
+
+    def of(self, path: str | os.PathLike[str]) -> str | None:
+        """The folder that contains a file; None if no such folder does."""
+        return self._of_folder(os.path.dirname(os.path.realpath(path)))
+
+    def _of_folder(self, folder: str) -> str | None:
+        if folder in self._above:
+            return None
+        if folder not in self._known:
+            # The outermost folder counts: that of a build, not that of one of its stages.
+            outer = self._of_folder(os.path.dirname(folder))
+            self._known[folder] = outer or (folder if self._is_own(folder) else None)
+        return self._known[folder]
+
+    def _is_own(self, folder: str) -> bool:
+        if folder in self._given or os.path.isfile(os.path.join(folder, LOCK)):
+            return True
+        return bool(_STAGE_FOLDER.fullmatch(os.path.basename(folder))) and (
+            os.path.isdir(os.path.join(folder, "stems")) or any(Path(folder).glob("part-*.jsonl"))
+        )
