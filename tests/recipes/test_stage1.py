@@ -225,7 +225,8 @@ def test_a_killed_and_resumed_run_gives_the_same_model(
         family("qwen2_audio").load(config.Model(path=str(folder / "tiny/stage1")))[0].state_dict()
         for folder in (straight, broken)
     ]
-    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+    # Not bit for bit: a CPU's matrix kernels may round by where in memory the matrices lie.
+    torch.testing.assert_close(states[1], states[0], atol=1e-4, rtol=0)
     assert len(list(work.glob("checkpoint-*"))) == 2  # pruned
     assert not half.exists()
 
