@@ -53,7 +53,7 @@ class Material:
                 for row in rows
                 if row["kind"] == "utterance"
                 and row["text"].lower() not in known
-                and soundfile.info(self.root / row["filename"]).duration <= LONGEST
+                and read(self.root / row["filename"])[0].duration <= LONGEST
             ],
         }
         self.events = [row for row in rows if row["kind"] == "event" and row["fold"] != "5"]

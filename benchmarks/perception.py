@@ -29,7 +29,7 @@ from paqa_builder.bench.measures import Measure
 from paqa_builder.bench.reference import Reference, match
 from paqa_builder.bench.score import require, score, settled
 from paqa_builder.bench.titles import TITLES
-from paqa_builder.records import AudioInfo, Clip, Scene, to_json
+from paqa_builder.records import Clip, Scene, to_json
 
 STAGES = {
     "separate": "deepfilternet3",
@@ -51,10 +51,8 @@ def clips_of(folder: Path, references: Iterable[Reference]) -> dict[Path, Refere
 
 def hear(clips: dict[Path, Reference], options: dict[str, dict[str, Any]]) -> tuple[Pairs, dict[str, float]]:
     """Runs the stages with ground truth; returns scenes with their references, and CPU seconds by stage."""
-    import soundfile
-
     from paqa_builder import registry
-    from paqa_builder.audio import encode_flac
+    from paqa_builder.audio import encode_flac, read
     from paqa_builder.perception.stage import ClipContext, stage_class
 
     cpu: dict[str, float] = defaultdict(float)
@@ -75,8 +73,8 @@ def hear(clips: dict[Path, Reference], options: dict[str, dict[str, Any]]) -> tu
 
             clip = Clip(path.stem, "benchmark", "test", str(path))
             view = ClipContext(clip, Path(folder), save_stem=save)
-            info = soundfile.info(path)
-            scene = Scene(clip, AudioInfo(info.duration, info.samplerate, info.channels, ""))
+            _, info = read(path)
+            scene = Scene(clip, info)
             for name, stage in stages.items():
                 if name not in ("separate", "diarize") and getattr(reference.truth, stage.layer) is None:
                     continue

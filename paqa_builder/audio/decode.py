@@ -60,7 +60,8 @@ def decode(
     Args:
         data: The file's bytes, in any container and codec that libsndfile or PyAV reads.
         name: The file's name, for messages.
-        seconds: Decode no more than this. The end of the file is then not looked at.
+        seconds: Decode no more than this. A file that ends earlier must be whole; the end of a longer one
+            is not looked at.
         max_seconds: What is longer is an error.
 
     Raises:
@@ -74,7 +75,7 @@ def decode(
     decoded = _decode(body, kind, name, most)
     if not len(decoded.samples):
         raise AudioError(f"{name}: holds no samples")
-    if seconds is not None:
+    if seconds is not None and decoded.duration >= min(seconds, max_seconds):
         return Decoded(decoded.samples[: round(seconds * decoded.rate)], decoded.rate)
     if decoded.duration > max_seconds:
         raise AudioError(f"{name}: longer than {max_seconds:g} s, the most that a clip may have")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from paqa_builder.bench.measures import Ratio
 from paqa_builder.bench.reference import Reference
-from paqa_builder.errors import ConfigError
+from paqa_builder.errors import AudioError, ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,12 +92,11 @@ def _aligned(estimate: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
 
 def _sum(paths: tuple[Path, ...], rate: int | None = None) -> tuple[int, np.ndarray]:
     """The sum of audio files as (rate, samples), at the first file's rate by default."""
-    import soundfile
-
     total: np.ndarray | None = None
     for path in paths:
-        samples = _load(path, rate)
-        rate = rate or int(soundfile.info(path).samplerate)
+        samples, own = _decoded(path)
+        rate = rate or own
+        samples = _at(samples, own, rate)
         if total is not None:
             length = min(len(total), len(samples))
             samples = samples[:length] + total[:length]
@@ -107,14 +106,25 @@ def _sum(paths: tuple[Path, ...], rate: int | None = None) -> tuple[int, np.ndar
     return rate, total
 
 
-def _load(path: Path, rate: int | None) -> np.ndarray:
-    """An audio file as mono samples at ``rate`` Hz (its own if None)."""
-    import soundfile
+def _load(path: Path, rate: int) -> np.ndarray:
+    """An audio file as mono samples at ``rate`` Hz."""
+    return _at(*_decoded(path), rate)
+
+
+def _at(samples: np.ndarray, own: int, rate: int) -> np.ndarray:
     import soxr
 
+    return samples if rate == own else soxr.resample(samples, own, rate)
+
+
+def _decoded(path: Path) -> tuple[np.ndarray, int]:
+    """The mean of a file's channels and its rate; at the file's own level, since stems are added up."""
+    from paqa_builder.audio.decode import decode
+
     try:
-        samples, own = soundfile.read(path, dtype="float64", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ConfigError(f"{path}: cannot be read as audio ({error})", fix="check the stems") from error
-    mono = samples.mean(axis=1)
-    return mono if rate in (None, own) else soxr.resample(mono, own, rate)
+        decoded = decode(path.read_bytes(), path.name)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})", fix="check the stems") from error
+    except AudioError as error:
+        raise ConfigError(f"{path.parent}/{error.message}", fix="check the stems") from error
+    return decoded.samples.mean(axis=1, dtype="float64"), decoded.rate

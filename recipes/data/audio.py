@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from cachetools import LRUCache, cached
 
+from paqa_builder.audio import Audio, resample
+from paqa_builder.audio.decode import decode as decode_bytes
+from paqa_builder.audio.mixdown import mix_down
 from paqa_builder.errors import AudioError
 from recipes.data.rows import AudioRef, Row
 
@@ -25,64 +27,65 @@ def samples(row: Row, rate: int, max_seconds: float = 30.0) -> np.ndarray:
         max_seconds: Longer audio is cut.
 
     Raises:
-        AudioError: The audio is missing, empty or cannot be decoded; names the clip.
+        AudioError: The audio is missing, empty or cannot be decoded; names the question and the clip.
     """
+    where = f"question {row.id}, clip {row.clip_id}"
+    try:
+        samples = _samples(row, rate, max_seconds)
+    except AudioError as error:
+        raise AudioError(f"{where}: its audio cannot be read: {error.message}", fix=error.fix) from error
+    if not samples.size:
+        raise AudioError(f"{where}: its audio has no samples")
+    return np.ascontiguousarray(samples[: round(max_seconds * rate)], dtype=np.float32)
+
+
+def _samples(row: Row, rate: int, max_seconds: float) -> np.ndarray:
     audio = row.audio
-    if not isinstance(audio, np.ndarray):
-        try:
-            if isinstance(audio, AudioRef):
-                audio = _of_shard(audio, rate, max_seconds)
-            else:
-                data = Path(audio).read_bytes() if isinstance(audio, str) else audio
-                audio = decode(data, rate, max_seconds)
-        except (OSError, ValueError) as error:
-            raise AudioError(f"clip {row.clip_id}: its audio cannot be read ({error})") from error
-    if not audio.size:
-        raise AudioError(f"clip {row.clip_id}: has no samples")
-    return np.ascontiguousarray(audio[: round(max_seconds * rate)], dtype=np.float32)
+    if isinstance(audio, np.ndarray):
+        return audio
+    if isinstance(audio, AudioRef):
+        return _of_shard(audio, rate, max_seconds, row.clip_id)
+    if isinstance(audio, str):
+        return decode(read_file(audio), rate, max_seconds, Path(audio).name)
+    return decode(audio, rate, max_seconds, row.clip_id)
 
 
-@cached(_decoded)
-def _of_shard(audio: AudioRef, rate: int, max_seconds: float) -> np.ndarray:
-    decoded = decode(audio.read(), rate, max_seconds)
+@cached(_decoded, key=lambda audio, rate, max_seconds, name: (audio, rate, max_seconds))
+def _of_shard(audio: AudioRef, rate: int, max_seconds: float, name: str) -> np.ndarray:
+    decoded = decode(audio.read(), rate, max_seconds, name)
     decoded.setflags(write=False)  # the cache returns the same array again
     return decoded
 
 
-def decode(data: bytes, rate: int, max_seconds: float = 30.0) -> np.ndarray:
-    """Decodes an audio file of any format that libsndfile or PyAV reads.
-
-    Returns:
-        float32, mono (the mean of all channels), at ``rate``.
+def read_file(path: str) -> bytes:
+    """The bytes of a local file. A URL or a device is none.
 
     Raises:
-        ValueError: The format is unknown.
+        AudioError: There is no such file, or it cannot be read.
     """
-    import soundfile
-    import soxr
-
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            file_rate = file.samplerate
-            channels = file.read(round(max_seconds * file_rate), "float32", always_2d=True)
-    except soundfile.LibsndfileError:
-        return _decode_with_av(data, rate)
-    mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
-    return mono if file_rate == rate else soxr.resample(mono, file_rate, rate).astype(np.float32)
+        if Path(path).is_file():
+            return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise AudioError(f"{path}: cannot be read ({error})") from error
+    raise AudioError(f"{path}: no such file")
 
 
-def _decode_with_av(data: bytes, rate: int) -> np.ndarray:
-    import av
+def decode(data: bytes, rate: int, max_seconds: float = 30.0, name: str = "audio") -> np.ndarray:
+    """Decodes an audio file by the rules of a build (:mod:`paqa_builder.audio.decode`, ``mixdown``).
 
-    try:
-        with av.open(io.BytesIO(data), "r") as container:
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-            frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
-            frames += resampler.resample(None)
-    except (av.FFmpegError, IndexError) as error:
-        raise ValueError(f"unknown format: {error}") from error
-    parts = [frame.to_ndarray().reshape(-1) for frame in frames]
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    Args:
+        name: Name of the clip, for messages.
+
+    Returns:
+        float32, mono, at ``rate``.
+
+    Raises:
+        AudioError: The bytes are in no listed container, damaged or truncated, or cannot be mixed down.
+    """
+    decoded = decode_bytes(data, name, seconds=max_seconds)
+    mixed = mix_down(decoded.samples, decoded.rate, name)
+    return resample(Audio(mixed.samples, decoded.rate), rate).samples
 
 
 def cache_features(extractor: Any, limit: int) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from paqa_builder.audio.decode import decode
 from paqa_builder.errors import ConfigError
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -50,7 +51,8 @@ def _speech(out: Path, demo: Path) -> Path:
     rows = []
     for line in (demo / "truth.jsonl").read_text(encoding="utf-8").splitlines():
         clip = json.loads(line)
-        samples, rate = soundfile.read(demo / clip["audio"], dtype="float32")
+        decoded = decode((demo / clip["audio"]).read_bytes(), clip["audio"])
+        samples, rate = decoded.samples[:, 0], decoded.rate
         for number, (segment, voice) in enumerate(zip(clip["segments"], voices[clip["id"]], strict=True)):
             if _disturbed(segment, clip):
                 continue
