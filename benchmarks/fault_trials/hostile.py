@@ -24,7 +24,7 @@ KINDS: dict[str, tuple[str, Callable[[Site, Path], Iterator[Case]]]] = {
     "locks": ("A malformed lock, or one that names foreign files", hostile_locks.locks),
     "json": ("A hostile question file in JSON", lambda _, folder: hostile_json.json_files(folder)),
     "parquet": ("A hostile shard", hostile_shards.shards),
-    "yaml": ("Hostile settings and templates in YAML", lambda _, folder: hostile_settings.yaml_files(folder)),
+    "yaml": ("Hostile settings and templates in YAML", hostile_settings.yaml_files),
     "work": ("A hostile work folder", hostile_settings.work_folders),
     "tables": ("A hostile `metadata.csv`", hostile_settings.tables),
 }

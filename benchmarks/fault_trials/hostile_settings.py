@@ -11,7 +11,7 @@ from fault_trials.hostile_case import DEEP, DIGITS, ESCAPES, FILE_NAME, Case
 from fault_trials.site import Site
 
 
-def yaml_files(folder: Path) -> Iterator[Case]:
+def yaml_files(built: Site, folder: Path) -> Iterator[Case]:
     """Settings for ``paqa build`` and templates for ``paqa verify``."""
     aliases = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
@@ -44,7 +44,7 @@ def yaml_files(folder: Path) -> Iterator[Case]:
         templates = folder / f"templates-{number}"
         templates.mkdir()
         (templates / "hostile.yaml").write_text(text)
-        yield Case(f"verify --templates, {name}", ("verify", folder / "set", "--templates", templates), (2,))
+        yield Case(f"verify --templates, {name}", ("verify", built.out, "--templates", templates), (2,))
 
 
 def work_folders(built: Site, folder: Path) -> Iterator[Case]:
