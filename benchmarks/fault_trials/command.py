@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ class Ended:
         text: Its output and errors.
         peak_mb: Largest resident memory of one of its processes; 0 if not measured.
         stopped: Why it was stopped before its end; else empty.
+        cpu_seconds: Seconds of processor time of all its processes; 0 if not measured.
     """
 
     code: int
@@ -39,6 +41,7 @@ class Ended:
     seconds: float
     peak_mb: float = 0.0
     stopped: str = ""
+    cpu_seconds: float = 0.0
 
 
 class Command:
@@ -55,11 +58,10 @@ class Command:
             script: What Python runs.
         """
         self._output = tempfile.TemporaryFile()  # noqa: SIM115, read in `wait`
-        self._began = time.monotonic()
+        self._began, self._cpu = time.monotonic(), _cpu_of_children()
         self._peak = 0.0
-
         self._process = subprocess.Popen(
-            [sys.executable, *map(str, script), *map(os.fspath, map(_argument, arguments))],
+            [sys.executable, *map(str, script), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -112,7 +114,8 @@ class Command:
             self.kill_session()
         self._output.seek(0)
         text = self._output.read().decode("utf-8", "surrogateescape")
-        return Ended(self._process.wait(), text, took, self._peak, stopped)
+        code = self._process.wait()
+        return Ended(code, text, took, self._peak, stopped, _cpu_of_children() - self._cpu)
 
 
 def paqa(*arguments: object, seconds: float = 600.0, megabytes: float = 8000.0) -> Ended:
@@ -210,15 +213,17 @@ def shown(text: str, length: int = 160) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _argument(value: object) -> str:
-    return os.fspath(value) if isinstance(value, (str, Path)) else str(value)
-
-
 def _tree(pid: int) -> Iterator[int]:
     yield pid
     with suppress(OSError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             yield from _tree(int(child))
+
+
+def _cpu_of_children() -> float:
+    """Seconds of processor time of all ended processes that this one has started."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _peak_mb(pid: int) -> float:
