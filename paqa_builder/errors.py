@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from paqa_builder.privacy import redact
+
 
 class ExitCode:
     """Exit codes of every ``paqa`` command."""
@@ -23,7 +25,7 @@ class ExitCode:
 
 
 class PaqaError(Exception):
-    """An error that a user can fix.
+    """An error that a user can fix. Its texts hold no passwords and keys.
 
     Args:
         message: The problem, and the clip, file or setting that has it.
@@ -34,9 +36,9 @@ class PaqaError(Exception):
     exit_code = ExitCode.USAGE
 
     def __init__(self, message: str, *, fix: str | None = None, mend: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix or mend
+        self.message = redact(message)
+        self.fix = redact(fix or mend or "") or None
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n  → {self.fix}" if self.fix else self.message
@@ -62,6 +64,12 @@ class NotReadyError(PaqaError):
     """The environment lacks a package, a model, disk space or a login."""
 
     exit_code = ExitCode.NOT_READY
+
+
+class DamagedError(PaqaError):
+    """A file of a finished data set, or of a work folder, is damaged or was not written by paqa."""
+
+    exit_code = ExitCode.SOME_FAILED
 
 
 class AudioError(PaqaError):

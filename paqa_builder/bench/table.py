@@ -6,22 +6,23 @@ import math
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from paqa_builder.bench.results import TALLIES, differences, precision
 from paqa_builder.bench.score import Scores
 from paqa_builder.bench.titles import TITLES, Title
 from paqa_builder.bench.verdicts import ANNOTATED, RIGHT, UNDECIDED, WRONG, tally
+from paqa_builder.terminal import line
 
 
 def show(scores: Scores, console: Console, against: Scores | None = None) -> None:
     """Prints all tables."""
     builds = list(filter(None, (scores, against)))
     for build in builds:
-        console.print(f"[bold]{escape(build.name)}[/]: {build.clips} clips, {build.seconds / 60:.1f} minutes")
-        for line in (*build.models, *build.notes, *_unmatched(build)):
-            console.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
+        console.print(line((build.name, "bold"), f": {build.clips} clips, {build.seconds / 60:.1f} minutes"))
+        for text in (*build.models, *build.notes, *_unmatched(build)):
+            console.print(line((f"  {text}", "dim")), soft_wrap=True)
     console.print()
     console.print(measures(scores) if against is None else comparison(scores, against))
     for build in builds:
@@ -69,12 +70,13 @@ def comparison(scores: Scores, against: Scores) -> Table:
             title.show(build.measures[name].value) if name in build.measures else "-"
             for build in (scores, against)
         ]
-        shown, interval = "-", ""
+        shown: Text | str = "-"
+        interval = ""
         if change := changes.get(name):
             shown = title.show(change.value, signed=True)
             interval = _interval(title, change.low, change.high, signed=True)
             if direction := title.judge(change.value, change.low, change.high):
-                shown = f"[{'green' if direction == 'better' else 'red'}]{shown}[/]"
+                shown = line((str(shown), "green" if direction == "better" else "red"))
         table.add_row(f"  {title.text}", title.unit, *values, shown, interval)
     return table
 
@@ -131,13 +133,13 @@ def _table(first: str, *others: str, title: str | None = None) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     table.add_column(first, no_wrap=True)
     for name in others:
-        table.add_column(escape(name), justify="right" if name else "left", no_wrap=True)
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
     return table
 
 
 def _heading(table: Table, group: str, title: Title) -> str:
     if title.group != group:
-        table.add_row(f"[bold]{title.group}[/]")
+        table.add_row(line((title.group, "bold")))
     return title.group
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption
@@ -85,7 +84,7 @@ def bench(
         from paqa_builder.bench.page import write_report
 
         page = write_report(report, scores, other)
-        common.err.print(f"report written: {escape(str(page))}", soft_wrap=True)
+        common.err.print(f"report written: {page}", soft_wrap=True)
     if as_json:
         from paqa_builder.bench.results import to_json
 

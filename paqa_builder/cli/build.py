@@ -7,10 +7,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from paqa_builder.cli import common, explain
 from paqa_builder.errors import ExitCode
+from paqa_builder.terminal import line
 
 if TYPE_CHECKING:
     from paqa_builder.dataset.summary import Summary
@@ -103,10 +104,10 @@ class Progress:
         from rich.progress import Progress as Bars
 
         self._bars = Bars(
-            TextColumn("{task.description:<11}"),
+            TextColumn("{task.description:<11}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
+            TextColumn("{task.fields[speed]}", markup=False),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=common.err,
             disable=not common.err.is_terminal,
@@ -177,19 +178,17 @@ def _show(report: BuildReport) -> None:
     table.add_row("refused", _counted(summary.refused, "by the {}") if summary.refused else "none")
     table.add_row("blind score", _blind(report))
     if report.llm and report.llm.model:
-        table.add_row("rewording", escape(_reworded(report.llm)))
+        table.add_row("rewording", _reworded(report.llm))
     table.add_row("failures", _counted(summary.failures, "{}") if report.failures else "none")
     common.err.print(table)
     for clip, failure in report.failures[:_SHOWN_FAILURES]:
-        common.err.print(
-            f"  [red]{escape(failure.stage)}[/] {escape(clip)}: {escape(failure.message)}", soft_wrap=True
-        )
+        common.err.print(line("  ", (failure.stage, "red"), f" {clip}: {failure.message}"), soft_wrap=True)
     if len(report.failures) > _SHOWN_FAILURES:
         common.err.print(
             f"  … and {len(report.failures) - _SHOWN_FAILURES} more, in the column `failures` of the scenes"
         )
     state = "already up to date" if report.unchanged else "written"
-    common.err.print(f"shards {state}: [bold]{escape(str(report.config.out))}[/]", soft_wrap=True)
+    common.err.print(line(f"shards {state}: ", (str(report.config.out), "bold")), soft_wrap=True)
     if summary.example:
         common.err.print("\na question of the data set, with its evidence:\n")
         explain.show(summary.example, common.err)
@@ -200,14 +199,14 @@ def _variety(summary: Summary) -> str:
     return f"{len(summary.templates)} templates, entropy {summary.entropy:.2f} bits ({effective})"
 
 
-def _blind(report: BuildReport) -> str:
+def _blind(report: BuildReport) -> Text | str:
     gate = report.verdicts.report
     if gate.after is None:
         return "not measured: too few questions, or the gate is off"
-    text = escape(f"{gate.after}; {gate.weak} weak")
+    text = f"{gate.after}; {gate.weak} weak"
     if gate.after.high - gate.after.low > _WIDEST:
         text += "; too few questions for a precise estimate"
-    return text if gate.passed else f"[bold red]{text}: more than the gate allows[/]"
+    return text if gate.passed else line((f"{text}: more than the gate allows", "bold red"))
 
 
 def _reworded(report: LlmReport) -> str:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption
 from paqa_builder.errors import ExitCode
+from paqa_builder.terminal import line
 
 if TYPE_CHECKING:
     from paqa_builder.check.findings import Report
@@ -69,16 +70,16 @@ def check(
 def show(report: Report) -> None:
     """Prints a report as a table."""
     title = f"{report.path}: {report.questions} questions ({report.format})"
-    common.out.print(f"[bold]{escape(title)}[/]", soft_wrap=True)
+    common.out.print(line((title, "bold")), soft_wrap=True)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("check", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("found", overflow="fold")
     for finding in report.findings:
-        text = escape(finding.message)
+        text = line(finding.message)
         if finding.examples and finding.grade in ("warning", "error"):
-            text += f"\n[dim]{escape(', '.join(finding.examples))}[/]"
-        table.add_row(finding.check, f"[{_STYLE[finding.grade]}]{finding.grade}[/]", text)
+            text = Text("\n").join([text, line((", ".join(finding.examples), "dim"))])
+        table.add_row(finding.check, line((finding.grade, _STYLE[finding.grade])), text)
     common.out.print(table)
     graded = [finding.grade for finding in report.findings]
     common.out.print(f"{graded.count('error')} errors, {graded.count('warning')} warnings")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import os
 import signal
 import sys
@@ -13,17 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from paqa_builder.errors import ExitCode, PaqaError
+from paqa_builder.terminal import Terminal, as_json
+from paqa_builder.visible import show_log, visible
 
 if TYPE_CHECKING:
     from paqa_builder.config import Config
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Terminal(stderr=True)
+out = Terminal()
 
 
 def guard(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,6 +32,7 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         signal.signal(signal.SIGTERM, _interrupt)
+        show_log()
         # It imports pydantic, which `paqa --help` does not need.
         from paqa_builder.config import check_environment
 
@@ -39,9 +40,9 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
             check_environment()
             return command(*args, **{name: _expanded(value) for name, value in kwargs.items()})
         except PaqaError as error:
-            err.print(f"[bold red]error[/]: {escape(error.message)}", soft_wrap=True)
+            err.print(Text.assemble(("error", "bold red"), ": ", visible(error.message)), soft_wrap=True)
             if error.fix:
-                err.print(f"  [bold]→[/] {escape(error.fix)}", soft_wrap=True)
+                err.print(Text.assemble(("  → ", "bold"), visible(error.fix)), soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             err.print("interrupted; finished work is kept: run the same command again to continue")
@@ -73,22 +74,26 @@ def _interrupt(*_: Any) -> None:
 
 def print_json(data: Any) -> None:
     """Prints data as JSON on standard output."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(as_json(data) + "\n")
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], *, right: Collection[str] = ()) -> Table:
     """A table without borders.
 
     Args:
-        rows: Cells as rich markup; None is an empty cell.
+        rows: Cells, as text or with styles; None is an empty cell.
         right: The columns that are aligned to the right.
     """
     grid = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+        grid.add_row(*map(_cell, row))
     return grid
+
+
+def _cell(value: Any) -> Text | str:
+    return "" if value is None else value if isinstance(value, Text) else str(value)
 
 
 SourceOption = Annotated[

@@ -9,6 +9,7 @@ import typer
 from paqa_builder.cli import common
 from paqa_builder.cli.common import ConfigOption, DeviceOption, JsonOption, PluginOption, PresetOption
 from paqa_builder.errors import ExitCode
+from paqa_builder.terminal import line
 
 
 def doctor(
@@ -27,8 +28,6 @@ def doctor(
 
     paqa doctor --preset cpu
     """
-    from rich.markup import escape
-
     from paqa_builder.pipeline.doctor import checks
 
     results = []
@@ -36,10 +35,11 @@ def doctor(
         results.append(check)
         if as_json:
             continue
-        mark = "[green]ok[/]  " if check.ok else ("[red]BAD[/] " if check.needed else "[yellow]–[/]   ")
-        common.out.print(f"{mark} [bold]{escape(check.name)}[/]  {escape(check.detail)}", soft_wrap=True)
+        mark, style = ("ok", "green") if check.ok else ("BAD", "red") if check.needed else ("–", "yellow")
+        text = line((f"{mark:<4}", style), " ", (check.name, "bold"), f"  {check.detail}")
+        common.out.print(text, soft_wrap=True)
         if not check.ok and check.fix:
-            common.out.print(f"       [bold]→[/] {escape(check.fix)}", soft_wrap=True)
+            common.out.print(line("       ", ("→", "bold"), f" {check.fix}"), soft_wrap=True)
     if as_json:
         common.print_json([asdict(check) for check in results])
     if any(check.needed and not check.ok for check in results):

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, ShardsOption
+from paqa_builder.terminal import line
 
 
 def explain(
@@ -34,18 +34,18 @@ def explain(
         return
     show(row, common.out)
     if trace:
-        common.out.print(escape(row["trace"]))
+        common.out.print(row["trace"])
 
 
 def show(row: dict[str, Any], console: Console) -> None:
     """Prints a row of the default configuration."""
-    console.print(f"[bold]{escape(row['question'])}[/]")
+    console.print(line((row["question"], "bold")))
     for n, choice in enumerate(row["choices"]):
         right = n == row["answer_index"]
         style, mark = ("bold green", "✓") if right else ("dim", " ")
-        console.print(f"  [{style}]{mark} {chr(65 + n)}. {escape(choice)}[/]")
-    console.print(f"[dim]{row['id']}: {row['skill']} ({row['level']})[/]")
-    console.print(f"[dim]template {row['template']}, clip {escape(row['clip_id'])}[/]")
+        console.print(line("  ", (f"{mark} {chr(65 + n)}. {choice}", style)))
+    console.print(line((f"{row['id']}: {row['skill']} ({row['level']})", "dim")))
+    console.print(line((f"template {row['template']}, clip {row['clip_id']}", "dim")))
     columns = ("seconds", "what", "confidence", "stage", "model")
     table = common.table(columns, (), right=("seconds", "confidence"))
     table.title, table.title_justify = "Evidence", "left"
@@ -53,5 +53,5 @@ def show(row: dict[str, Any], console: Console) -> None:
         what = f"{item['record']}: {item['value']}" + (f" ({item['stem']})" if item["stem"] else "")
         model = item["backend"] + (f" {item['revision']}" if item["revision"] else "")
         span = f"{item['start']:.1f}–{item['end']:.1f}"
-        table.add_row(span, escape(what), f"{item['confidence']:.2f}", item["stage"], escape(model))
+        table.add_row(span, what, f"{item['confidence']:.2f}", item["stage"], model)
     console.print(table)

@@ -75,7 +75,7 @@ def _download(chosen: list[Weights]) -> None:
     from paqa_builder.weights import store
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, ShardsOption
 from paqa_builder.labels.audioset import is_event
+from paqa_builder.terminal import line
 
 _CERTAIN, _LIKELY = 0.7, 0.3  # lowest confidence or score of a full and of a half-tone bar
 _NAME_WIDTH = 18
@@ -45,19 +45,22 @@ def inspect(
 def _show(row: dict[str, Any], everything: bool) -> None:
     duration = row["duration"]
     if duration is None:
-        common.out.print(f"[bold]{escape(row['clip_id'])}[/]: could not be read")
+        common.out.print(line((row["clip_id"], "bold"), ": could not be read"))
     else:
         mixdown = row.get("mixdown") or "mean"
         common.out.print(
-            f"[bold]{escape(row['clip_id'])}[/]  {duration:.1f} s, "
-            f"{row['sample_rate']} Hz, {row['channels']} ch{'' if mixdown == 'mean' else f' ({mixdown})'}, "
-            f"{row['source']}/{row['split']}, {escape(row['license'])}"
+            line(
+                (row["clip_id"], "bold"),
+                f"  {duration:.1f} s, {row['sample_rate']} Hz, {row['channels']} ch",
+                "" if mixdown == "mean" else f" ({mixdown})",
+                f", {row['source']}/{row['split']}, {row['license']}",
+            )
         )
         _timeline(row, duration, everything)
         _transcript(row)
         _measures(row)
     for failure in row["failures"]:
-        common.out.print(f"[red]{failure['stage']} failed[/]: {escape(failure['message'])}")
+        common.out.print(line((f"{failure['stage']} failed", "red"), f": {failure['message']}"))
 
 
 def _timeline(row: dict[str, Any], duration: float, everything: bool) -> None:
@@ -88,18 +91,20 @@ def _measures(row: dict[str, Any]) -> None:
         ]
         common.out.print(f"{'measured':<{_NAME_WIDTH}} {', '.join(clip) or 'nothing'}")
         for voice in measures["voices"]:
-            common.out.print(f"{escape(voice['speaker']):<{_NAME_WIDTH}} {_voice(voice)}")
+            common.out.print(line(f"{voice['speaker']:<{_NAME_WIDTH}} {_voice(voice)}"))
         for event in measures["events"]:
             over = "" if event["over_speech"] is None else f", {event['over_speech']:+.0f} dB over speech"
             when = f"{event['start']:.1f}–{event['end']:.1f}"
             common.out.print(
-                f"{escape(event['label']):<{_NAME_WIDTH}} {when}  {event['level']:.0f} dBFS{over}",
+                line(f"{event['label']:<{_NAME_WIDTH}} {when}  {event['level']:.0f} dBFS{over}"),
                 soft_wrap=True,
             )
     for dropped in row.get("abstentions") or ():
         common.out.print(
-            f"[dim]rejected ({dropped['reason']}) {dropped['start']:.1f}–{dropped['end']:.1f}[/] "
-            f"{escape(dropped['text'])}"
+            line(
+                (f"rejected ({dropped['reason']}) {dropped['start']:.1f}–{dropped['end']:.1f}", "dim"),
+                f" {dropped['text']}",
+            )
         )
 
 
@@ -121,7 +126,7 @@ def _lanes(
     if not spans:
         if layer:
             state = "not analysed" if spans is None else "none found"
-            common.out.print(f"{layer:<{_NAME_WIDTH}} [dim]{state}[/]")
+            common.out.print(line(f"{layer:<{_NAME_WIDTH}} ", (state, "dim")))
         return
     lanes: dict[str, list[dict[str, Any]]] = {}
     for span in spans:
@@ -136,7 +141,7 @@ def _lanes(
             cells[first:last] = bar * (min(last, width) - first)
         mark = "*" if score is None else ""
         title = (label if len(label) < _NAME_WIDTH else label[: _NAME_WIDTH - 2] + "…") + mark
-        common.out.print(f"{escape(title):<{_NAME_WIDTH}} [{color}]{''.join(cells)}[/]", soft_wrap=True)
+        common.out.print(line(f"{title:<{_NAME_WIDTH}} ", ("".join(cells), color)), soft_wrap=True)
 
 
 def _ruler(duration: float, width: int) -> str:
@@ -151,7 +156,7 @@ def _ruler(duration: float, width: int) -> str:
 
 def _transcript(row: dict[str, Any]) -> None:
     if row["utterances"] is None:
-        common.out.print(f"{'speech':<{_NAME_WIDTH}} [dim]not transcribed[/]")
+        common.out.print(line(f"{'speech':<{_NAME_WIDTH}} ", ("not transcribed", "dim")))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="right", style="dim")
@@ -159,5 +164,5 @@ def _transcript(row: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for utterance in row["utterances"]:
         span = f"{utterance['start']:.1f}–{utterance['end']:.1f}"
-        table.add_row(span, utterance["speaker"] or "?", escape(utterance["text"]))
+        table.add_row(span, utterance["speaker"] or "?", utterance["text"])
     common.out.print(table)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JobsOption, JsonOption, SeedOption, guard, paragraphs
@@ -100,9 +99,7 @@ def mix(
         common.print_json({"out": str(out), **summary})
         return
     common.out.print(_sentence(summary), soft_wrap=True)
-    common.out.print(
-        f"  paqa build --source mix --root {out} --out shards", style="dim", markup=False, soft_wrap=True
-    )
+    common.out.print(f"  paqa build --source mix --root {out} --out shards", style="dim", soft_wrap=True)
 
 
 def render(
@@ -160,7 +157,7 @@ def tts(
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{texts}: cannot be read as text ({error})") from error
     manifest = synthesise(engine, voice, lines, out, language=language, license=license)
-    common.out.print(str(manifest), soft_wrap=True, markup=False)
+    common.out.print(str(manifest), soft_wrap=True)
 
 
 def _with_progress(job: Any, workers: int) -> list[dict[str, Any]]:
@@ -180,7 +177,7 @@ def _with_progress(job: Any, workers: int) -> list[dict[str, Any]]:
 
 def _sentence(summary: dict[str, Any]) -> str:
     def counted(table: dict[str, int], what: str) -> str:
-        return ", ".join(f"{count} {what}{escape(str(name))}" for name, count in table.items())
+        return ", ".join(f"{count} {what}{name}" for name, count in table.items())
 
     return (
         f"{summary['scenes']} scenes, {common.seconds(summary['seconds'])}: "

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, PluginOption
@@ -47,7 +46,7 @@ def try_(
     result = trial.run(backend, file, _parse(option or []), stage, stems)
     info = result.info
     common.err.print(
-        f"{escape(file.name)}: {info.duration:.2f} s, {info.rate} Hz, {info.channels} ch; "
+        f"{file.name}: {info.duration:.2f} s, {info.rate} Hz, {info.channels} ch; "
         f"{result.stage} by {backend} ({result.revision}) took {result.seconds:.2f} s"
     )
     rows = result.rows

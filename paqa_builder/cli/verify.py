@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, PluginOption
 from paqa_builder.errors import ExitCode
+from paqa_builder.terminal import line
 
 
 def verify(
@@ -45,8 +45,8 @@ def verify(
         proved = proof.questions - len(proof.refuted)
         common.out.print(f"{proved} of {proof.questions} questions proved")
         for problem in proof.damaged:
-            common.out.print(f"[red]damaged[/] {escape(problem)}", soft_wrap=True)
-        if rows := [(q.id, escape("; ".join(q.problems))) for q in proof.refuted[:shown]]:
+            common.out.print(line(("damaged", "red"), f" {problem}"), soft_wrap=True)
+        if rows := [(q.id, "; ".join(q.problems)) for q in proof.refuted[:shown]]:
             common.out.print(common.table(("refuted", "why"), rows))
         if len(proof.refuted) > shown:
             common.out.print(f"… and {len(proof.refuted) - shown} more: --show, or --json")

@@ -1,0 +1,42 @@
+"""Text whose control characters have no effect on a terminal, and the log in this form."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import Any
+
+from paqa_builder.privacy import redact
+
+ACTIVE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""Control characters except line feed and tab, changes of direction, invisible ones, lone surrogates."""
+
+
+def visible(text: str) -> str:
+    r"""A text whose characters with an effect on a terminal are replaced by their escapes.
+
+    Example:
+        >>> visible("\x1b[31mred")
+        '\\x1b[31mred'
+    """
+    return ACTIVE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class _Handler(logging.Handler):
+    """Writes warnings to standard error, without secrets."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(visible(redact(self.format(record))) + "\n")
+        except Exception:
+            self.handleError(record)
+
+
+def show_log() -> None:
+    """Prints the log's warnings in visible form, where nothing else handles them."""
+    handler: Any = _Handler(logging.WARNING)
+    logging.lastResort = handler
