@@ -32,6 +32,13 @@ def _lines_doubled(path: Path) -> None:
     path.write_bytes(path.read_bytes() * 2)
 
 
+def _other_content(path: Path) -> None:
+    """The content of another file of its kind, or nothing where there is none."""
+    own = path.read_bytes()
+    others = (other.read_bytes() for other in sorted(path.parent.parent.rglob(f"*{path.suffix}")))
+    path.write_bytes(next((content for content in others if content != own), b""))
+
+
 def _folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -55,6 +62,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "truncated": _truncated,
     "last line missing": _last_line_missing,
     "doubled": _lines_doubled,
+    "content of another file": _other_content,
     "an empty object": _content(b"{}"),
     "a list": _content(b"[1, 2]\n"),
     "a number": _content(b"7\n"),
