@@ -2,15 +2,15 @@
 
 Layout::
 
-    WORK/fingerprints.json                     content hash of every clip, with size and mtime
+    WORK/fingerprints.json                     content hash of every clip, with size and times of change
     WORK/<stage>-<key>/part-<hash>.jsonl       one line a clip: records, or the failure
     WORK/separate-<key>/stems/ab/<sha256>.speech.flac
     WORK/questions-<key>/part-<hash>.jsonl
 
 A stage's key is a hash of everything that decides its results: versions, options, model revisions
-and the keys of earlier stages. A part's hash covers its clips. A file that exists is therefore complete,
-whichever process wrote it, and a changed option selects another folder. There are no locks: concurrent
-builds write the same bytes to the same name.
+and the keys of earlier stages. A part's hash covers its clips. A changed option therefore selects another
+folder. Every file carries its checksum (:mod:`paqa_builder.state`; for stems, it is in the part): one that is
+damaged is made again. There are no locks: concurrent builds write the same bytes to the same name.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from paqa_builder.checksum import sealed, unsealed
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.records import Clip, to_json
 
 Identity = tuple[str, str, str]
 KEY_LENGTH = 12
+FINGERPRINTS = "fingerprints.json"
 
 
 def digest(value: Any, length: int = KEY_LENGTH) -> str:
@@ -221,49 +223,56 @@ def row_identity(row: dict[str, Any]) -> Identity:
 
 
 def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fingerprint]:
-    """Hashes every clip's bytes; a file whose size and mtime are in the cache is not read again.
+    """Hashes every clip's bytes; a file whose size and times of change are in the cache is not read again.
 
     Args:
         save: Whether to write the cache in the work folder (``paqa plan`` writes nothing).
     """
-    cache_file = work / "fingerprints.json"
-    known: dict[str, list[Any]] = {}
-    if cache_file.is_file():
-        try:
-            known = json.loads(cache_file.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
-            known = {}  # without the cache, every file is read again
+    cache_file = work / FINGERPRINTS
+    known = _known_fingerprints(cache_file)
     fresh: dict[str, list[Any]] = {}
     fingerprints = []
     for clip in clips:
         sha256 = ""
         try:
             status = os.stat(clip.path)
-            stamp = [status.st_size, status.st_mtime_ns]
+            stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
             path = os.path.abspath(clip.path)
             cached = known.get(path)
-            sha256 = cached[2] if cached and cached[:2] == stamp else file_sha256(clip.path)
+            sha256 = cached[3] if cached and cached[:3] == stamp else file_sha256(clip.path)
             fresh[path] = [*stamp, sha256]
         except OSError:
             pass  # the stage `read` reports the error
         fingerprints.append(Fingerprint(clip, sha256))
     if save and not fresh.items() <= known.items():
-        write_atomic(cache_file, json.dumps({**known, **fresh}, sort_keys=True).encode())
+        _save_fingerprints(cache_file, {**known, **fresh})
     return fingerprints
+
+
+def forget_fingerprints(work: Path, paths: Iterable[str]) -> None:
+    """Removes files from the cache of :func:`fingerprint`, so that the next build reads them again."""
+    cache_file = work / FINGERPRINTS
+    known, unknown = _known_fingerprints(cache_file), set(map(os.path.abspath, paths))
+    if unknown & known.keys():
+        _save_fingerprints(cache_file, {path: known[path] for path in known.keys() - unknown})
+
+
+def _known_fingerprints(cache_file: Path) -> dict[str, list[Any]]:
+    try:
+        text = unsealed(cache_file.name, cache_file.read_bytes())
+    except OSError:
+        text = None
+    return json.loads(text) if text else {}  # without the cache, every file is read again
+
+
+def _save_fingerprints(cache_file: Path, known: dict[str, list[Any]]) -> None:
+    text = json.dumps(known, sort_keys=True).encode() + b"\n"
+    with suppress(OSError):  # an empty folder in the file's place
+        cache_file.rmdir()
+    write_atomic(cache_file, sealed(cache_file.name, text))
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def known_rows(folder: Path, wanted: set[Identity], skip: set[Path]) -> dict[Identity, dict[str, Any]]:
-    """Finds the rows of ``wanted`` clips in the parts of earlier builds.
-
-    A corpus that grew, or another ``--limit``, is split into other parts. Rows of unchanged clips stay valid.
-    """
-    rows = (
-        row for path in sorted(folder.glob("part-*.jsonl")) if path not in skip for row in read_rows(path)
-    )
-    return {row_identity(row): row for row in rows if row_identity(row) in wanted}

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files
+from paqa_builder import state
 from paqa_builder.bench.reference import Reference
 from paqa_builder.dataset import read
 from paqa_builder.errors import ConfigError
@@ -52,7 +52,11 @@ class Build:
     def costs(self) -> dict[str, Any]:
         """Costs of the last run, from the work folder; empty if it is missing."""
         path = self.work / REPORT if self.work else None
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path and path.is_file() else {}
+        try:
+            figures = json.loads(path.read_text(encoding="utf-8")) if path else {}
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return figures if isinstance(figures, dict) else {}
 
     def stems(self, clip: str) -> dict[str, Path]:
         """Paths of the separated stems of a clip by name; empty if they are missing."""
@@ -65,8 +69,8 @@ class Build:
         if self.work is None or key is None:
             return {}
         stems: dict[str, dict[str, Path]] = {}
-        for part in sorted((self.work / f"separate-{key}").glob("*.jsonl*")):
-            for row in files.read_rows(part):
+        for part in sorted((self.work / f"separate-{key}").glob("part-*.jsonl")):
+            for row in state.read_rows(part) if state.intact(part) else ():
                 scene = self.scenes.get(row["clip"])
                 if scene is None or scene.audio is None or scene.audio.sha256 != row["sha256"]:
                     continue  # the row is of another clip or of another version of the file

@@ -9,12 +9,10 @@ A killed build loses only the requests in flight. The endpoint's address is not 
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from paqa_builder import files
+from paqa_builder import files, state
 
 Messages = tuple[tuple[str, str], ...]
 """(role, text) of each message."""
@@ -71,16 +69,13 @@ class Cache:
 
     def get(self, request: Request) -> Reply | None:
         """The cached reply; None if there is none or its file is damaged."""
-        try:
-            data: dict[str, Any] = json.loads(self._file(request).read_text(encoding="utf-8"))
-            return Reply(**data["reply"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        data = state.read(self._file(request))
+        return Reply(**data["reply"]) if data else None
 
     def put(self, request: Request, reply: Reply) -> None:
         """Writes a reply atomically."""
         content = {"model": request.model, "reply": asdict(reply)}
-        files.write_atomic(self._file(request), json.dumps(content, ensure_ascii=False).encode())
+        state.write(self._file(request), content)
 
     def _file(self, request: Request) -> Path:
         key = request.key

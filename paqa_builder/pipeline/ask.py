@@ -7,7 +7,6 @@ generates. The pools are part of the key: the same scenes give the same question
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, registry
+from paqa_builder import files, registry, state
 from paqa_builder.config import Config, validate_options
 from paqa_builder.pipeline import scenes
 from paqa_builder.pipeline.plan import Plan
@@ -31,6 +30,7 @@ from paqa_builder.records import Scene, to_json
 from paqa_builder.runtime.executor import Crash, Executor
 
 STAGE = "questions"
+CORPUS = "corpus.json"
 # Any change of this code invalidates the questions: they are cheap to generate again.
 _CODE = (
     "questions/**/*.py", "labels/*.py", "intervals.py", "records.py", "seeded.py", "data/*.csv",
@@ -63,15 +63,20 @@ def run(plan: Plan, executor: Executor, progress: Progress) -> tuple[Path, Stage
     facts = {template.fact for template in select(templates, options)}
     corpus = Corpus.of(scenes.of_plan(plan), options, facts)
     folder = plan.work / f"{STAGE}-{_key(plan, templates, corpus.to_json())}"
-    if not (folder / "corpus.json").is_file():
+    if not state.intact(folder / CORPUS):
         corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)
-        text = json.dumps(corpus.to_json(), ensure_ascii=False, sort_keys=True, indent=1)
-        files.write_atomic(folder / "corpus.json", text.encode())
-    missing = [part for part in plan.parts if not part.file(folder).is_file()]
+        state.write(folder / CORPUS, corpus.to_json(), sort_keys=True)
+    missing = [part for part in plan.parts if not state.intact(part.file(folder))]
     step = Step(STAGE, plan.parts, missing, progress, began=began)
     # A task carries its own part only, not the whole corpus.
     tasks = [Task(Plan(plan.config, None, (part,), plan.stages), part, folder) for part in missing]
     return folder, step.run(_results(tasks, executor))
+
+
+def read_corpus(folder: Path) -> Corpus:
+    """The pools of wrong choices that :func:`run` wrote."""
+    (content,) = state.read_rows(folder / CORPUS)
+    return Corpus.from_json(content)
 
 
 def _results(tasks: list[Task], executor: Executor) -> Iterator[Done]:
@@ -100,14 +105,14 @@ def ask(task: Task) -> Done:
             else:
                 kept.append(to_json(question))
         rows.append({"clip": scene.clip.id, "questions": kept, "quarantined": refused})
-    files.write_rows(task.file, rows)
+    state.write_rows(task.file, rows)
     return Done(len(rows), 0, 0.0, time.process_time() - began)
 
 
 def items(plan: Plan, folder: Path) -> Iterator[tuple[Scene, list[Question], list[Quarantined]]]:
     """Yields every clip's scene with its proved and its refused questions, in the order of the clips."""
     for part in plan.parts:
-        rows = files.read_rows(part.file(folder))
+        rows = state.read_rows(part.file(folder))
         for scene, row in zip(scenes.of_part(plan, part), rows, strict=True):
             kept = [Question.from_json(data) for data in row["questions"]]
             refused = [
@@ -139,5 +144,4 @@ def _plugin_code() -> list[str]:
 
 @lru_cache(maxsize=1)
 def _tools(folder: Path, template_folders: tuple[Path, ...]) -> tuple[Corpus, Any]:
-    corpus = Corpus.from_json(json.loads((folder / "corpus.json").read_text(encoding="utf-8")))
-    return corpus, load_templates(list(template_folders))
+    return read_corpus(folder), load_templates(list(template_folders))

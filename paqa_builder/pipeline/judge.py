@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from paqa_builder import files
+from paqa_builder import files, state
 from paqa_builder.config import Config, validate_options
 from paqa_builder.gate.gate import Reader, judge
 from paqa_builder.gate.item import BlindItem
@@ -58,18 +58,18 @@ def run(
             "refused": verdicts.refused,
             "weak": sorted(verdicts.weak),
         }
-        files.write_atomic(file, json.dumps(content, ensure_ascii=False).encode())
+        state.write(file, content)
         texts.unlink()
         yield Done(len(plan.clips), 0, 0.0, time.process_time() - began)
 
-    missing = () if file.is_file() else plan.parts
+    missing = () if state.intact(file) else plan.parts
     report = Step(STEP, plan.parts, missing, progress).run(results() if missing else ())
     return read(file), report
 
 
 def read(file: Path) -> Verdicts:
     """Reads ``verdicts.json``."""
-    content = files.read_rows(file)[0]
+    (content,) = state.read_rows(file)
     return Verdicts(GateReport.from_json(content["report"]), content["refused"], frozenset(content["weak"]))
 
 
@@ -77,7 +77,7 @@ def _write_texts(plan: Plan, asked: Path, file: Path) -> None:
     # Questions with their traces would be ten times as much to parse in every pass.
     with files.atomic_file(file) as out:
         for part in plan.parts:
-            for row in files.read_rows(part.file(asked)):
+            for row in state.read_rows(part.file(asked)):
                 for q in row["questions"]:
                     text = [q[name] for name in ("id", "question", "choices", "answer_index")]
                     text += [row["clip"], q["template"]]

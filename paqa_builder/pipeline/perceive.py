@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from paqa_builder import files
+from paqa_builder import files, state
 from paqa_builder.errors import NotReadyError
 from paqa_builder.pipeline import stage_task
 from paqa_builder.pipeline.plan import Plan, StagePlan
@@ -39,7 +39,7 @@ def run_stage(
 
 
 def _failures(part: files.Part, folder: Path) -> int:
-    return sum("failure" in row for row in files.read_rows(part.file(folder)))
+    return len(state.failed_rows(part.file(folder)))
 
 
 def _tasks(
@@ -48,7 +48,7 @@ def _tasks(
     folder = stage.folder(plan.work)
     wanted = {item.identity for part in missing for item in part.fingerprints}
     finished = {part.file(folder) for part in plan.parts_of(stage) if part not in missing}
-    known = files.known_rows(folder, wanted, finished)
+    known = state.known_rows(folder, wanted, finished)
     if retry_failed:
         known = {identity: row for identity, row in known.items() if "failure" not in row}
     for part in missing:
@@ -83,6 +83,6 @@ def _isolate(task: StageTask, executor: Executor) -> Done:
         outcome = executor.run_alone(stage_task.run, single) if len(singles) > 1 else result
         if isinstance(outcome, Crash):
             stage_task.fail(single, Failure(task.stage.name, "WorkerDied", _WORKER_DIED))
-        (item,), (row,) = single.part.fingerprints, files.read_rows(single.file)
+        (item,), (row,) = single.part.fingerprints, state.read_rows(single.file)
         known[item.identity] = row
     return stage_task.run(replace(task, known=known))  # all rows are known, so no model is loaded

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, registry
+from paqa_builder import files, registry, state
 from paqa_builder.config import Config, StageConfig, validate_options
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
 from paqa_builder.perception.stage import Stage, stage_class
@@ -83,7 +83,7 @@ class Plan:
     def missing(self, stage: StagePlan) -> list[files.Part]:
         """The parts that a stage has not finished."""
         folder = stage.folder(self.work)
-        return [part for part in self.parts_of(stage) if not part.file(folder).is_file()]
+        return [part for part in self.parts_of(stage) if not state.intact(part.file(folder))]
 
 
 def make(config: Config, *, save: bool = True) -> Plan:

@@ -13,7 +13,6 @@ a run with failed requests are in a folder of another name, so that later steps 
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files
+from paqa_builder import files, state
 from paqa_builder.gate.gate import Reader
 from paqa_builder.gate.item import BlindItem
 from paqa_builder.llm import blind, propose, rephrase
@@ -176,7 +175,7 @@ def read_blind(
     )
     shares: dict[str, float | None] = {}
     for part in plan.parts:
-        for row in files.read_rows(_file(folder, part, failed)):
+        for row in state.read_rows(_file(folder, part, failed)):
             shares.update(row["sure"])
     return lambda items: [shares.get(item.id) for item in items], f"{key}-{files.digest(failed)}", [stage]
 
@@ -190,13 +189,13 @@ class _Tools:
 
     @classmethod
     def of(cls, plan: Plan, asked: Path, talk: Talk) -> _Tools:
-        corpus = json.loads((asked / "corpus.json").read_text(encoding="utf-8"))
+        corpus = ask.read_corpus(asked)
         templates = {t.name: t for t in load_templates(plan.config.templates)}
-        return cls(plan, talk, Corpus.from_json(corpus), templates)
+        return cls(plan, talk, corpus, templates)
 
 
 def _rows(part: files.Part, asked: Path, tools: _Tools) -> list[tuple[dict[str, Any], _Tally]]:
-    rows = files.read_rows(part.file(asked))
+    rows = state.read_rows(part.file(asked))
     tallies = [_Tally() for _ in rows]
     kept = [[Question.from_json(data) for data in row["questions"]] for row in rows]
     if tools.talk.options.propose:
@@ -240,7 +239,7 @@ def _rephrase(kept: list[list[Question]], tallies: list[_Tally], tools: _Tools) 
 
 
 def _blind_rows(part: files.Part, asked: Path, talk: Talk) -> list[tuple[dict[str, Any], _Tally]]:
-    rows = files.read_rows(part.file(asked))
+    rows = state.read_rows(part.file(asked))
     items = [
         (n, BlindItem(q["id"], q["question"], tuple(q["choices"]), q["answer_index"], row["clip"]))
         for n, row in enumerate(rows)
@@ -278,7 +277,7 @@ def _parts(
         for part in plan.parts:
             file = part.file(folder)
             if part not in missing:
-                for row in files.read_rows(file):
+                for row in state.read_rows(file):
                     talk.spend(row["llm"]["requests"], row["llm"]["read"] + row["llm"]["written"])
             else:
                 began = time.process_time()
@@ -287,12 +286,12 @@ def _parts(
                 if failed:
                     incomplete.append([part.hash, failed])
                     file = _file(folder, part, incomplete)
-                files.write_rows(file, [{**row, "llm": tally.to_json()} for row, tally in rows])
+                state.write_rows(file, [{**row, "llm": tally.to_json()} for row, tally in rows])
                 yield Done(len(rows), 0, 0.0, time.process_time() - began)
-            for row in files.read_rows(file):
+            for row in state.read_rows(file):
                 report.add(row["llm"])
 
-    missing = [part for part in plan.parts if not part.file(folder).is_file()]
+    missing = [part for part in plan.parts if not state.intact(part.file(folder))]
     stage = Step(step, plan.parts, missing, progress).run(results())
     report.sent, report.cached, report.failed = talk.sent, talk.cached, talk.failed
     report.last_error = talk.last_error
@@ -311,8 +310,8 @@ def _complete(plan: Plan, folder: Path, incomplete: Failed) -> Path:
         return folder
     complete = folder.with_name(f"{folder.name}-{files.digest(incomplete)}")
     for part in plan.parts:
-        if not part.file(complete).is_file():
-            files.write_atomic(part.file(complete), _file(folder, part, incomplete).read_bytes())
+        if not state.intact(part.file(complete)):
+            state.write_rows(part.file(complete), state.read_rows(_file(folder, part, incomplete)))
     return complete
 
 

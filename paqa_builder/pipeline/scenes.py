@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from paqa_builder import files
+from paqa_builder import files, state
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.records import (
     Abstention,
@@ -34,7 +34,7 @@ _LAYERS: dict[str, tuple[str, type]] = {
 def of_part(plan: Plan, part: files.Part) -> list[Scene]:
     """The scenes of a part that all stages have finished, in the order of its clips."""
     rows = {
-        stage.name: files.read_rows(part.with_truth(stage.uses_truth).file(stage.folder(plan.work)))
+        stage.name: state.read_rows(part.with_truth(stage.uses_truth).file(stage.folder(plan.work)))
         for stage in plan.stages
     }
     return [

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, registry
+from paqa_builder import files, registry, state
 from paqa_builder.audio import Audio, encode_flac
 from paqa_builder.errors import NotReadyError
 from paqa_builder.files import Fingerprint
@@ -97,7 +97,7 @@ def run(task: StageTask) -> Done:
     upstream = {
         name: {
             (row["clip"], row["sha256"]): row
-            for row in files.read_rows(upstream_part.file(task.work / f"{name}-{key}"))
+            for row in state.read_rows(upstream_part.file(task.work / f"{name}-{key}"))
         }
         for name, key in task.stage.upstream
     }
@@ -122,7 +122,7 @@ def run(task: StageTask) -> Done:
         audio_seconds += seconds
     rows |= _run_batch(task, batch)
     ordered = [rows[item.identity] for item in task.part.fingerprints]
-    files.write_rows(task.file, ordered)
+    state.write_rows(task.file, ordered)
     failed = sum("failure" in row for row in ordered)
     if task.stage.name == "read":  # durations are known only after this stage
         new_rows = (row for identity, row in rows.items() if identity not in task.known)
@@ -151,7 +151,7 @@ def single(task: StageTask, item: Fingerprint) -> StageTask:
 def fail(task: StageTask, failure: Failure) -> None:
     """Writes a one-clip task's part as a failure, for a clip that crashes its worker."""
     (item,) = task.part.fingerprints
-    files.write_rows(task.file, [_row(item, failure=failure)])
+    state.write_rows(task.file, [_row(item, failure=failure)])
 
 
 def _run_batch(task: StageTask, batch: list[tuple[Fingerprint, ClipContext]]) -> Rows:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files
+from paqa_builder import files, state
 from paqa_builder.perception.stage import BUILTIN
 from paqa_builder.pipeline.plan import Plan
 
@@ -20,7 +20,7 @@ def of_plan(plan: Plan) -> list[dict[str, Any]]:
     for stage in plan.stages:
         missing = {item.identity for part in plan.missing(stage) for item in part.fingerprints}
         # An earlier build may have split the clips into other parts, whose rows are reused.
-        reused = files.known_rows(stage.folder(plan.work), missing, set()) if missing else {}
+        reused = state.known_rows(stage.folder(plan.work), missing, set()) if missing else {}
         to_do = len(missing) - len(reused)
         rows.append(
             {
@@ -44,9 +44,9 @@ def of_work(work: Path) -> list[dict[str, Any]]:
             continue
         # A clip may be in parts of several builds.
         failed: dict[str, bool] = {}
-        parts = sorted(folder.glob("part-*.jsonl"))
+        parts = [part for part in sorted(folder.glob("part-*.jsonl")) if state.intact(part)]
         for part in parts:
-            failed.update({row["clip"]: "failure" in row for row in files.read_rows(part)})
+            failed.update({row["clip"]: "failure" in row for row in state.read_rows(part)})
         counts = {"clips": len(failed), "failed": sum(failed.values()), "parts": len(parts)}
         rows.append({"stage": match[1], "key": match[2], **counts})
     return sorted(rows, key=lambda row: (_ORDER.index(row["stage"]), row["key"]))

@@ -1,0 +1,92 @@
+"""State files: what was damaged counts as missing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from paqa_builder import files, state
+from paqa_builder.errors import ConfigError
+from paqa_builder.records import Clip
+
+ROWS = [{"clip": "line\u2028separator", "n": 1}, {"clip": "ü", "n": 2}]
+
+
+def _write(data: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(data)
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "edited": lambda path: path.write_bytes(path.read_bytes().replace(b"1", b"7", 1)),
+    "emptied": _write(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-30]),
+    "last line missing": lambda path: path.write_bytes(
+        b"\n".join(path.read_bytes().split(b"\n")[:-2]) + b"\n"
+    ),
+    "doubled": lambda path: path.write_bytes(2 * path.read_bytes()),
+    "an object": _write(b"{}"),
+    "a list": _write(b"[1, 2]\n"),
+    "null": _write(b"null\n"),
+    "not UTF-8": _write(b"\xff\xfe\x00{}"),
+    "deep nesting": _write(b"[" * 100_000),
+    "a long number": _write(b'{"n": ' + b"9" * 5000 + b"}"),
+    "deleted": Path.unlink,
+    "a folder": _folder,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_counts_as_missing_and_can_be_written_again(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "tag-0/part-0.jsonl"
+    state.write_rows(path, ROWS)
+    assert state.intact(path)
+    assert state.read_rows(path) == ROWS
+    DAMAGES[damage](path)
+    assert not state.intact(path)
+    assert state.read(path) is None
+    assert state.failed_rows(path) == []
+    assert state.known_rows(path.parent, {("ü", "", "")}, set()) == {}
+    with pytest.raises(ConfigError, match="run the same command again"):
+        state.read_rows(path)
+    state.write_rows(path, ROWS)
+    assert state.read_rows(path) == ROWS
+
+
+@pytest.mark.parametrize("name", ["tag-0/part-1.jsonl", "tag-1/part-0.jsonl"])
+def test_another_files_content_counts_as_damage(tmp_path: Path, name: str) -> None:
+    state.write_rows(tmp_path / "tag-0/part-0.jsonl", ROWS)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "tag-0/part-0.jsonl", tmp_path / name)
+    assert not state.intact(tmp_path / name)
+
+
+def test_a_copied_work_folder_stays_valid(tmp_path: Path) -> None:
+    state.write_rows(tmp_path / "work/tag-0/part-0.jsonl", ROWS)
+    (tmp_path / "work").rename(tmp_path / "other")
+    assert state.read_rows(tmp_path / "other/tag-0/part-0.jsonl") == ROWS
+
+
+def test_no_rows_are_rows(tmp_path: Path) -> None:
+    state.write_rows(tmp_path / "part.jsonl", [])
+    assert state.intact(tmp_path / "part.jsonl")
+    assert state.read_rows(tmp_path / "part.jsonl") == []
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_fingerprints_are_made_again(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "a.wav").write_bytes(b"abc")
+    clip = Clip("a", "folder", "train", str(tmp_path / "a.wav"))
+    before = files.fingerprint([clip], tmp_path / "work")
+    cache = tmp_path / "work/fingerprints.json"
+    kept = cache.read_bytes()
+    DAMAGES[damage](cache)
+    assert files.fingerprint([clip], tmp_path / "work") == before
+    assert cache.read_bytes() == kept
