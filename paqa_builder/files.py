@@ -19,6 +19,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -71,25 +72,49 @@ def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
     # By the host and the process in the name, a later build tells stale files from those in use.
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            yield file
-        move_atomic(temporary, path)
+        with disk_errors(path, setting):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "wb") as file:
+                yield file
+            move_atomic(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NOT_WRITABLE = (
+    errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP,
+    errno.EFBIG, errno.EIO, errno.ENAMETOOLONG,
+)  # fmt: skip
+
+
+@contextmanager
+def disk_errors(path: Path, setting: str) -> Iterator[None]:
+    """Turns errors of the disk into errors with advice.
+
+    Args:
+        path: What is written.
+        setting: The setting that chooses its folder.
+
+    Raises:
+        NotReadyError: The disk is full or the path is not writable.
+    """
+    try:
+        yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _FULL:
             raise NotReadyError(
                 f"no space left on disk while writing {path}",
                 fix=f"free some space, or choose another {setting}, and run the same command again: "
                 "finished work is kept",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+        if error.errno in _NOT_WRITABLE:
             raise NotReadyError(
-                f"{path.parent}: not writable ({error.strerror})", fix=f"choose another {setting}"
+                f"{path}: not writable ({os.strerror(error.errno)})",
+                fix=f"make it writable, or choose another {setting}, and run the same command again",
             ) from error
         raise
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def move_atomic(path: Path, target: Path) -> None:
@@ -119,13 +144,33 @@ def lock(file: IO[Any]) -> bool:
     return True
 
 
+_OWN_FOLDER = re.compile(r"[a-z]+-[0-9a-f-]+|llm-cache")
+
+
 def remove_stale(work: Path) -> None:
-    """Deletes temporary files of ended processes of this machine."""
+    """Deletes temporary files of ended processes of this machine from a work folder.
+
+    Other files and folders there are not paqa's, so they are not searched.
+    """
+    remove_stale_in(work)
+    for folder in work.iterdir() if work.is_dir() else ():
+        if _OWN_FOLDER.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
+            for below in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+                remove_stale_in(below)
+
+
+def remove_stale_in(folder: Path, names: Iterable[str] = ("*",)) -> None:
+    """Deletes temporary files of ended processes of this machine from one folder.
+
+    Args:
+        names: Patterns of the files that were to be written.
+    """
     host = socket.gethostname()
-    for path in work.rglob(".*.tmp"):
-        owner, _, pid = path.name.removesuffix(".tmp").rpartition(".")
-        if owner.endswith(host) and pid.isdigit() and not _alive(int(pid)):
-            path.unlink(missing_ok=True)
+    for name in names:
+        for path in folder.glob(f".{name}.{host}.*.tmp"):
+            pid = path.name.removesuffix(".tmp").rpartition(".")[2]
+            if pid.isdigit() and not _alive(int(pid)):
+                path.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

@@ -102,17 +102,15 @@ def verify(folder: Path) -> Lock:
 
 
 def up_to_date(folder: Path, build: Mapping[str, Any]) -> bool:
-    """Whether the folder holds the result of this build. Compares file sizes, not checksums."""
+    """Whether the folder holds the result of this build, undamaged. Reads all files."""
     try:
         lock = read(folder)
-    except PaqaError:
+        if lock is None or lock.build != json.loads(json.dumps(build)) or lock.software != software():
+            return False
+        verify(folder)
+        return file_sha256(folder / "README.md") == lock.card_sha256
+    except (PaqaError, OSError):
         return False
-    if lock is None or lock.build != json.loads(json.dumps(build)) or lock.software != software():
-        return False
-    return all(
-        (folder / file.path).is_file() and (folder / file.path).stat().st_size == file.bytes
-        for file in lock.files
-    )
 
 
 def software() -> dict[str, str]:

@@ -5,7 +5,8 @@ with all its records, ``quarantine/`` a row per refused question. ``datasets.loa
 the Hub's viewer read this layout without a script; ``docs/shards.md`` describes it.
 
 Files are written to a temporary folder, then renamed, the lock last. A build that is killed leaves the
-earlier data set, or one without a lock, which the next run completes.
+earlier data set, or one without a lock, which the next run completes. Only files of an earlier build are
+replaced or removed (:mod:`paqa_builder.dataset.ownership`).
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paqa_builder import files
-from paqa_builder.dataset import card, lock, parquet, schema
+from paqa_builder.dataset import card, lock, ownership, parquet, schema
+from paqa_builder.dataset.ownership import README, TEMPORARY
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import ConfigError, PaqaError
+from paqa_builder.files import disk_errors
 from paqa_builder.records import Scene
 from paqa_builder.sources import SPLITS
 
@@ -40,7 +44,6 @@ SHARD_BYTES = 300 * MB
 """Bytes of audio after which a new shard starts: the Hub's viewer reads at most 300 MB at once."""
 _LARGEST_CELL = (1 << 31) - 1
 
-TEMPORARY = ".paqa-incoming"
 _SHARD = re.compile(rf"(?:data|scenes|quarantine)/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
@@ -68,13 +71,35 @@ def write_shards(
         verdicts: Verdicts of the blind gate, for the column ``audio_contribution`` and the card.
 
     Raises:
-        ConfigError: ``out`` has a README.md that paqa did not write, or cannot be created.
+        ConfigError: ``out`` has files in the way that paqa did not write, or cannot be created.
+        NotReadyError: The disk is full or ``out`` is not writable. An earlier data set is intact.
         PaqaError: A clip's file has changed or is gone since it was read, or is too large for a cell.
     """
     claim(out)
-    files.remove_stale(out)
+    with disk_errors(out, "--out"):
+        return _write(
+            out,
+            items,
+            build,
+            shard_bytes=shard_bytes,
+            scenes_audio=scenes_audio,
+            about=about,
+            verdicts=verdicts,
+        )
+
+
+def _write(
+    out: Path,
+    items: Iterable[Item],
+    build: Mapping[str, Any],
+    *,
+    shard_bytes: int,
+    scenes_audio: bool,
+    about: str,
+    verdicts: Verdicts | None,
+) -> Summary:
+    ownership.clear_incoming(out)
     temporary = out / TEMPORARY
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
         summary = Summary(gate=verdicts.report if verdicts else None)
         columns = schema.SCENES_WITH_AUDIO if scenes_audio else schema.SCENES
@@ -94,7 +119,8 @@ def write_shards(
         _publish(out, shards, build, write_card)
         return summary
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with suppress(OSError):
+            ownership.clear_incoming(out)
 
 
 def summarise(items: Iterable[Item], verdicts: Verdicts | None = None) -> Summary:
@@ -132,24 +158,17 @@ def claim(out: Path) -> None:
     """Creates the folder of a data set.
 
     Raises:
-        ConfigError: The folder has a README.md that paqa did not write, or cannot be created.
+        ConfigError: Something is in the way that paqa did not write, or the folder cannot be created.
     """
-    readme = out / "README.md"
-    if (
-        readme.is_file()
-        and not (out / lock.LOCK).is_file()
-        and card.MARK not in readme.read_text("utf-8", "replace")
-    ):
-        raise ConfigError(
-            f"{out}: has a README.md that paqa did not write and would overwrite",
-            fix="choose a new folder with --out",
-        )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
             f"{out}: cannot be created ({error.strerror})", fix="choose another --out"
         ) from error
+    with disk_errors(out, "--out"):
+        ownership.remove_stale(out)
+        ownership.check(out, hashes=False)
 
 
 def _audio(scene: Scene) -> tuple[bytes, str]:
@@ -189,26 +208,40 @@ def _publish(
         lock.ShardFile(name, rows, path.stat().st_size, files.file_sha256(path))
         for name, (path, rows) in sorted(shards.items())
     ]
-    text = write_card(files=published)
-    _keep_edited_card(out)
+    text = write_card(files=published).encode()
+    card_sha256 = hashlib.sha256(text).hexdigest()
+    new_lock = lock.Lock(dict(build), lock.software(), tuple(published), card_sha256)
+    # All that needs space is written before the first file of the earlier data set is replaced.
+    files.write_atomic(out / TEMPORARY / README, text, setting="--out")
+    files.write_atomic(out / TEMPORARY / lock.LOCK, new_lock.to_bytes(), setting="--out")
+    own = ownership.check(out, hashes=True)
+    _make_folders(out, shards)
+    _keep_edited_card(out, own)
+    ownership.write_journal(out, own, published, card_sha256)
 
     (out / lock.LOCK).unlink(missing_ok=True)  # from here on the folder is not a finished build
     for name, (path, _) in shards.items():
         files.move_atomic(path, out / name)
-    for old in out.glob("*/*.parquet"):
-        name = old.relative_to(out).as_posix()
-        if is_shard(name) and name not in shards:
-            old.unlink()
-    files.write_atomic(out / "README.md", text.encode())
-    card_sha256 = hashlib.sha256(text.encode()).hexdigest()
-    new_lock = lock.Lock(dict(build), lock.software(), tuple(published), card_sha256)
-    files.write_atomic(out / lock.LOCK, new_lock.to_bytes())
+    for earlier in own.shards:
+        if is_shard(earlier.path) and earlier.path not in shards:
+            (out / earlier.path).unlink(missing_ok=True)
+    files.move_atomic(out / TEMPORARY / README, out / README)
+    files.move_atomic(out / TEMPORARY / lock.LOCK, out / lock.LOCK)
+    (out / ownership.JOURNAL).unlink()
 
 
-def _keep_edited_card(out: Path) -> None:
+def _make_folders(out: Path, shards: Iterable[str]) -> None:
+    """Makes the folders of the shards and checks that files can be written there."""
+    for folder in {out, *((out / name).parent for name in shards)}:
+        folder.mkdir(exist_ok=True)
+        with disk_errors(folder, "--out"), tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+def _keep_edited_card(out: Path, own: ownership.Owned) -> None:
     """Renames a card that was edited by hand, so that the new one does not overwrite it."""
-    readme = out / "README.md"
-    earlier = lock.read(out)
-    if earlier and readme.is_file() and files.file_sha256(readme) != earlier.card_sha256:
-        readme.replace(out / "README.old.md")
-        log.warning("%s was edited by hand: kept as README.old.md", readme)
+    readme = out / README
+    if own.cards and readme.is_file() and files.file_sha256(readme) not in own.cards:
+        kept = ownership.unused_name(readme)
+        readme.rename(kept)
+        log.warning("%s was edited by hand: kept as %s", readme, kept.name)
