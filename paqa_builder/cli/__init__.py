@@ -73,5 +73,7 @@ def _main(
 
 
 def main() -> None:
-    """Runs the command line; entry point of the ``paqa`` script."""
-    app()
+    """Runs the command line; entry point of the ``paqa`` script of earlier versions."""
+    from paqa_builder.__main__ import main as run
+
+    run()

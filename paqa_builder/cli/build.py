@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from paqa_builder.pipeline.step import Done, StageReport
 
 _SHOWN_FAILURES = 10
+_SHOWN_EVIDENCE = 10
+# Seconds between two lines of progress without a terminal.
+_EVERY = 30.0
 # An interval of the blind score wider than this does not resolve the gate's margin of two points.
 _WIDEST = 0.04
 
@@ -133,13 +136,23 @@ class Progress:
         took = time.monotonic() - self._began
         speed = f"{self._audio_seconds / took:.1f}× real time" if self._audio_seconds and took else ""
         self._bars.update(self._task, advance=done.clips, speed=speed)
-        # Without a terminal: one line every 30 s.
-        if self._bars.disable and time.monotonic() - self._reported > 30:
+        task = next(t for t in self._bars.tasks if t.id == self._task)
+        done_here = max(1.0, task.completed - self._reused)
+        left = common.seconds(((task.total or 0) - task.completed) * took / done_here)
+        self._print(stage, ", ".join(filter(None, (speed, f"{left} left"))))
+
+    def replies(self, stage: str, answered: int, of: int) -> None:
+        """Shows how many replies of a language model are there."""
+        text = f"{answered} of {of} replies"
+        self._bars.update(self._task, speed=text)
+        self._print(stage, text)
+
+    def _print(self, stage: str, text: str) -> None:
+        """Prints a line every :data:`_EVERY` seconds, if there is no terminal."""
+        if self._bars.disable and time.monotonic() - self._reported > _EVERY:
             self._reported = time.monotonic()
             task = next(t for t in self._bars.tasks if t.id == self._task)
-            done_here = task.completed - self._reused
-            left = common.seconds(((task.total or 0) - task.completed) * took / done_here)
-            common.err.print(f"{stage:<11} {task.completed:.0f}/{task.total:.0f} clips, {speed}, {left} left")
+            common.err.print(f"{stage:<11} {task.completed:.0f}/{task.total:.0f} clips, {text}")
 
     def end(self, report: StageReport) -> None:
         self._bars.update(self._task, completed=report.clips + report.reused)
@@ -191,7 +204,7 @@ def _show(report: BuildReport) -> None:
     common.err.print(line(f"shards {state}: ", (str(report.config.out), "bold")), soft_wrap=True)
     if summary.example:
         common.err.print("\na question of the data set, with its evidence:\n")
-        explain.show(summary.example, common.err)
+        explain.show(summary.example, common.err, most=_SHOWN_EVIDENCE)
 
 
 def _variety(summary: Summary) -> str:

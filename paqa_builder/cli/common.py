@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import signal
 import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paqa_builder.errors import ExitCode, PaqaError
+from paqa_builder.runtime import interrupt
 from paqa_builder.terminal import Terminal, as_json
 from paqa_builder.visible import show_log, visible
 
@@ -31,26 +31,23 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        signal.signal(signal.SIGTERM, _interrupt)
         show_log()
         # It imports pydantic, which `paqa --help` does not need.
         from paqa_builder.config import check_environment
 
         try:
             check_environment()
-            return command(*args, **{name: _expanded(value) for name, value in kwargs.items()})
+            result = command(*args, **{name: _expanded(value) for name, value in kwargs.items()})
+            sys.stdout.flush()  # an error of the output is the command's
+            return result
         except PaqaError as error:
             err.print(Text.assemble(("error", "bold red"), ": ", visible(error.message)), soft_wrap=True)
             if error.fix:
                 err.print(Text.assemble(("  → ", "bold"), visible(error.fix)), soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            err.print("interrupted; finished work is kept: run the same command again to continue")
+            err.print(interrupt.report())
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-        except BrokenPipeError:
-            # `paqa ls backends | head` closes the pipe early, which is no error.
-            sys.stderr.close()
-            raise typer.Exit(ExitCode.DONE) from None
 
     return guarded
 
@@ -66,10 +63,6 @@ def paragraphs(command: Callable[..., Any]) -> str:
     """The help text of a command: its docstring with each paragraph on one line, for the terminal to wrap."""
     text = inspect.cleandoc(command.__doc__ or "")
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in text.split("\n\n"))
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def print_json(data: Any) -> None:

@@ -37,8 +37,12 @@ def explain(
         common.out.print(row["trace"])
 
 
-def show(row: dict[str, Any], console: Console) -> None:
-    """Prints a row of the default configuration."""
+def show(row: dict[str, Any], console: Console, most: int | None = None) -> None:
+    """Prints a row of the default configuration.
+
+    Args:
+        most: Largest number of rows of evidence; all by default.
+    """
     console.print(line((row["question"], "bold")))
     for n, choice in enumerate(row["choices"]):
         right = n == row["answer_index"]
@@ -49,9 +53,11 @@ def show(row: dict[str, Any], console: Console) -> None:
     columns = ("seconds", "what", "confidence", "stage", "model")
     table = common.table(columns, (), right=("seconds", "confidence"))
     table.title, table.title_justify = "Evidence", "left"
-    for item in row["evidence"]:
+    for item in row["evidence"][:most]:
         what = f"{item['record']}: {item['value']}" + (f" ({item['stem']})" if item["stem"] else "")
         model = item["backend"] + (f" {item['revision']}" if item["revision"] else "")
         span = f"{item['start']:.1f}–{item['end']:.1f}"
         table.add_row(span, what, f"{item['confidence']:.2f}", item["stage"], model)
     console.print(table)
+    if most is not None and (more := len(row["evidence"]) - most) > 0:
+        console.print(line((f"… and {more} more: paqa explain {row['id']}", "dim")))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from paqa_builder.llm.cache import Cache, Messages, Reply, Request
@@ -16,6 +17,10 @@ FOLDER = "llm-cache"
 _PATIENCE = 8
 # Requests between two checks of the budget. A constant, so that `concurrency` does not change results.
 _BATCH = 64
+
+
+# Seconds between two calls of `Talk.on_reply` without a reply.
+_TICK = 1.0
 
 
 class NoReply:
@@ -40,16 +45,22 @@ class Talk:
         cached: Number of replies taken from the cache.
         failed: Number of failed requests; the next run sends them again.
         last_error: Message of the last failure.
+        on_reply: Receives the number of answered requests of the current :meth:`ask` and their total, after
+            each reply and every second.
     """
+
+    on_reply: Callable[[int, int], None]
 
     def __init__(self, options: LlmOptions, work: Path, client: Client | None = None) -> None:
         self.options = options
         self.cache = Cache(work / FOLDER)
         self.sent = self.cached = self.failed = 0
         self.last_error = ""
+        self.on_reply = lambda answered, of: None
         self._client = client
         self._lock = threading.Lock()
         self._requests = self._tokens = 0
+        self._progress = 0, 0
         self._failed_in_a_row = 0
         self._reachable = False
         self._model = ""
@@ -93,6 +104,7 @@ class Talk:
             if not batch:
                 answers += [NoReply.BUDGET] * (len(requests) - len(answers))
                 break
+            self._progress = len(answers), len(requests)
             known = self._answer(list(dict.fromkeys(batch)))
             for request in batch:
                 reply = known[request]
@@ -120,14 +132,50 @@ class Talk:
         missing = [request for request in batch if request not in known]
         if missing and not self._reachable:
             # The first request is sent alone, so that an endpoint that does not work ends the build.
-            first = missing.pop(0)
             self.client.check()
-            known[first] = self._send(first)
+            known |= self._send_all([missing.pop(0)], len(known))
             self._reachable = True
-        if missing:
-            with ThreadPoolExecutor(self.options.concurrency) as threads:
-                known.update(zip(missing, threads.map(self._send, missing), strict=True))
-        return known
+        return known | self._send_all(missing, len(known))
+
+    def _send_all(self, requests: Sequence[Request], known: int) -> dict[Request, Answer]:
+        """Sends requests on several threads.
+
+        The threads are daemons: an interrupted build does not wait for a slow reply.
+
+        Args:
+            known: Number of the batch's requests that are answered already.
+        """
+        waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        finished: queue.SimpleQueue[tuple[Request, Answer | BaseException]] = queue.SimpleQueue()
+        for request in requests:
+            waiting.put(request)
+
+        def work() -> None:
+            with suppress(queue.Empty):
+                while not stopped.is_set():
+                    request = waiting.get_nowait()
+                    try:
+                        finished.put((request, self._send(request)))
+                    except BaseException as error:
+                        finished.put((request, error))
+
+        stopped = threading.Event()
+        for _ in range(min(self.options.concurrency, len(requests))):
+            threading.Thread(target=work, daemon=True).start()
+        answers: dict[Request, Answer] = {}
+        before, of = self._progress
+        try:
+            while len(answers) < len(requests):
+                self.on_reply(before + known + len(answers), of)
+                with suppress(queue.Empty):
+                    request, answer = finished.get(timeout=_TICK)
+                    if isinstance(answer, BaseException):
+                        raise answer
+                    answers[request] = answer
+        finally:
+            stopped.set()
+        self.on_reply(before + known + len(answers), of)
+        return answers
 
     def _send(self, request: Request) -> Answer:
         with self._lock:

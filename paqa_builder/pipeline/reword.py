@@ -29,7 +29,7 @@ from paqa_builder.llm.options import LlmOptions, options_of
 from paqa_builder.llm.talk import Answer, NoReply, Talk
 from paqa_builder.pipeline import ask, scenes
 from paqa_builder.pipeline.plan import Plan
-from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash
+from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash, tell_replies
 from paqa_builder.questions import Corpus, Template, load_templates
 from paqa_builder.questions.question import Question
 from paqa_builder.records import to_json
@@ -292,6 +292,7 @@ def _parts(
                 report.add(row["llm"])
 
     missing = [part for part in plan.parts if not state.intact(part.file(folder))]
+    talk.on_reply = lambda answered, of: tell_replies(progress, step, answered, of)
     stage = Step(step, plan.parts, missing, progress).run(results())
     report.sent, report.cached, report.failed = talk.sent, talk.cached, talk.failed
     report.last_error = talk.last_error

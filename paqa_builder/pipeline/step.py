@@ -7,7 +7,7 @@ counts the clips, reports progress and returns the :class:`StageReport`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -83,6 +83,12 @@ class NoProgress:
     def end(self, report: StageReport) -> None: ...
 
 
+def tell_replies(progress: Progress, stage: str, answered: int, of: int) -> None:
+    """Calls ``progress.replies``, which is optional: how many requests to a language model are answered."""
+    if receive := getattr(progress, "replies", None):
+        receive(stage, answered, of)
+
+
 @dataclass(frozen=True)
 class Step:
     """One step over the parts of a plan.
@@ -107,9 +113,13 @@ class Step:
         reused = clips - sum(len(part.fingerprints) for part in self.missing)
         self.progress.begin(self.name, clips, reused)
         done: list[Done] = []
-        for result in results:
-            done.append(result)
-            self.progress.advance(self.name, result)
+        try:
+            for result in results:
+                done.append(result)
+                self.progress.advance(self.name, result)
+        finally:
+            if isinstance(results, Generator):
+                results.close()  # ends the workers also if an interrupt does not come from within
         report = StageReport(
             self.name,
             sum(result.clips for result in done),

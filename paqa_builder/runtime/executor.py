@@ -16,11 +16,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Any, Protocol, TypeVar
 
 from paqa_builder.config import Config
 from paqa_builder.runtime.device import workers
 from paqa_builder.visible import show_log
+
+_PATIENCE = 1.0
+"""Seconds to wait for terminated workers before they are killed."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -85,7 +89,7 @@ class Processes:
         try:
             while True:
                 for task in itertools.islice(tasks, reserve - len(under_way)):
-                    under_way[pool.submit(function, task)] = task
+                    under_way[_submit(pool, function, task)] = task
                 if not under_way:
                     pool.shutdown()
                     return
@@ -106,16 +110,43 @@ class Processes:
 def _pool(workers: int) -> ProcessPoolExecutor:
     # Libraries read these when they are imported, so they must be there when the worker starts.
     os.environ.update(worker_environment())
+    # It unblocks signals when it starts, so it must run before the workers start (see _submit).
+    resource_tracker.ensure_running()
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(os.getpid(),))
 
 
+def _submit(pool: ProcessPoolExecutor, function: Callable[[T], R], task: T) -> Future[R]:
+    """Submits a task, which may start a worker.
+
+    A worker inherits that SIGINT is blocked: Ctrl-C reaches the whole process group, and a worker that is
+    still importing would print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        return pool.submit(function, task)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        return pool.submit(function, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _stop(pool: ProcessPoolExecutor) -> None:
-    """Terminates the workers. Safe at any time, since files are written atomically."""
-    workers = list((pool._processes or {}).values())
+    """Terminates the workers. Safe at any time, since files are written atomically.
+
+    Waits for the pool's own thread: it closes a pipe at its end, into which the interpreter writes when it
+    exits meanwhile (an OSError "Bad file descriptor").
+    """
+    workers, manager = list((pool._processes or {}).values()), pool._executor_manager_thread
     pool.shutdown(wait=False, cancel_futures=True)
     for worker in workers:
         worker.terminate()
+    if manager is not None:
+        manager.join(_PATIENCE)
+        if manager.is_alive():
+            for worker in workers:
+                worker.kill()
+            manager.join(_PATIENCE)
 
 
 def _start_worker(parent: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from paqa_builder.cli import app
+from paqa_builder.cli import app, explain
+from paqa_builder.cli.build import Progress
 from paqa_builder.config import Config
 from paqa_builder.pipeline import build as building
 
@@ -153,6 +156,47 @@ def test_explain_shows_the_proof(paqa: Callable[..., Result], built: Path) -> No
     result = paqa("explain", "q-nothing", "--shards", built)
     assert result.exit_code == 2
     assert "no question matches" in result.stderr
+
+
+def test_the_example_of_a_build_shows_ten_rows_of_evidence(built: Path) -> None:
+    row = pq.read_table(built / "data").to_pylist()[0]
+    row["evidence"] = [item | {"value": f"thing {n}"} for n in range(25) for item in row["evidence"][:1]]
+    console = Console(record=True, width=120, file=io.StringIO())
+    explain.show(row, console, most=10)
+    shown = console.export_text()
+    assert "thing 9" in shown
+    assert "thing 10" not in shown
+    assert f"… and 15 more: paqa explain {row['id']}" in shown
+
+
+def test_progress_without_a_terminal_counts_replies(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("paqa_builder.cli.build._EVERY", -1.0)
+    with Progress() as progress:
+        progress.begin("rephrased", 20, 5)
+        progress.replies("rephrased", 3, 8)
+    assert "rephrased   5/20 clips, 3 of 8 replies" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["fetch", "--list"], ["ls", "backends"], ["push", "x", "me/y"]])
+def test_an_unknown_variable_is_refused_by_every_command(
+    paqa: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("PAQA_CACH", "/x")
+    result = paqa(*arguments)
+    assert result.exit_code == 2
+    assert "Did you mean 'PAQA_CACHE'?" in result.stderr
+
+
+def test_a_tilde_in_any_path_is_the_home_folder(
+    paqa: Callable[..., Result], built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(built.parent))
+    home = f"~/{built.name}"
+    assert paqa("inspect", "dialogue", f"--shards={home}").exit_code == 0
+    assert paqa("status", "--out", home).exit_code == 0
+    assert paqa("push", home, "me/data", "--dry-run").exit_code == 0
 
 
 def test_status_counts_what_is_done(paqa: Callable[..., Result], built: Path) -> None:

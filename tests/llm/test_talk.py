@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,33 @@ def test_the_rate_limit_is_kept(tmp_path: Path) -> None:
         assert time.monotonic() - began >= 0.4
         gaps = [b - a for a, b in zip(sorted(server.times), sorted(server.times)[1:], strict=False)]
         assert sum(gaps) >= 0.35
+
+
+def test_the_number_of_replies_is_told_while_waiting(tmp_path: Path) -> None:
+    with serving(
+        lambda system, user: Trouble(sleep=1.5) if user == "question 3" else fair(system, user)
+    ) as server:
+        one, told = talk(server, tmp_path, concurrency=2), []
+        one.on_reply = lambda answered, of: told.append((answered, of))
+        ask(one, 5)
+    assert told[0] == (0, 5)
+    assert told[-1] == (5, 5)
+    assert told == sorted(told)
+    assert told.count((4, 5)) > 1  # the last reply was waited for
+
+
+def test_an_interrupt_leaves_slow_replies_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(answered: int, of: int) -> None:
+        if answered == 2:
+            raise KeyboardInterrupt
+
+    with serving(
+        lambda system, user: fair(system, user) if user < "question 2" else Trouble(sleep=60)
+    ) as server:
+        one = talk(server, tmp_path, timeout=60, concurrency=2)
+        one.on_reply = interrupt
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            ask(one, 5)
+        assert time.monotonic() - began < 10
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name != "MainThread")

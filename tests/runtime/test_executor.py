@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -93,3 +94,22 @@ def alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
+
+
+def test_no_thread_of_a_pool_is_left_for_the_exit_of_the_interpreter() -> None:
+    # Such a thread and the interpreter's exit used the same pipe: OSError "Bad file descriptor".
+    before = set(threading.enumerate())
+    assert Processes(1).run_alone(square, 4) == 16
+    for _ in Processes(2).run(square, range(9)):
+        break
+    assert set(threading.enumerate()) <= before
+
+
+def blocked_signals(_: int) -> bool:
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no masks of signals on this system")
+def test_ctrl_c_does_not_reach_a_worker_that_starts() -> None:
+    assert Processes(1).run_alone(blocked_signals, 0)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
