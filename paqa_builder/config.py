@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +27,7 @@ from pydantic_settings import (
 from paqa_builder.environment import PREFIX, UserPath, check_variables, expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.records import STAGES, StageName
+from paqa_builder.untrusted import load_yaml
 
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 
@@ -136,7 +138,7 @@ def preset(name: str) -> dict[str, Any]:
     if name not in presets():
         raise ConfigError(f"no preset is called {name!r}; the presets are: {', '.join(presets())}")
     text = files("paqa_builder").joinpath(f"presets/{name}.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return load_yaml(text)
 
 
 def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Config:
@@ -185,7 +187,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not valid YAML, or is not a mapping.
     """
     try:
-        data = yaml.safe_load(expanded(file).read_text(encoding="utf-8"))
+        data = load_yaml(expanded(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -217,7 +219,7 @@ def _explain(error: ValidationError, model: type[BaseModel], kind: str) -> str:
     text = ""
     for item in error.errors():
         if item["type"] != "extra_forbidden":
-            message = f"{item['msg']} (got {item['input']!r})"
+            message = f"{item['msg']} (got {reprlib.repr(item['input'])})"
         elif len(item["loc"]) > 1:
             message = f"unknown {kind}"
         else:

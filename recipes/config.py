@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from paqa_builder.config import read_yaml
 from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError
+from paqa_builder.untrusted import load_yaml
 from recipes.sections import Config, Data, Lora, Model, Optimiser, Run, Stage1
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -78,7 +79,7 @@ def _set(data: dict[str, Any], change: str) -> None:
             raise ConfigError(f"--set {change}: {name} is not a section")
         data = below
     try:
-        data[last] = yaml.safe_load(value)
+        data[last] = load_yaml(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {change}: the value is not YAML") from error
     # PyYAML reads 1e-4 as text.

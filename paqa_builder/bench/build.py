@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ from paqa_builder.dataset import read
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Question
 from paqa_builder.records import Scene, Truth
+from paqa_builder.untrusted import read_json
 
 LOCK = "paqa.lock.json"
 REPORT = "last-build.json"
@@ -40,7 +40,7 @@ class Build:
     def lock(self) -> dict[str, Any]:
         """The content of ``paqa.lock.json``; empty if it is missing."""
         path = self.folder / LOCK
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        return _object(path) if path.is_file() else {}
 
     @property
     def models(self) -> list[str]:
@@ -53,8 +53,8 @@ class Build:
         """Costs of the last run, from the work folder; empty if it is missing."""
         path = self.work / REPORT if self.work else None
         try:
-            figures = json.loads(path.read_text(encoding="utf-8")) if path else {}
-        except (OSError, ValueError, RecursionError):
+            figures = read_json(path) if path else {}
+        except (OSError, ValueError):
             return {}
         return figures if isinstance(figures, dict) else {}
 
@@ -85,6 +85,13 @@ class Build:
             for scene in self.scenes.values()
             if scene.clip.truth != Truth()
         ]
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        return dict(read_json(path))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: not a JSON object ({error})", fix="build again") from error
 
 
 def load_build(folder: Path, work: Path | None = None) -> Build:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Callable, Iterator
 from functools import partial as bound
@@ -19,6 +18,7 @@ from paqa_builder.intervals import Span, union
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.records import Tag, Truth, Turn, Utterance, Word
 from paqa_builder.turns import merge_turns
+from paqa_builder.untrusted import lines, loads, read_json
 
 MANIFEST = "manifest.jsonl"
 _FIX = "docs/bench.md describes the formats"
@@ -56,16 +56,14 @@ def _manifest(path: Path, partial: bool) -> list[Reference]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:
-    text = path.read_text(encoding="utf-8")
     try:
         if path.suffix == ".json":
-            data = json.loads(text)
+            data = read_json(path)
             yield from enumerate(data if isinstance(data, list) else [data], 1)
             return
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                yield number, json.loads(line)
-    except json.JSONDecodeError as error:
+        for number, line in lines(path):
+            yield number, loads(line)
+    except ValueError as error:
         raise ConfigError(f"{path}: not JSON ({error})", fix=_FIX) from error
 
 

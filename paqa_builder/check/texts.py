@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from paqa_builder.check.findings import Finding, Grade, Tally
 from paqa_builder.formats.item import Broken, Item
 from paqa_builder.questions.traces.grammar import TAGS, validate
-from paqa_builder.questions.wording import tokens
+from paqa_builder.questions.wording import tokens, without_quotes
 
 # Words that occur in questions for other reasons ("the one who speaks").
 _SMALL = ("", "a", "an", "one", "no", "none", "the")
@@ -148,7 +148,7 @@ class Traces:
         self.missing.update(
             tag for tag in TAGS if f"<{tag}>" not in item.trace or f"</{tag}>" not in item.trace
         )
-        before = re.sub(r"“[^”]*”", "", item.trace.partition("<RESPONSE>")[0])
+        before = without_quotes(item.trace.partition("<RESPONSE>")[0])
         if _LABEL.search(before):
             self.label.add(item.id)
 

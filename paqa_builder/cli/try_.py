@@ -63,10 +63,15 @@ def try_(
 def _parse(pairs: list[str]) -> dict[str, Any]:
     import yaml
 
+    from paqa_builder.untrusted import load_yaml
+
     options = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"--option {pair!r} is not of the form NAME=VALUE")
-        options[name] = yaml.safe_load(value)
+        try:
+            options[name] = load_yaml(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--option {name}: the value is not YAML ({error})") from error
     return options

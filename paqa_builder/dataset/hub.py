@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paqa_builder.dataset import lock, write
+from paqa_builder.dataset import lock
 from paqa_builder.errors import ConfigError, NotReadyError, PaqaError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _send(api: HfApi, folder: Path, repo_id: str, files: list[str], existing: li
         # One file at a time: if the connection breaks, the earlier files are already uploaded.
         api.preupload_lfs_files(repo_id, [addition], repo_type="dataset", free_memory=False)
         operations.append(addition)
-    stale = sorted(name for name in existing if write.is_shard(name) and name not in files)
+    stale = sorted(name for name in existing if lock.is_shard(name) and name not in files)
     operations += [CommitOperationDelete(name) for name in stale]
     api.create_commit(repo_id, operations, commit_message="Data set built with paqa", repo_type="dataset")
     return f"{api.endpoint}/datasets/{repo_id}"

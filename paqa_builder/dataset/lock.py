@@ -9,18 +9,32 @@ from __future__ import annotations
 import json
 import platform
 import re
+import reprlib
+import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from paqa_builder.errors import PaqaError
+from paqa_builder import registry
+from paqa_builder.errors import DamagedError, PaqaError
 from paqa_builder.files import file_sha256
 from paqa_builder.runtime.version import __version__
+from paqa_builder.sources import SPLITS
+from paqa_builder.untrusted import read_json
 
 LOCK = "paqa.lock.json"
 FORMAT = 1
+_SHARD = re.compile(rf"(?:data|scenes|quarantine)/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
+_LIBRARIES = ("av", "jinja2", "numpy", "pyarrow", "scipy", "soundfile", "soxr")
+_EXAMPLE = "data/train-00000-of-00001.parquet"
+
+
+def is_shard(path: str) -> bool:
+    """True for the path of a shard, relative to the data set's folder."""
+    return _SHARD.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ class Lock:
 
     Attributes:
         build: Description of the build: source, options, stages, keys, templates.
-        software: Versions of Python, of paqa and of the libraries that it requires.
+        software: Versions of the software that decided the results; see :func:`software`.
         card_sha256: SHA-256 of ``README.md`` as it was written; users may edit it afterwards.
     """
 
@@ -54,6 +68,29 @@ class Lock:
         return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
+def checked(file: ShardFile) -> ShardFile:
+    """The file itself.
+
+    Raises:
+        ValueError: Its path is not that of a shard, so it may lead out of the folder.
+        TypeError: A value is of another type.
+    """
+    if not isinstance(file.path, str) or not is_shard(file.path):
+        raise ValueError(f"{reprlib.repr(file.path)} is not the path of a shard, such as {_EXAMPLE}")
+    if type(file.rows) is not int or type(file.bytes) is not int or not isinstance(file.sha256, str):
+        raise TypeError(f"the values of {file.path} have other types")
+    return file
+
+
+def _checked(lock: Lock) -> Lock:
+    if not isinstance(lock.build, dict) or not isinstance(lock.card_sha256, str):
+        raise TypeError("the description of the build or the SHA-256 of the card has another type")
+    versions = lock.software.items() if isinstance(lock.software, dict) else [(None, None)]
+    if not all(isinstance(text, str) for pair in versions for text in pair):
+        raise TypeError("software is not an object of versions")
+    return lock
+
+
 def read(folder: Path) -> Lock | None:
     """Reads a folder's lock; None if the folder has none, so holds no finished build.
 
@@ -64,18 +101,21 @@ def read(folder: Path) -> Lock | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
         if content.pop("format") != FORMAT:
             raise PaqaError(
                 f"{path}: has another format than this version of paqa reads",
                 fix="pip install -U paqa-builder",
             )
-        files = tuple(ShardFile(**file) for file in content.pop("files"))
-        return Lock(files=files, **content)
+        files = tuple(checked(ShardFile(**file)) for file in content.pop("files"))
+        return _checked(Lock(files=files, **content))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PaqaError(
-            f"{path}: damaged ({type(error).__name__}: {error})", fix=f"rm '{path}' and build again"
+        raise DamagedError(
+            f"{path}: damaged ({type(error).__name__}: {_short(error)})",
+            fix=f"rm {shlex.quote(str(path))} and build again",
         ) from error
+    except OSError as error:
+        raise PaqaError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def verify(folder: Path) -> Lock:
@@ -96,7 +136,7 @@ def verify(folder: Path) -> Lock:
         if path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
             raise PaqaError(
                 f"{path}: changed since the build (its SHA-256 differs from {LOCK})",
-                fix=f"rm '{path}' and run the build into '{folder}' again",
+                fix=f"rm {shlex.quote(str(path))} and run the build into {shlex.quote(str(folder))} again",
             )
     return lock
 
@@ -105,7 +145,7 @@ def up_to_date(folder: Path, build: Mapping[str, Any]) -> bool:
     """Whether the folder holds the result of this build, undamaged. Reads all files."""
     try:
         lock = read(folder)
-        if lock is None or lock.build != json.loads(json.dumps(build)) or lock.software != software():
+        if lock is None or lock.build != json.loads(json.dumps(build)) or lock.software != software(build):
             return False
         verify(folder)
         return file_sha256(folder / "README.md") == lock.card_sha256
@@ -113,16 +153,26 @@ def up_to_date(folder: Path, build: Mapping[str, Any]) -> bool:
         return False
 
 
-def software() -> dict[str, str]:
-    """Versions of Python, of this package and of its installed requirements, by canonical name."""
+def software(build: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of the software that decides a build's results, by canonical name.
+
+    These are Python, this package, the libraries that decode audio, compute and write, and the packages of
+    the models; what else is installed on the machine is left out.
+    """
+    packages = {*_LIBRARIES}
+    for stage in build.get("stages") or ():
+        if stage.get("backend"):
+            packages.update(getattr(registry.get(stage["stage"], stage["backend"]), "needs", ()))
     versions = {"python": platform.python_version(), "paqa-builder": __version__}
-    installed = {_canonical(d.metadata["Name"]): d for d in distributions() if d.metadata["Name"]}
-    own = installed.get("paqa-builder")
-    for requirement in own.requires or () if own else ():
-        name = _canonical(re.match(r"[A-Za-z0-9._-]+", requirement)[0])  # type: ignore[index]
-        if name in installed:
-            versions.setdefault(name, installed[name].version)
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions[_canonical(package)] = version(package)
     return dict(sorted(versions.items()))
+
+
+def _short(error: Exception) -> str:
+    text = str(error)
+    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _canonical(name: str) -> str:

@@ -17,6 +17,7 @@ from paqa_builder.dataset import lock
 from paqa_builder.dataset.lock import ShardFile
 from paqa_builder.errors import ConfigError, PaqaError
 from paqa_builder.sources import SPLITS
+from paqa_builder.untrusted import read_json
 
 README = "README.md"
 FOLDERS = ("data", "scenes", "quarantine")
@@ -175,11 +176,11 @@ def write_journal(out: Path, own: Owned, shards: Iterable[ShardFile], card: str)
 
 def _journal(out: Path) -> tuple[set[ShardFile], set[str]]:
     try:
-        content = json.loads((out / JOURNAL).read_bytes())
-        return {ShardFile(*row) for row in content["files"]}, set(content["cards"])
+        content = read_json(out / JOURNAL)
+        return {lock.checked(ShardFile(*row)) for row in content["files"]}, set(content["cards"])
     except FileNotFoundError:
         return set(), set()
-    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise ConfigError(
             f"{out / JOURNAL}: damaged ({type(error).__name__})",
             fix=f"choose another --out, or move the files out of '{out}' and build again",

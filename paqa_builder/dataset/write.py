@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,7 +28,6 @@ from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import ConfigError, PaqaError
 from paqa_builder.files import disk_errors
 from paqa_builder.records import Scene
-from paqa_builder.sources import SPLITS
 
 if TYPE_CHECKING:
     from paqa_builder.gate.report import Verdicts
@@ -43,8 +41,6 @@ MB = 1_000_000
 SHARD_BYTES = 300 * MB
 """Bytes of audio after which a new shard starts: the Hub's viewer reads at most 300 MB at once."""
 _LARGEST_CELL = (1 << 31) - 1
-
-_SHARD = re.compile(rf"(?:data|scenes|quarantine)/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
 def write_shards(
@@ -149,11 +145,6 @@ def _counted(
         summary.refuse(refused)
 
 
-def is_shard(path: str) -> bool:
-    """True for the path of a shard, relative to the data set's folder."""
-    return _SHARD.fullmatch(path) is not None
-
-
 def claim(out: Path) -> None:
     """Creates the folder of a data set.
 
@@ -210,7 +201,7 @@ def _publish(
     ]
     text = write_card(files=published).encode()
     card_sha256 = hashlib.sha256(text).hexdigest()
-    new_lock = lock.Lock(dict(build), lock.software(), tuple(published), card_sha256)
+    new_lock = lock.Lock(dict(build), lock.software(build), tuple(published), card_sha256)
     # All that needs space is written before the first file of the earlier data set is replaced.
     files.write_atomic(out / TEMPORARY / README, text, setting="--out")
     files.write_atomic(out / TEMPORARY / lock.LOCK, new_lock.to_bytes(), setting="--out")
@@ -223,7 +214,7 @@ def _publish(
     for name, (path, _) in shards.items():
         files.move_atomic(path, out / name)
     for earlier in own.shards:
-        if is_shard(earlier.path) and earlier.path not in shards:
+        if lock.is_shard(earlier.path) and earlier.path not in shards:
             (out / earlier.path).unlink(missing_ok=True)
     files.move_atomic(out / TEMPORARY / README, out / README)
     files.move_atomic(out / TEMPORARY / lock.LOCK, out / lock.LOCK)

@@ -29,8 +29,37 @@ _GIVEN = re.compile(
     r"|\bis:?\s+[*'\"“]*(?:\(([A-Ha-h])\)|([A-H])\b)[\s.\"”*)]*$"
 )
 _ALONE = re.compile(r"\(?([A-Ha-h])\)?[\s.:]*")
-ANSWERS = re.compile(r"<(FINAL_ANSWER|RESPONSE)>((?:(?!<\1>).)*?)</\1>", re.S)
-"""Elements of a trace that hold an answer: name and text."""
+_ANSWER_TAG = re.compile(r"<(/?)(FINAL_ANSWER|RESPONSE)>")
+# Limits of a row. Searches take time that grows with some of them, and no question needs more.
+_MOST_CHOICES, _LONGEST, _LONGEST_TRACE = 100, 20_000, 500_000
+_LONGEST_ANSWER, _LONGEST_NAMED = 10_000, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An element of a trace that holds an answer, and its place in the trace."""
+
+    tag: str
+    text: str
+    start: int
+    end: int
+
+
+def answers_of(trace: str) -> list[Answer]:
+    """The elements of a trace that hold an answer, in order, each without another one of its tag inside."""
+    found, opened, end = [], {}, 0
+    tags = list(_ANSWER_TAG.finditer(trace))
+    for tag in tags:
+        if not tag[1]:
+            opened[tag[2]] = tag
+        elif start := opened.pop(tag[2], None):
+            found.append(Answer(tag[2], trace[start.end() : tag.start()], start.start(), tag.end()))
+    kept = []
+    for answer in sorted(found, key=lambda answer: answer.start):
+        if answer.start >= end:
+            kept.append(answer)
+            end = answer.end
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +86,11 @@ class Format:
         if not isinstance(row, dict):
             return Broken(where, row if isinstance(row, str) else f"a {type(row).__name__}, not an object")
         try:
-            return self.reader(row, where)
+            return _bounded(self.reader(row, where))
         except KeyError as error:
             missing = [name for name in self.fields if name not in row] or [str(error.args[0])]
             return Broken(where, f"lacks {', '.join(missing)}")
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
+        except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             return Broken(where, str(error) or type(error).__name__)
 
 
@@ -82,6 +111,8 @@ def answer_in(text: str, choices: tuple[str, ...]) -> int | None:
         1
     """
     text = text.strip()
+    if len(text) > _LONGEST_ANSWER:
+        return None
     same = [n for n, choice in enumerate(choices) if _bare(choice) == _bare(text)]
     if same:
         return same[0]
@@ -91,7 +122,14 @@ def answer_in(text: str, choices: tuple[str, ...]) -> int | None:
         given = [*marks]
     if given:
         return _index(None, given[0], choices)
-    named = [n for n, c in enumerate(choices) if re.search(rf"(?<!\w){re.escape(c)}(?!\w)", text, re.I)]
+    folded = text.casefold()
+    named = [
+        n
+        for n, choice in enumerate(choices)
+        if len(choice) <= _LONGEST_NAMED
+        and choice.casefold() in folded
+        and re.search(rf"(?<!\w){re.escape(choice)}(?!\w)", text, re.I)
+    ]
     return named[0] if len(named) == 1 else None
 
 
@@ -106,10 +144,10 @@ def _paqa(row: dict[str, Any], where: str) -> Item:
     if not first:
         raise ValueError("the instruction has no choices (a), (b) …")
     parts = _LETTER.split(first + options)[1:]
-    choices = tuple(choice.strip().rstrip(". ") for choice in parts[1::2])
+    choices = _choices([choice.strip().rstrip(". ") for choice in parts[1::2]])
     answers = dict.fromkeys(("RESPONSE", "FINAL_ANSWER"), frozenset[int | None]())
-    for name, answer in ANSWERS.findall(row["output"]):
-        answers[name] |= {answer_in(answer, choices)}
+    for answer in answers_of(row["output"]):
+        answers[answer.tag] |= {answer_in(answer.text, choices)}
     settled = answers["FINAL_ANSWER"] or answers["RESPONSE"]
     audio = next(iter(row.get("audios") or ()), None)
     name = str(row.get("id", where))
@@ -192,7 +230,20 @@ def _text(value: Any) -> str:
 def _choices(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list | tuple):
         raise ValueError("the choices are not a list")
+    if len(values) > _MOST_CHOICES:
+        raise ValueError(f"has {len(values)} choices, more than {_MOST_CHOICES}")
     return tuple(map(str, values))
+
+
+def _bounded(item: Item) -> Item:
+    longest = max(map(len, (item.id, item.question, item.clip, *item.choices)))
+    if longest > _LONGEST:
+        raise ValueError(f"has a text of {longest} characters, more than {_LONGEST}")
+    if not isinstance(item.trace, str | None) or not isinstance(item.audio, str | None):
+        raise TypeError("the trace or the name of the audio is not a text")
+    if item.trace is not None and len(item.trace) > _LONGEST_TRACE:
+        raise ValueError(f"has a trace of {len(item.trace)} characters, more than {_LONGEST_TRACE}")
+    return item
 
 
 FORMATS = {

@@ -5,7 +5,9 @@ and folders of shards. :mod:`~paqa_builder.formats.known` parses the rows.
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +16,7 @@ from typing import Any
 from paqa_builder.errors import ConfigError
 from paqa_builder.formats.item import Broken, Item
 from paqa_builder.formats.known import FORMATS, Format, format_of
+from paqa_builder.untrusted import lines, loads, read_json, starts_with
 
 _UNUSED = ("audio", "evidence", "provenance", "attribution")
 _SUFFIXES = ("", ".wav", ".flac", ".mp3", ".m4a", ".mp4", ".ogg")
@@ -68,27 +71,23 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
         ConfigError: The file cannot be read, or is not JSON as a whole.
     """
 
-    def text() -> Any:
-        return (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8")
-
     try:
-        if _is_whole(text, path.name.removesuffix(".gz").endswith(".json")):
-            with text() as file:
-                content = json.load(file)
+        if _is_whole(path):
+            content = read_json(path)
             if isinstance(content, dict):
                 lists = (value for value in content.values() if isinstance(value, list))
                 content = [content] if format_of(content) else next(lists, [content])
             yield from ((f"entry {n}", row) for n, row in enumerate(content, 1))
             return
-        with text() as file:
-            for n, line in enumerate(file, 1):
-                if line.strip():
-                    yield f"line {n}", _decoded(line)
+        for n, line in lines(path):
+            yield f"line {n}", _decoded(line)
     except json.JSONDecodeError as error:
         reason = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise ConfigError(f"{path}: not JSON: {reason}") from error
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+    except (UnicodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ConfigError(f"{path}: not text in UTF-8 ({error})") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}", fix="see docs/check.md for the formats") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
 
@@ -115,22 +114,30 @@ def parquet_files(path: Path) -> list[Path]:
 
 def _decoded(line: str) -> Any:
     try:
-        return json.loads(line)
+        return loads(line)
     except json.JSONDecodeError as error:
         return f"not JSON: {error.msg} in column {error.colno}"
+    except ValueError as error:
+        return f"cannot be used: {error}"
 
 
-def _is_whole(text: Callable[[], Any], is_json: bool) -> bool:
+def _is_whole(path: Path) -> bool:
     """True if a file is a single JSON value, not JSON lines."""
-    with text() as file:
-        first = next((line for line in file if line.strip()), "")
-        if first.lstrip().startswith("[") or not is_json:
-            return first.lstrip().startswith("[")
-        try:
-            json.loads(first)
-        except json.JSONDecodeError:
-            return True
-        return next((line for line in file if line.strip()), None) is None
+    if starts_with(path, "["):
+        return True
+    if not path.name.removesuffix(".gz").endswith(".json"):
+        return False
+    try:
+        first = list(itertools.islice(lines(path), 2))
+        for _, line in first[:1]:
+            json.loads(line)
+    except json.JSONDecodeError:
+        return True
+    except (UnicodeError, RecursionError):
+        return False
+    except ValueError:  # a line that is too long
+        return True
+    return len(first) < 2
 
 
 def _recognised(path: Path, fields: Iterable[str]) -> Format:

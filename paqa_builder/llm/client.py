@@ -14,6 +14,7 @@ from typing import Any
 from paqa_builder.errors import NotReadyError
 from paqa_builder.llm.cache import Reply, Request
 from paqa_builder.llm.options import LlmOptions
+from paqa_builder.privacy import keep_secret, redact
 
 INSTALL = "pip install 'paqa-builder[llm]'"
 
@@ -41,10 +42,12 @@ class Client:
         self._errors = openai
         self._options = options
         self._pace = _Pace(options.per_minute)
+        key = os.environ.get(options.key_variable, "")
+        keep_secret(key)  # servers repeat it in their errors
         self._openai = openai.OpenAI(
             base_url=options.url,
             # The package requires a key even where the server needs none.
-            api_key=os.environ.get(options.key_variable) or "none",
+            api_key=key or "none",
             timeout=options.timeout,
             max_retries=options.retries,
         )
@@ -149,4 +152,4 @@ class _Pace:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).split("\n")[0][:200]
+    return redact(str(error) or type(error).__name__).split("\n")[0][:200]

@@ -9,9 +9,10 @@ from importlib.resources import files
 from typing import Any
 
 from paqa_builder.llm.cache import Reply
+from paqa_builder.untrusted import loads
 
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL)
+_FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL)
 _REFUSAL = re.compile(
     r"\b(?:sorry|unable to|(?:can(?:no|['’])t|can not|won['’]t) (?:help|assist|do|comply|provide|fulfil))",
     re.I,
@@ -39,8 +40,8 @@ def json_of(reply: Reply) -> dict[str, Any]:
     if len(fenced) == 1:
         text = fenced[0].strip()
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = loads(text)
+    except ValueError as error:
         if reply.finish == "length":
             raise UnusableReplyError("cut off") from error
         if not text.startswith("{") and _REFUSAL.search(text):

@@ -13,7 +13,6 @@ A pool is named by one argument:
 from __future__ import annotations
 
 import csv
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -29,6 +28,7 @@ from paqa_builder.mix.recordings import Kind, Recording, RecordingPool, assign_s
 from paqa_builder.mix.spec import Spec
 from paqa_builder.pipeline.own_folders import OwnFolders
 from paqa_builder.sources import SPLITS
+from paqa_builder.untrusted import lines, loads
 
 log = logging.getLogger(__name__)
 
@@ -97,13 +97,11 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix in (".jsonl", ".json"):
-                return [
-                    (f"{path}, line {n}", json.loads(line)) for n, line in enumerate(file, 1) if line.strip()
-                ]
+                return [(f"{path}, line {n}", loads(line)) for n, line in lines(path)]
             return [
                 (f"{path}, row {n}", dict(row)) for n, row in enumerate(csv.DictReader(file, strict=True), 2)
             ]
-    except (OSError, csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, csv.Error, ValueError) as error:
         raise SourceError(f"{path}: cannot be read as {path.suffix.lstrip('.').upper()} ({error})") from error
 
 
@@ -179,7 +177,7 @@ def _words(value: Any, where: str) -> tuple[tuple[float, float, str], ...] | Non
     if not value:
         return None
     try:
-        items = json.loads(value) if isinstance(value, str) else value
+        items = loads(value) if isinstance(value, str) else value
         return tuple((float(w["start"]), float(w["end"]), str(w["text"])) for w in items)
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(f"{where}, column 'words': not a list of {{start, end, text}} ({error})") from error

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from paqa_builder.errors import ConfigError
 from paqa_builder.intervals import Spans
 from paqa_builder.mix.material import Take
+from paqa_builder.untrusted import read_json
 
 VERSION = 1
 """Version of designs and of their rendering; other versions give other bytes."""
@@ -128,18 +129,18 @@ def read_design(path: Path) -> Design:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = read_json(path)
         if isinstance(data, dict) and data.get("version") != VERSION:
             raise ConfigError(
                 f"{path}: a design of version {data.get('version')}; this release renders version {VERSION}"
             )
         design = TypeAdapter(Design).validate_python(data)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as JSON ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{path}: not a design of a scene ({where}: {first['msg']})") from error
+    except (OSError, ValueError) as error:  # a ValidationError is a ValueError, too
+        raise ConfigError(f"{path}: cannot be read as JSON ({error})") from error
     if not math.isfinite(design.duration) or design.duration <= 0:
         raise ConfigError(f"{path}: duration {design.duration} is not a positive number")
     return design

@@ -10,7 +10,6 @@ Older manifests of the same layout are read, too: labels of ESC-50 and FSD50K ar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,6 +21,7 @@ from paqa_builder.licenses import combined
 from paqa_builder.records import Clip, Tag, Truth, Turn, Utterance, Word
 from paqa_builder.sources import SPLITS, Source
 from paqa_builder.turns import merge_turns
+from paqa_builder.untrusted import lines, loads
 
 SPLIT_OF = {**{split: split for split in SPLITS}, "dev": "validation", "eval": "test"}
 
@@ -72,10 +72,9 @@ class Mix(Source):
                 fix=f"paqa mix --spec … --out {self.root}",
             )
         try:
-            for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
-                if line.strip():
-                    yield f"{path}, line {number}", json.loads(line)
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            for number, line in lines(path):
+                yield f"{path}, line {number}", loads(line)
+        except (OSError, ValueError) as error:
             raise SourceError(f"{path}: cannot be read as JSON lines ({error})") from error
 
     def _clip(self, row: Mapping[str, Any]) -> Clip:

@@ -232,6 +232,8 @@ def load_spec(where: str | Path, changes: Mapping[str, Any] | None = None) -> Sp
     """
     import yaml
 
+    from paqa_builder.untrusted import load_yaml
+
     known = ready_made()
     path = expanded(where)
     if not path.is_file():
@@ -241,7 +243,7 @@ def load_spec(where: str | Path, changes: Mapping[str, Any] | None = None) -> Sp
             )
         path = known[str(where)]
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error})") from error
     if data is not None and not isinstance(data, dict):

@@ -25,6 +25,7 @@ from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reword import LlmReport
 from paqa_builder.pipeline.step import NoProgress, Progress, StageReport
+from paqa_builder.privacy import published
 from paqa_builder.questions import load_templates
 from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.templates import template_hash
@@ -145,7 +146,7 @@ def publish(
 
 
 def _describe(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
-    """Description of the build for its lock; it has no paths, so it is the same on every machine."""
+    """Description of the build for its lock; no paths, no secrets, the same on every machine."""
     config = plan.config
     stages = [
         {
@@ -163,7 +164,7 @@ def _describe(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
         for part in plan.parts
         for item in part.fingerprints
     ]
-    return {
+    description = {
         "source": {"name": config.source, "options": config.source_options, "limit": config.limit},
         "clips": {"count": len(clips), "hash": files.digest(clips, 64)},
         "stages": stages,
@@ -180,6 +181,7 @@ def _describe(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
         },
         "shard_mb": config.shard_mb,
     }
+    return published(description, *filter(None, [config.root, config.out, config.work_folder]))
 
 
 def exit_error(report: BuildReport) -> PaqaError | None:

@@ -21,6 +21,7 @@ from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import digest
 from paqa_builder.questions.facts.base import Fact, kind
+from paqa_builder.untrusted import load_yaml
 
 Level = Literal["speech_environment", "speaker_speaker", "both"]
 LEVELS: tuple[Level, ...] = ("speech_environment", "speaker_speaker", "both")
@@ -167,10 +168,6 @@ def _compiled(text: str) -> Any:
     return _jinja.from_string(text)
 
 
-# The loader of libyaml, where PyYAML has it, is several times as fast.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 def load_templates(paths: Iterable[str | Path] = ()) -> list[Template]:
     """Reads the built-in templates and those of further folders or files, sorted by name.
 
@@ -209,7 +206,7 @@ def _extra(paths: Iterable[str | Path]) -> list[tuple[str, str]]:
 
 def _read(name: str, text: str) -> Template:
     try:
-        data = yaml.load(text, Loader=_Loader)
+        data = load_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"template {name}: not YAML ({error})") from error
     try:

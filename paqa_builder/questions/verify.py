@@ -24,7 +24,7 @@ from paqa_builder.questions.traces import rewording
 from paqa_builder.questions.traces.grammar import LEAVES, Trace, TraceError, parse, validate
 from paqa_builder.questions.traces.reflect import possible_errors, reflected
 from paqa_builder.questions.traces.trace import trace_of
-from paqa_builder.questions.wording import quotable
+from paqa_builder.questions.wording import quotable, without_quotes
 from paqa_builder.records import Scene, Utterance
 
 # "(b)", "option B", "answer C": references to a choice's letter.
@@ -148,7 +148,7 @@ def _trace(question: Question, expected: Trace) -> list[str]:
     if trace.answer != question.answer:
         problems.append(f"its last answer is {trace.answer!r}, that of the question is {question.answer!r}")
     for text in (trace.planning, trace.reasoning, trace.summary):
-        label = _LABEL.search(re.sub(r"“[^”]*”", "", text))
+        label = _LABEL.search(without_quotes(text))
         if label:
             problems.append(f"letter of a choice before RESPONSE: {label[0]!r}")
     return problems

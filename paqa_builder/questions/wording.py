@@ -181,6 +181,22 @@ def listed(items: Sequence[str], joint: str = "and") -> str:
     return f"{', '.join(items[:-1])} {joint} {items[-1]}"
 
 
+_QUOTE = re.compile("“[^”]*”")
+
+
+def without_quotes(text: str, instead: str = "") -> str:
+    """A text without its quotations, in time that grows with its length only."""
+    # Without a closing mark behind it, every opening mark would be searched to the end of the text.
+    quoted, mark, rest = text.rpartition("”")
+    return _QUOTE.sub(instead, quoted + mark) + rest
+
+
+def quotes_of(text: str) -> list[str]:
+    """The quotations of a text, with their marks."""
+    quoted, mark, _ = text.rpartition("”")
+    return _QUOTE.findall(quoted + mark)
+
+
 _EDGES = re.compile(r"^[^\w]+|[^\w]+$")
 _ENGLISH_I = re.compile(r"\bi(?=$|[ '’])")
 

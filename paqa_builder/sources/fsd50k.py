@@ -14,7 +14,6 @@ IEEE/ACM TASLP 30, 2022.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip, Tag, Truth
 from paqa_builder.sources import Source, SourceOptions
+from paqa_builder.untrusted import read_json
 
 if TYPE_CHECKING:
     import pandas
@@ -140,7 +140,7 @@ class Fsd50k(Source):
             log.warning("%s: not there: the licences of the clips are unknown", path)
             return {}
         try:
-            infos = json.loads(path.read_text(encoding="utf-8"))
+            infos = read_json(path)
         except (OSError, ValueError) as error:
             raise SourceError(f"{path}: cannot be read as JSON ({error})") from error
         if not isinstance(infos, dict) or not all(isinstance(info, dict) for info in infos.values()):

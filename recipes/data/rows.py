@@ -20,7 +20,7 @@ from cachetools import LRUCache, cached
 from paqa_builder.dataset import read as reader
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.formats.item import Broken, Item
-from paqa_builder.formats.known import ANSWERS, FORMATS, answer_in
+from paqa_builder.formats.known import FORMATS, answer_in, answers_of
 from paqa_builder.formats.read import find_audio, open_data
 from paqa_builder.questions.traces import grammar
 from recipes.config import Data
@@ -252,12 +252,13 @@ def _of_json(data: Data, split: str) -> Iterator[Row]:
 def _plain_answers(row: Row) -> Row:
     """Replaces the answers in the trace ("The answer is B.") by the text of the choice."""
 
-    def plain(element: re.Match[str]) -> str:
-        place = answer_in(element[2], row.choices)
-        text = element[2] if place is None else row.choices[place]
-        return f"<{element[1]}>{text}</{element[1]}>"
-
-    return replace(row, trace=ANSWERS.sub(plain, row.trace.strip()))
+    trace = row.trace.strip()
+    for answer in reversed(answers_of(trace)):
+        place = answer_in(answer.text, row.choices)
+        if place is not None:
+            element = f"<{answer.tag}>{row.choices[place]}</{answer.tag}>"
+            trace = trace[: answer.start] + element + trace[answer.end :]
+    return replace(row, trace=trace)
 
 
 def _about_sound(row: Row) -> Row:

@@ -11,7 +11,7 @@ from helpers.dataset import BUILD, clip_file, failed_scene, questions_of, scene_
 
 from paqa_builder.dataset import lock
 from paqa_builder.dataset.write import write_shards
-from paqa_builder.errors import PaqaError
+from paqa_builder.errors import DamagedError, PaqaError
 
 
 @pytest.fixture
@@ -64,3 +64,46 @@ class TestLock:
         (tmp_path / lock.LOCK).write_text("{")
         with pytest.raises(PaqaError, match="damaged"):
             lock.verify(tmp_path)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"path": "/etc/passwd"}, {"path": "../x.parquet"}, {"path": "data/../../x.parquet"}, {"path": ""},
+            {"path": "..\\x"}, {"path": "data/\0"}, {"path": 7}, {"bytes": "9"}, {"rows": True}, {"other": 1},
+            {"path": "data/train-00000-of-00001.parquet\n"},
+        ],
+    )  # fmt: skip
+    def test_a_lock_that_names_other_files_is_refused(
+        self, items: list, tmp_path: Path, change: dict[str, object]
+    ) -> None:
+        out = tmp_path / "out"
+        write_shards(out, items, BUILD)
+        content = json.loads((out / lock.LOCK).read_text())
+        content["files"][0] |= change
+        (out / lock.LOCK).write_text(json.dumps(content))
+        with pytest.raises(DamagedError, match="damaged") as caught:
+            lock.verify(out)
+        assert caught.value.fix == f"rm {out / lock.LOCK} and build again"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            b"[" * 100_000, b'{"format": ' + b"9" * 5000 + b"}", b"\xff", b"[]", b"null", b'{"format": 1}',
+            b'{"format": 1, "files": null}', b'{"format": 1, "files": [null]}',
+            b'{"format": 1, "files": [], "build": null, "software": {}, "card_sha256": ""}',
+            b'{"format": 1, "files": [], "build": {}, "software": ["x"], "card_sha256": ""}',
+            b'{"format": 1, "files": [], "build": {}, "software": {}, "card_sha256": "", "x": 1}',
+        ],
+    )  # fmt: skip
+    def test_a_malformed_lock_is_named(self, tmp_path: Path, text: bytes) -> None:
+        (tmp_path / lock.LOCK).write_bytes(text)
+        with pytest.raises(DamagedError, match="damaged"):
+            lock.read(tmp_path)
+
+    def test_only_software_that_decided_results_is_named(self) -> None:
+        stages = [{"stage": "measure", "backend": "signal"}, {"stage": "read", "backend": ""}]
+        named = lock.software({"stages": stages})
+        assert {"python", "paqa-builder", "numpy", "av"} <= set(named)
+        assert "pyloudnorm" in named
+        assert "pyloudnorm" not in lock.software(BUILD)
+        assert not {"typer", "rich", "pytest", "huggingface-hub", "openai"} & set(named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from paqa_builder.check.lint import lint
 from paqa_builder.errors import ConfigError
+from paqa_builder.formats import known
 from paqa_builder.formats.item import Broken
 from paqa_builder.formats.known import answer_in
 from paqa_builder.formats.read import find_audio, open_data
@@ -197,3 +199,50 @@ def test_real_files_give_all_readers_the_same_answers(testdata: Path, tmp_path: 
     assert read_by_training(Data(path=str(sample))) == settled
     places = [item.answer for item in open_data(sample).items()]
     assert [places.count(n) for n in range(4)] == [27, 608, 749, 110]
+
+
+def _paqa_row(**fields: str) -> dict[str, str]:
+    return {"instruction": "<audio> Which? (a) one (b) two", "output": "<RESPONSE>one</RESPONSE>"} | fields
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        _paqa_row(output="<RESPONSE>" * 28_000),
+        _paqa_row(output="<RESPONSE><FINAL_ANSWER>" * 12_000),
+        _paqa_row(output="<RESPONSE>" + "answer is: " * 25_000 + "</RESPONSE>"),
+        _paqa_row(output="<RESPONSE>is:" + " " * 280_000 + "x</RESPONSE>"),
+        _paqa_row(instruction="(a) " * 70_000),
+        _paqa_row(instruction="(a) " + "a " * 140_000 + "(b) " + "a " * 100_000),
+        {"question": "a " * 140_000, "choices": ["a", "b"]},
+        {"question": "a?", "choices": ["a " * 140_000, "b"]},
+        {"question": "a?", "choices": list(map(str, range(100_000)))},
+        {"question": "a?", "choices": ["a", "b"], "answer_index": float("inf")},
+        {"question": "a?", "choices": ["a", "b"], "trace": {"a": 1}},
+        {"question": "a?", "choices": ["a", "b"], "trace": "“" * 600_000},
+    ],
+)
+def test_hostile_rows_take_no_time(row: dict[str, Any]) -> None:
+    form = known.format_of(row)
+    assert form is not None
+    began = time.process_time()
+    item = form.parse(row, "row 1")
+    assert isinstance(item, Broken) or item.answer is None or item.answer == 0
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("trace", "expected"),
+    [
+        ("<RESPONSE>a</RESPONSE> <FINAL_ANSWER>b</FINAL_ANSWER>", [("RESPONSE", "a"), ("FINAL_ANSWER", "b")]),
+        ("<RESPONSE>a<RESPONSE>b</RESPONSE>", [("RESPONSE", "b")]),
+        ("<RESPONSE>a<FINAL_ANSWER>b</FINAL_ANSWER>c</RESPONSE>",
+         [("RESPONSE", "a<FINAL_ANSWER>b</FINAL_ANSWER>c")]),
+        ("<RESPONSE>a<FINAL_ANSWER>b</RESPONSE>c</FINAL_ANSWER>", [("RESPONSE", "a<FINAL_ANSWER>b")]),
+        ("</RESPONSE><RESPONSE>", []),
+    ],
+)  # fmt: skip
+def test_elements_with_an_answer(trace: str, expected: list[tuple[str, str]]) -> None:
+    found = known.answers_of(trace)
+    assert [(answer.tag, answer.text) for answer in found] == expected
+    assert all(trace[a.start : a.end] == f"<{a.tag}>{a.text}</{a.tag}>" for a in found)

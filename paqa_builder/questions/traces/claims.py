@@ -19,6 +19,7 @@ from itertools import zip_longest
 
 from paqa_builder.labels import audioset
 from paqa_builder.questions import wording
+from paqa_builder.questions.wording import quotes_of, without_quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +163,9 @@ def claims(text: str, neutral: frozenset[str] = frozenset()) -> list[list[Claim]
     Args:
         neutral: Neutral words besides :func:`neutral_words`.
     """
-    quotes = iter(re.findall("“[^”]*”", text))
+    quotes = iter(quotes_of(text))
     # Quotes are taken out first: full stops within them end no sentence, and their case is kept.
-    bare = re.sub("“[^”]*”", "“”", text).lower().replace("’", "'")
+    bare = without_quotes(text, "“”").lower().replace("’", "'")
     sentences = (
         list(_claims(sentence, quotes, neutral | neutral_words()))
         for sentence in _SENTENCE.split(bare.strip())

@@ -39,6 +39,7 @@ LEAVES = (
 )  # fmt: skip
 TAGS = (*_TREE, *LEAVES)
 
+_MOST_PROBLEMS = 100
 _TAG = re.compile(r"<(/?)([A-Za-z_]+)>")
 _ESCAPE = re.compile(r"<|&(?=(?:lt|amp);)")
 _UNESCAPE = re.compile(r"&(lt|amp);")
@@ -124,6 +125,8 @@ def _read(text: str) -> tuple[list[str], dict[str, str]]:
     path: list[str] = []
     at = 0
     for match in _TAG.finditer(text):
+        if len(problems) >= _MOST_PROBLEMS:  # the place of each is counted from the beginning
+            return problems, texts
         closing, tag = match[1] == "/", match[2]
         between, offset = text[at : match.start()], match.start()
         at = match.end()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from paqa_builder.questions import wording
 from paqa_builder.questions.question import Question, Rewritten
 from paqa_builder.questions.traces import claims, grammar
+from paqa_builder.questions.wording import without_quotes
 
 if TYPE_CHECKING:
     from paqa_builder.questions.templates import Template
@@ -54,7 +55,7 @@ def faults(name: str, original: str, new: str, question: Question, template: Tem
         )
         if any(choice in after and choice not in before for choice in choices):
             reasons.append("a choice in the question")
-    if _LABEL.search(re.sub("“[^”]*”", "", new)):
+    if _LABEL.search(without_quotes(new)):
         reasons.append("a choice's letter")
     vocabulary = _vocabulary((*template.phrasings, *template.planning, *template.statement))
     odd = claims.differences(original, new, vocabulary)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from pydantic import Field
 
 from paqa_builder.environment import UserPathText
@@ -20,6 +19,7 @@ from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Diarizer, Span
 from paqa_builder.runtime import compat, device
 from paqa_builder.runtime.compat import importing
+from paqa_builder.untrusted import load_yaml
 from paqa_builder.weights import store
 
 WINDOW = 10.0
@@ -86,7 +86,7 @@ class Pyannote(Diarizer):
                 f"{folder}: no pipeline of pyannote.audio (config.yaml) there",
                 fix="paqa fetch pyannote-community-1",
             )
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        config = load_yaml(file.read_text(encoding="utf-8"))
         settings = dict(config["pipeline"].get("params", {}))
         if settings.get("clustering") != "AgglomerativeClustering":
             from pyannote.audio import Pipeline
