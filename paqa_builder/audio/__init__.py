@@ -1,22 +1,28 @@
 """Reading, checking, resampling and writing audio.
 
 Inside the package audio is mono ``float32`` in [-1, 1], shape ``[samples]``, together with its
-rate in Hz. Nothing is resampled silently: :func:`resample` is called where a model states the rate
-it needs, and results are times in seconds, which no rate changes.
+rate in Hz. Clips of more than ten minutes are in a temporary file (:class:`LongAudio`). Nothing is
+resampled silently: :func:`resample` is called where a model states the rate it needs, and results are
+times in seconds, which no rate changes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import mmap
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import soundfile
 import soxr
 
+from paqa_builder.audio import spool
+from paqa_builder.audio.containers import Content
 from paqa_builder.audio.decode import decode
 from paqa_builder.audio.mixdown import mix_down
 from paqa_builder.errors import AudioError
@@ -27,6 +33,9 @@ MAX_STEM_RATE = 48_000
 
 SILENCE_RMS = 1e-4
 """-80 dBFS: below this RMS a signal counts as silent. 16-bit dither sits near -98 dBFS."""
+
+_MAPPED_BYTES = 1 << 26
+"""Files from this size on are mapped into memory, not read."""
 
 SUFFIXES = (
     ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".spx", ".opus", ".mp3", ".mp2",
@@ -58,8 +67,31 @@ class Audio:
         return self.rms < SILENCE_RMS
 
 
-def read(path: str | os.PathLike[str]) -> tuple[Audio, AudioInfo]:
+@dataclass(frozen=True, slots=True)
+class LongAudio(Audio):
+    """Audio in a temporary file; ``samples`` is a read-only memory map (see :mod:`paqa_builder.audio.spool`).
+
+    Code that uses all samples at once works, but takes as much memory as they have.
+
+    Attributes:
+        folder: Folder of the file, and of those that are made of it.
+    """
+
+    folder: Path | None = None
+
+    @property
+    def rms(self) -> float:
+        squares = sum(
+            float(np.sum(np.square(block, dtype=np.float64))) for block in spool.blocks(self.samples)
+        )
+        return float(np.sqrt(squares / max(1, len(self.samples))))
+
+
+def read(path: str | os.PathLike[str], folder: Path | None = None) -> tuple[Audio, AudioInfo]:
     """Decodes a file to mono, as :func:`decode.decode` and :func:`mixdown.mix_down` describe.
+
+    Args:
+        folder: Folder for the samples of a long file; by default that for temporary files.
 
     Returns:
         The audio at the file's own rate, and what the decoder found (duration, rate, channels,
@@ -68,28 +100,51 @@ def read(path: str | os.PathLike[str]) -> tuple[Audio, AudioInfo]:
     Raises:
         AudioError: The file is missing, empty, truncated, damaged, not audio, or its samples cannot be
             used (NaN or infinite, integers stored as float, channels that cancel each other).
+        NotReadyError: The disk is full.
     """
     name = Path(path).name
     try:
-        data = Path(path).read_bytes()
+        data = _content(Path(path))
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error.strerror})") from error
-    decoded = decode(data, name)
-    mixed = mix_down(decoded.samples, decoded.rate, name)
+    decoded = decode(data, name, folder=folder)
+    mixed = mix_down(decoded.samples, decoded.rate, name, folder)
     info = AudioInfo(
         len(mixed.samples) / decoded.rate,
         decoded.rate,
         decoded.samples.shape[1],
-        hashlib.sha256(data).hexdigest(),
+        _sha256(data),
         mixed.how,
     )
-    return Audio(mixed.samples, decoded.rate), info
+    return _audio(mixed.samples, decoded.rate, folder), info
+
+
+def _content(path: Path) -> Content:
+    if path.stat().st_size < _MAPPED_BYTES:
+        return path.read_bytes()
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _sha256(data: Content) -> str:
+    whole = hashlib.sha256()
+    for at in range(0, len(data), _MAPPED_BYTES):
+        whole.update(data[at : at + _MAPPED_BYTES])
+        spool.release(data)
+    return whole.hexdigest()
+
+
+def _audio(samples: np.ndarray, rate: int, folder: Path | None) -> Audio:
+    return LongAudio(samples, rate, folder) if spool.mapped(samples) else Audio(samples, rate)
 
 
 def resample(audio: Audio, rate: int) -> Audio:
     """Resamples with soxr at its high quality; keeps the duration to within one sample."""
     if audio.rate == rate:
         return audio
+    if isinstance(audio, LongAudio):
+        pieces = spool.resampled(audio.samples, audio.rate, rate)
+        return LongAudio(spool.filed(pieces, audio.folder), rate, audio.folder)
     samples = soxr.resample(audio.samples, audio.rate, rate, quality="HQ")
     return Audio(fit(samples.astype(np.float32), round(len(audio.samples) * rate / audio.rate)), rate)
 
@@ -101,31 +156,61 @@ def fit(samples: np.ndarray, length: int) -> np.ndarray:
     return np.pad(samples, (0, length - len(samples)))
 
 
+def combine(function: Callable[..., np.ndarray], first: Audio, *others: Audio) -> Audio:
+    """Applies a function of samples to signals of one rate; the others get the length of the first."""
+    if not isinstance(first, LongAudio):
+        fitted = [fit(other.samples, len(first.samples)) for other in others]
+        return Audio(function(first.samples, *fitted).astype(np.float32, copy=False), first.rate)
+    made, at = spool.Spool(first.folder), 0
+    for block in spool.blocks(first.samples):
+        fitted = [fit(np.array(other.samples[at : at + len(block)]), len(block)) for other in others]
+        made.write(function(block, *fitted))
+        at += len(block)
+        for other in others:
+            spool.release(other.samples)
+    return LongAudio(made.array(), first.rate, first.folder)
+
+
 def blend(speech: Audio, mix: Audio, share: float) -> Audio:
     """``share`` of the speech stem and the rest of the mixture.
 
     A little of the mixture masks the separator's artefacts, which harm speech recognition more than
     noise does.
     """
-    samples = share * speech.samples + (1.0 - share) * mix.samples
-    return Audio(samples.astype(np.float32), mix.rate)
+    return combine(lambda kept, whole: share * kept + (1.0 - share) * whole, speech, mix)
 
 
 def encode_flac(audio: Audio) -> bytes:
     """Encodes to 16-bit FLAC. Samples outside [-1, 1] are clipped."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(audio.samples, -1.0, 1.0), audio.rate, format="FLAC", subtype="PCM_16")
+    write_flac(audio, buffer)
     return buffer.getvalue()
 
 
-def read_stem(path: str | os.PathLike[str]) -> Audio:
-    """Reads back a file that :func:`encode_flac` made.
+def write_flac(audio: Audio, file: IO[bytes]) -> None:
+    """Writes 16-bit FLAC. Samples outside [-1, 1] are clipped."""
+    with soundfile.SoundFile(file, "w", audio.rate, 1, subtype="PCM_16", format="FLAC") as flac:
+        for block in spool.blocks(audio.samples):
+            flac.write(np.clip(block, -1.0, 1.0))
+
+
+def read_stem(path: str | os.PathLike[str], folder: Path | None = None) -> Audio:
+    """Reads back a file that :func:`write_flac` made.
+
+    Args:
+        folder: Folder for the samples of a long file; by default that for temporary files.
 
     Raises:
         AudioError: The stem is missing or damaged; redo the *separate* stage.
+        NotReadyError: The disk is full.
     """
     try:
-        samples, rate = soundfile.read(path, dtype="float32")
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            if file.frames > spool.LONG_SECONDS * rate:
+                pieces = file.blocks(spool.BLOCK, dtype="float32")
+                return LongAudio(spool.filed(pieces, folder), rate, folder)
+            samples = file.read(dtype="float32")
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise AudioError(
             f"stem {Path(path).name} cannot be read ({error})",

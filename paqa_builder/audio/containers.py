@@ -6,10 +6,14 @@ chunk that reaches behind the end of the file, an MPEG frame or an Ogg stream wi
 
 from __future__ import annotations
 
+import mmap
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+Content = bytes | mmap.mmap
+"""The bytes of a file; a large file is a memory map."""
 
 _SIGNATURES: tuple[tuple[str, bytes], ...] = (
     ("wav", rb"(?:RIFF|RIFX|RF64|BW64)....WAVE"),
@@ -37,7 +41,7 @@ _STREAMED = 0x7FFF0000
 """Writers to a pipe cannot know a chunk's length; a 32-bit length from this one on means *unknown*."""
 
 
-def sniff(data: bytes) -> str | None:
+def sniff(data: Content) -> str | None:
     """The container of a file that begins with ``data``, by FFmpeg's name for it; None if unknown."""
     for kind, pattern in _PATTERNS:
         if pattern.match(data):
@@ -45,7 +49,7 @@ def sniff(data: bytes) -> str | None:
     return "mp3" if next(mpeg_frames(data[: 1 << 16]), None) else None
 
 
-def without_id3(data: bytes) -> bytes:
+def without_id3(data: Content) -> Content:
     """``data`` without the ID3v2 tags at its beginning, which writers put before any container."""
     at = 0
     while data[at : at + 3] == b"ID3" and len(data) >= at + 10:
@@ -56,7 +60,7 @@ def without_id3(data: bytes) -> bytes:
     return data[at:] if at else data
 
 
-def missing_bytes(data: bytes, kind: str) -> int:
+def missing_bytes(data: Content, kind: str) -> int:
     """Bytes that the file's structure promises beyond its end; 0 for a whole file or one that cannot say.
 
     Only chunks that hold samples count: a cut list of tags loses no audio.
@@ -69,7 +73,9 @@ def missing_bytes(data: bytes, kind: str) -> int:
     return max([0, *(end - len(data) for end in ends)])
 
 
-def _riff(data: bytes, order: str = "<", sounds: tuple[bytes, ...] = (b"data",)) -> Iterator[tuple[int, int]]:
+def _riff(
+    data: Content, order: str = "<", sounds: tuple[bytes, ...] = (b"data",)
+) -> Iterator[tuple[int, int]]:
     if data[:4] == b"RIFX":
         order = ">"
     at, long = 12, None
@@ -86,11 +92,11 @@ def _riff(data: bytes, order: str = "<", sounds: tuple[bytes, ...] = (b"data",))
         at += 8 + size + size % 2
 
 
-def _aiff(data: bytes) -> Iterator[tuple[int, int]]:
+def _aiff(data: Content) -> Iterator[tuple[int, int]]:
     return _riff(data, ">", (b"SSND", b"BODY"))
 
 
-def _w64(data: bytes) -> Iterator[tuple[int, int]]:
+def _w64(data: Content) -> Iterator[tuple[int, int]]:
     at = 40
     while at + 24 <= len(data):
         (size,) = struct.unpack_from("<Q", data, at + 16)  # with the chunk's own 24 bytes
@@ -101,7 +107,7 @@ def _w64(data: bytes) -> Iterator[tuple[int, int]]:
         at += size + -size % 8
 
 
-def _caf(data: bytes) -> Iterator[tuple[int, int]]:
+def _caf(data: Content) -> Iterator[tuple[int, int]]:
     at = 8
     while at + 12 <= len(data):
         name, (size,) = data[at : at + 4], struct.unpack_from(">q", data, at + 4)
@@ -112,14 +118,14 @@ def _caf(data: bytes) -> Iterator[tuple[int, int]]:
         at += 12 + size
 
 
-def _au(data: bytes) -> Iterator[tuple[int, int]]:
+def _au(data: Content) -> Iterator[tuple[int, int]]:
     if len(data) >= 12:
         start, size = struct.unpack_from(">II" if data[:1] == b"." else "<II", data, 4)
         if size < _STREAMED:
             yield start, size
 
 
-def _mov(data: bytes) -> Iterator[tuple[int, int]]:
+def _mov(data: Content) -> Iterator[tuple[int, int]]:
     at = 0
     while at + 8 <= len(data):
         size, name, head = struct.unpack_from(">I", data, at)[0], data[at + 4 : at + 8], 8
@@ -132,7 +138,7 @@ def _mov(data: bytes) -> Iterator[tuple[int, int]]:
         at += size
 
 
-def _matroska(data: bytes) -> Iterator[tuple[int, int]]:
+def _matroska(data: Content) -> Iterator[tuple[int, int]]:
     at = 0
     for element in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):  # the EBML header, then the segment
         if data[at : at + 4] != element or at + 12 > len(data):
@@ -147,7 +153,7 @@ def _matroska(data: bytes) -> Iterator[tuple[int, int]]:
         at += size
 
 
-def _asf(data: bytes) -> Iterator[tuple[int, int]]:
+def _asf(data: Content) -> Iterator[tuple[int, int]]:
     at = 0
     while at + 24 <= len(data):
         (size,) = struct.unpack_from("<Q", data, at + 16)
@@ -168,7 +174,7 @@ _OGG_PAGE = struct.Struct("<4sBBqIIIB")
 _LAST_PAGE = 0x04
 
 
-def ogg_complete(data: bytes) -> bool:
+def ogg_complete(data: Content) -> bool:
     """True if the last Ogg page is whole and marked as the last (RFC 3533)."""
     at = data.rfind(b"OggS")
     if at < 0 or len(data) < at + _OGG_PAGE.size:
@@ -200,7 +206,7 @@ _RUN = 3
 """Frames that must follow each other before bytes count as MPEG audio."""
 
 
-def _frame_size(data: bytes, at: int) -> int:
+def _frame_size(data: Content, at: int) -> int:
     """Bytes of the frame whose header is at ``at``; 0 if there is none, or it is of free format."""
     if at + 4 > len(data) or data[at] != 0xFF or data[at + 1] & 0xE0 != 0xE0:
         return 0
@@ -215,7 +221,7 @@ def _frame_size(data: bytes, at: int) -> int:
     return (144 if first or layer == 2 else 72) * bits // hertz + padding
 
 
-def mpeg_frames(data: bytes) -> Iterator[MpegFrame]:
+def mpeg_frames(data: Content) -> Iterator[MpegFrame]:
     """Yields the frames of an MPEG audio stream; tags and junk between them are skipped.
 
     The last frame may reach behind the end of ``data``.
@@ -231,7 +237,7 @@ def mpeg_frames(data: bytes) -> Iterator[MpegFrame]:
             at = data.find(b"\xff", at + 1)
 
 
-def _begins_run(data: bytes, at: int) -> bool:
+def _begins_run(data: Content, at: int) -> bool:
     for _ in range(_RUN):
         size = _frame_size(data, at)
         if not size:
@@ -242,7 +248,7 @@ def _begins_run(data: bytes, at: int) -> bool:
     return True
 
 
-def _missing_mpeg(data: bytes) -> int:
+def _missing_mpeg(data: Content) -> int:
     first = last = None
     for frame in mpeg_frames(data):
         first, last = first or frame, frame

@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+import mmap
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from paqa_builder.audio.containers import missing_bytes, sniff, without_id3
+from paqa_builder.audio import spool
+from paqa_builder.audio.containers import Content, missing_bytes, sniff, without_id3
 from paqa_builder.errors import AudioError
 
 MAX_SECONDS = 4 * 3600.0
@@ -33,6 +36,9 @@ _LIBSNDFILE = ("wav", "aiff", "iff", "au", "w64", "caf", "voc", "flac", "ogg", N
 """Containers that libsndfile decodes first; None: what :func:`containers.sniff` does not know."""
 
 _BLOCK = 1 << 18
+_RELEASED = 1 << 24
+"""Bytes read from a memory map after which they are removed from memory."""
+
 _LONGER = 0.1
 """Seconds that PyAV must decode more than libsndfile before its samples are taken: padding is less."""
 
@@ -42,7 +48,10 @@ _MOST_DAMAGED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Samples ``float32 [n, channels]`` as the file holds them, and their rate in Hz."""
+    """Samples ``float32 [n, channels]`` as the file holds them, and their rate in Hz.
+
+    Samples of a long file are a memory map (see :mod:`paqa_builder.audio.spool`).
+    """
 
     samples: np.ndarray
     rate: int
@@ -53,7 +62,12 @@ class Decoded:
 
 
 def decode(
-    data: bytes, name: str, *, seconds: float | None = None, max_seconds: float = MAX_SECONDS
+    data: Content,
+    name: str,
+    *,
+    seconds: float | None = None,
+    max_seconds: float = MAX_SECONDS,
+    folder: Path | None = None,
 ) -> Decoded:
     """Decodes a file's bytes; its first ``seconds`` only, if given.
 
@@ -63,16 +77,18 @@ def decode(
         seconds: Decode no more than this. A file that ends earlier must be whole; the end of a longer one
             is not looked at.
         max_seconds: What is longer is an error.
+        folder: Folder for the samples of a long file, which are not kept in memory.
 
     Raises:
         AudioError: The file is empty, not audio, truncated, damaged, or too long.
+        NotReadyError: The disk is full.
     """
     if not data:
         raise AudioError(f"{name}: the file is empty (0 bytes)")
     body = without_id3(data)
     kind = sniff(body)
     most = min(seconds, max_seconds) if seconds else max_seconds
-    decoded = _decode(body, kind, name, most)
+    decoded = _decode(body, kind, name, most, folder)
     if not len(decoded.samples):
         raise AudioError(f"{name}: holds no samples")
     if seconds is not None and decoded.duration >= min(seconds, max_seconds):
@@ -84,11 +100,11 @@ def decode(
     return decoded
 
 
-def _decode(data: bytes, kind: str | None, name: str, most: float) -> Decoded:
+def _decode(data: Content, kind: str | None, name: str, most: float, folder: Path | None) -> Decoded:
     decoded, refusal = None, ""
     if kind in _LIBSNDFILE:
         try:
-            decoded = _with_libsndfile(data, most)
+            decoded = _with_libsndfile(data, most, folder)
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
             refusal = str(error).partition(": ")[2] or "damaged or truncated"
     if kind is None:
@@ -97,9 +113,9 @@ def _decode(data: bytes, kind: str | None, name: str, most: float) -> Decoded:
         return decoded
     try:
         if decoded is None:
-            return _with_av(data, kind, name, most)
+            return _with_av(data, kind, name, most, folder)
         if _seconds_by_av(data, kind, name, most) > decoded.duration + _LONGER:
-            return _with_av(data, kind, name, most)
+            return _with_av(data, kind, name, most, folder)
     except AudioError:
         if decoded is None:
             if missing_bytes(data, kind):
@@ -118,20 +134,62 @@ class _Memory(io.BytesIO):
         return super().seek(max(0, offset) if whence == io.SEEK_SET else offset, whence)
 
 
-def _with_libsndfile(data: bytes, most: float) -> Decoded:
+class _Mapped(io.RawIOBase):
+    """A stream over a memory map, which leaves little of it in memory; offsets as in :class:`_Memory`."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self._data, self._at, self._read = data, 0, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._data)}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, target: Any) -> int:
+        piece = self._data[self._at : self._at + len(target)]
+        target[: len(piece)] = piece
+        self._at += len(piece)
+        self._read += len(piece)
+        if self._read >= _RELEASED:
+            self._read = 0
+            spool.release(self._data)
+        return len(piece)
+
+
+def _with_libsndfile(data: Content, most: float, folder: Path | None) -> Decoded:
     """Decodes in blocks up to the end, as encodings without seeking (GSM 6.10, G.721) need."""
-    with soundfile.SoundFile(_Memory(data)) as file:
-        rate, blocks, count = file.samplerate, [], 0
+    stream = _Mapped(data) if isinstance(data, mmap.mmap) else _Memory(data)
+    with soundfile.SoundFile(stream) as file:
+        rate, blocks, count, tape = file.samplerate, [], 0, None
         while count <= most * rate:
             block = file.read(_BLOCK, dtype="float32", always_2d=True)
             blocks.append(block)
             count += len(block)
+            if count > spool.LONG_SECONDS * rate:
+                tape = _to(tape, blocks, folder)
             if len(block) < _BLOCK:
                 break
+        if tape is not None:
+            return Decoded(tape.array(), rate)
         return Decoded(blocks[0] if len(blocks) == 1 else np.concatenate(blocks), rate)
 
 
-def _seconds_by_av(data: bytes, kind: str, name: str, most: float) -> float:
+def _to(tape: spool.Spool | None, blocks: list[np.ndarray], folder: Path | None) -> spool.Spool:
+    """Moves the blocks to a temporary file."""
+    tape = tape or spool.Spool(folder)
+    for block in blocks:
+        tape.write(block)
+    blocks.clear()
+    return tape
+
+
+def _seconds_by_av(data: Content, kind: str, name: str, most: float) -> float:
     """Seconds that PyAV decodes."""
     total = 0.0
     for frame in _frames(data, kind, name):
@@ -141,8 +199,10 @@ def _seconds_by_av(data: bytes, kind: str, name: str, most: float) -> float:
     return total
 
 
-def _with_av(data: bytes, kind: str, name: str, most: float) -> Decoded:
-    """Decodes with PyAV; where a stream changes its rate or layout, the first ones hold.
+def _with_av(data: Content, kind: str, name: str, most: float, folder: Path | None) -> Decoded:
+    """Decodes with PyAV; where a stream changes its rate, the first one holds.
+
+    Where it changes its layout, the largest number of channels holds, in long files that of the beginning.
 
     Opus comes out at 48 kHz.
     """
@@ -150,7 +210,7 @@ def _with_av(data: bytes, kind: str, name: str, most: float) -> Decoded:
 
     pieces: list[np.ndarray] = []
     rate = channels = 0
-    seconds, setup, planes = 0.0, None, None
+    seconds, setup, planes, tape = 0.0, None, None, None
     try:
         for frame in _frames(data, kind, name):
             if not MIN_RATE <= frame.rate <= MAX_RATE:
@@ -161,11 +221,18 @@ def _with_av(data: bytes, kind: str, name: str, most: float) -> Decoded:
                 planes = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
             assert planes is not None
             pieces += [piece.to_ndarray() for piece in planes.resample(frame)]
-            channels = max(channels, pieces[-1].shape[0]) if pieces else channels
+            if tape is None and pieces:
+                channels = max(channels, pieces[-1].shape[0])
             seconds += frame.samples / frame.rate
+            if seconds > spool.LONG_SECONDS and pieces:
+                tape = _to(tape, [_spread(piece, channels).T for piece in pieces], folder)
+                pieces.clear()
             if seconds > most:
                 break
         pieces += _flush(planes)
+        if tape is not None:
+            tape = _to(tape, [_spread(piece, channels).T for piece in pieces], folder)
+            return Decoded(tape.array(), rate)
     except av.error.DecoderNotFoundError:
         return _with_pydub(data, kind, name)
     except (av.FFmpegError, ValueError) as error:
@@ -174,18 +241,20 @@ def _with_av(data: bytes, kind: str, name: str, most: float) -> Decoded:
         return Decoded(np.zeros((0, 1), np.float32), rate or 1)
     if any(len(piece) != len(pieces[0]) for piece in pieces):
         channels = max(map(len, pieces))
-        pieces = [
-            piece if len(piece) == channels else np.repeat(piece.mean(0, keepdims=True), channels, 0)
-            for piece in pieces
-        ]
+        pieces = [_spread(piece, channels) for piece in pieces]
     return Decoded(np.concatenate(pieces, axis=1).T.astype(np.float32, copy=False), rate)
+
+
+def _spread(piece: np.ndarray, channels: int) -> np.ndarray:
+    """A piece ``[c, n]`` with another number of channels: its mean in each of them."""
+    return piece if len(piece) == channels else np.repeat(piece.mean(0, keepdims=True), channels, 0)
 
 
 def _flush(planes: Any) -> list[np.ndarray]:
     return [piece.to_ndarray() for piece in planes.resample(None)] if planes else []
 
 
-def _frames(data: bytes, kind: str, name: str) -> Iterator[Any]:
+def _frames(data: Content, kind: str, name: str) -> Iterator[Any]:
     """Yields the decoded frames of the best audio stream, as FFmpeg's players choose it.
 
     Raises:
@@ -194,8 +263,9 @@ def _frames(data: bytes, kind: str, name: str) -> Iterator[Any]:
     import av
 
     try:
+        source = _Mapped(data) if isinstance(data, mmap.mmap) else io.BytesIO(data)
         with av.open(
-            io.BytesIO(data), "r", format=kind, options={"protocol_whitelist": ""}, metadata_errors="ignore"
+            source, "r", format=kind, options={"protocol_whitelist": ""}, metadata_errors="ignore"
         ) as container:
             stream = container.streams.best("audio")
             if stream is None:
@@ -220,7 +290,7 @@ def _frames(data: bytes, kind: str, name: str) -> Iterator[Any]:
         raise AudioError(f"{name}: damaged ({bad} of {packets} packets cannot be decoded)")
 
 
-def _with_pydub(data: bytes, kind: str, name: str) -> Decoded:
+def _with_pydub(data: Content, kind: str, name: str) -> Decoded:
     """Decodes with pydub, whose ffmpeg may have codecs that PyAV was built without."""
     try:
         if shutil.which("ffmpeg") is None:
@@ -242,7 +312,7 @@ def _with_pydub(data: bytes, kind: str, name: str) -> Decoded:
     return Decoded(whole.astype(np.float32) / float(1 << (8 * audio.sample_width - 1)), int(audio.frame_rate))
 
 
-def _flac_short(data: bytes, decoded: Decoded) -> bool:
+def _flac_short(data: Content, decoded: Decoded) -> bool:
     """True if a FLAC stream holds fewer samples than STREAMINFO states, and its MD5 says so too.
 
     The total may be wrong; the MD5 of the samples (RFC 9639, section 8.2) then still matches.
@@ -251,7 +321,9 @@ def _flac_short(data: bytes, decoded: Decoded) -> bool:
     if len(decoded.samples) >= total:
         return False
     bits = ((data[20] & 1) << 4 | data[21] >> 4) + 1
-    whole = np.rint(decoded.samples.astype(np.float64) * (1 << bits - 1)).astype("<i4")
     width = (bits + 7) // 8
-    raw = np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
-    return hashlib.md5(raw, usedforsecurity=False).digest() != data[26:42]
+    md5 = hashlib.md5(usedforsecurity=False)
+    for block in spool.blocks(decoded.samples):
+        whole = np.rint(block.astype(np.float64) * (1 << bits - 1)).astype("<i4")
+        md5.update(np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :width].tobytes())
+    return md5.digest() != data[26:42]

@@ -7,10 +7,13 @@ over time and frequency, and one channel takes its place where something would b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from paqa_builder.audio import spool
 from paqa_builder.errors import AudioError
 
 _SILENT = 1e-4
@@ -19,6 +22,9 @@ _SILENT = 1e-4
 _MUCH_LOUDER = 100.0
 _FRAME, _SPECTRA = 0.064, 16
 """Seconds of a spectrum, and spectra (half overlapping) in a cell of time: half a second."""
+
+_CELLS = 64
+"""Cells computed at once."""
 
 _BANDS = np.geomspace(100.0, 12_000.0, 21)
 """Edges in Hz of the bands, a third of an octave wide."""
@@ -46,7 +52,7 @@ class Mixdown:
     how: str = "mean"
 
 
-def mix_down(samples: np.ndarray, rate: int, name: str) -> Mixdown:
+def mix_down(samples: np.ndarray, rate: int, name: str, folder: Path | None = None) -> Mixdown:
     """Makes one channel of ``[n, channels]``.
 
     Constant offsets are removed, because they upset energy measures and networks. Empty channels are
@@ -54,59 +60,92 @@ def mix_down(samples: np.ndarray, rate: int, name: str) -> Mixdown:
     may hold, are scaled: by the peak up to 2 (a lossy codec's overshoot), else by a power of two, which
     changes no digit. Denormal numbers become 0.
 
+    Args:
+        folder: Folder for the result of a long clip, whose ``samples`` are in a file.
+
     Raises:
         AudioError: Samples are NaN or infinite; they are integers stored as float; or channels cancel
             each other in their mean and no channel holds everything.
+        NotReadyError: The disk is full.
     """
-    if not np.isfinite(samples).all():
-        first = int(np.argmin(np.isfinite(samples).all(axis=1)))
-        raise AudioError(f"{name}: holds NaN or infinite samples (the first at {first / rate:.3f} s)")
-    peak = float(np.abs(samples).max(initial=0.0))
-    if peak >= 2.0 and np.array_equal(samples, np.rint(samples)):
+    _check_numbers(samples, rate, name)
+    channels, notes = _audible(samples), []
+    if len(channels) < samples.shape[1]:
+        listed = ", ".join(str(channel + 1) for channel in channels)
+        notes.append(f"channels used: {listed}; the others are empty")
+    if len(channels) > 1 and (kept := _channel_in_place_of_mean(samples, channels, rate, name)) is not None:
+        channels, notes = np.array([kept]), [f"channel {kept + 1}, the channels' mean cancels"]
+    long = spool.mapped(samples)
+    once = () if long else tuple(_means(samples, channels))
+
+    def means() -> Iterable[np.ndarray]:
+        return _means(samples, channels) if long else once
+
+    offset = sum(float(mono.sum()) for mono in means()) / len(samples)
+    top = max(float(np.abs(mono - offset).max(initial=0.0)) for mono in means())
+    gain = 1.0
+    if top > 1.0:
+        gain = 1.0 / top if top <= 2.0 else 2.0 ** -np.ceil(np.log2(top))
+        notes.append(f"scaled by {gain:.6g}")
+
+    def usable() -> Iterator[np.ndarray]:
+        for mono in means():
+            mono -= offset
+            mono *= gain
+            mono[np.abs(mono) < np.finfo(np.float32).tiny] = 0.0
+            yield mono.astype(np.float32)
+
+    made = spool.filed(usable(), folder) if long else next(usable())
+    return Mixdown(made, "; ".join(notes) or "mean")
+
+
+def _check_numbers(samples: np.ndarray, rate: int, name: str) -> None:
+    peak, whole, at = 0.0, True, 0
+    for block in spool.blocks(samples):
+        if not np.isfinite(block).all():
+            first = at + int(np.argmin(np.isfinite(block).all(axis=1)))
+            raise AudioError(f"{name}: holds NaN or infinite samples (the first at {first / rate:.3f} s)")
+        peak = max(peak, float(np.abs(block).max(initial=0.0)))
+        whole = whole and np.array_equal(block, np.rint(block))
+        at += len(block)
+    if peak >= 2.0 and whole:
         raise AudioError(
             f"{name}: holds integers stored as float (up to {peak:.0f})",
             fix="divide the samples by their full scale (32768 for 16 bits) and write the file again",
         )
-    used, channels = _audible(samples)
-    mono, notes = _mean(used), []
-    if used.shape[1] < samples.shape[1]:
-        listed = ", ".join(str(channel + 1) for channel in channels)
-        notes.append(f"channels used: {listed}; the others are empty")
-    if used.shape[1] > 1 and (kept := _channel_in_place_of_mean(used, rate, name)) is not None:
-        mono, notes = _mean(used[:, [kept]]), [f"channel {channels[kept] + 1}, the channels' mean cancels"]
-    if (top := float(np.abs(mono).max(initial=0.0))) > 1.0:
-        gain = 1.0 / top if top <= 2.0 else 2.0 ** -np.ceil(np.log2(top))
-        mono *= gain
-        notes.append(f"scaled by {gain:.6g}")
-    mono[np.abs(mono) < np.finfo(np.float32).tiny] = 0.0
-    return Mixdown(mono.astype(np.float32), "; ".join(notes) or "mean")
 
 
-def _mean(samples: np.ndarray) -> np.ndarray:
-    mono = samples.mean(axis=1, dtype=np.float64)
-    mono -= mono.mean()
-    return mono
+def _means(samples: np.ndarray, channels: np.ndarray) -> Iterator[np.ndarray]:
+    """Mean of some channels, block by block, ``float64``."""
+    for block in spool.blocks(samples):
+        yield _some(block, channels).mean(axis=1, dtype=np.float64)
 
 
-def _audible(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The channels that are not empty, and their numbers from 0."""
+def _some(samples: np.ndarray, channels: np.ndarray) -> np.ndarray:
+    return samples if len(channels) == samples.shape[1] else samples[:, channels]
+
+
+def _audible(samples: np.ndarray) -> np.ndarray:
+    """Numbers, from 0, of the channels that are not empty."""
     if samples.shape[1] == 1:
-        return samples, np.arange(1)
-    rms = samples.std(axis=0, dtype=np.float64)
-    kept = np.flatnonzero((rms >= _SILENT) | (rms * _MUCH_LOUDER >= rms.max()))
-    return (samples, kept) if len(kept) == samples.shape[1] else (samples[:, kept], kept)
+        return np.arange(1)
+    count = len(samples)
+    mean = sum(block.sum(axis=0, dtype=np.float64) for block in spool.blocks(samples)) / count
+    rms = np.sqrt(sum(np.square(block - mean).sum(axis=0) for block in spool.blocks(samples)) / count)
+    return np.flatnonzero((rms >= _SILENT) | (rms * _MUCH_LOUDER >= rms.max()))
 
 
-def _channel_in_place_of_mean(samples: np.ndarray, rate: int, name: str) -> int | None:
+def _channel_in_place_of_mean(samples: np.ndarray, channels: np.ndarray, rate: int, name: str) -> int | None:
     """The channel that holds everything where the mean of all does not; None where the mean does."""
-    count = samples.shape[1]
-    cells = np.stack([_cells(samples[:, c], rate) for c in range(count)])
+    count = len(channels)
+    cells = np.stack([_cells(samples, rate, lambda block, c=c: block[:, c]) for c in channels])
     whole = cells.max(axis=0)
-    if _keeps(count**2 * _cells(samples.mean(axis=1), rate), whole, _LOST):
+    mixed = _cells(samples, rate, lambda block: _some(block, channels).mean(axis=1))
+    if _keeps(count**2 * mixed, whole, _LOST):
         return None
     for channel in np.argsort(-cells.sum(axis=(1, 2)), kind="stable"):
         if _keeps(cells[channel], whole, _MOST_LOST):
-            return int(channel)
+            return int(channels[channel])
     raise AudioError(
         f"{name}: its channels cancel each other, and no single one holds everything",
         fix="mix the file down to one channel yourself, with the phases set right",
@@ -121,17 +160,24 @@ def _keeps(mixed: np.ndarray, whole: np.ndarray, most: float) -> bool:
     return bool(lost.sum() <= most * moments.sum() and not (lost > _LOST_NOW * moments)[audible].any())
 
 
-def _cells(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Energy by time and band, ``[time, band]``."""
+def _cells(samples: np.ndarray, rate: int, pick: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Energy by time and band, ``[time, band]``, of the signal that ``pick`` makes of ``[n, channels]``."""
     size = max(16, round(_FRAME * rate))
     hop = size // 2
     window = np.hanning(size)
-    padded = np.pad(samples - samples.mean(dtype=np.float64), (0, size))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
     edges = np.searchsorted(np.fft.rfftfreq(size, 1 / rate), _BANDS[rate / 2 > _BANDS])
     edges = np.unique(edges)
+    count = len(samples)
+    mean = sum(float(pick(block).sum(dtype=np.float64)) for block in spool.blocks(samples)) / count
     rows = []
-    for start in range(0, len(frames), _SPECTRA):
-        power = np.square(np.abs(np.fft.rfft(frames[start : start + _SPECTRA] * window))).sum(axis=0)
-        rows.append(np.add.reduceat(power, edges))
+    step = _CELLS * _SPECTRA * hop
+    for at in range(0, count + 1, step):
+        end = min(at + step, count + 1) - 1 + size  # of the last frame that starts before at + step
+        part = pick(samples[at : min(end, count)]) - mean
+        part = np.pad(part, (0, end - at - len(part)))
+        spool.release(samples)
+        frames = np.lib.stride_tricks.sliding_window_view(part, size)[::hop]
+        for start in range(0, len(frames), _SPECTRA):
+            power = np.square(np.abs(np.fft.rfft(frames[start : start + _SPECTRA] * window))).sum(axis=0)
+            rows.append(np.add.reduceat(power, edges))
     return np.array(rows)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import Field
 
-from paqa_builder.audio import Audio, blend, fit
+from paqa_builder.audio import Audio, blend, combine
 from paqa_builder.perception.stage import ClipContext, ListenOptions
 
 
@@ -23,7 +24,7 @@ def kept(context: ClipContext, rate: int) -> Audio | None:
     mix, background = context.mix_at(rate), context.at("background", rate)
     if background is None:
         return context.at("speech", rate)
-    return Audio(mix.samples - fit(background.samples, len(mix.samples)), rate)
+    return combine(np.subtract, mix, background)
 
 
 def speech_blend(context: ClipContext, rate: int, options: SpeechOptions) -> Audio:

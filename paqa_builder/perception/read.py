@@ -16,4 +16,8 @@ class Read(Stage):
     layer = "audio"
 
     def run(self, contexts: Sequence[ClipContext]) -> list[tuple[AudioInfo, ...]]:
-        return [(context.info,) for context in contexts]
+        found = []
+        for context in contexts:
+            found.append((context.info,))
+            context.release()  # the clips of a part may be hours together
+        return found

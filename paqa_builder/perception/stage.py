@@ -64,7 +64,7 @@ class ClipContext:
 
     @cached_property
     def _decoded(self) -> tuple[Audio, AudioInfo]:
-        return audio_io.read(self.clip.path)
+        return audio_io.read(self.clip.path, self.work)
 
     @property
     def mix(self) -> Audio:
@@ -73,6 +73,12 @@ class ClipContext:
     @property
     def info(self) -> AudioInfo:
         return self.known_info or self._decoded[1]
+
+    def release(self) -> None:
+        """Removes the decoded audio from memory; what was found about it stays."""
+        self.known_info = self.info
+        self.__dict__.pop("_decoded", None)
+        self._at.clear()
 
     def at(self, name: str, rate: int) -> Audio | None:
         """The ``"mix"`` or a stem at ``rate`` Hz; None for an absent stem."""
@@ -84,7 +90,7 @@ class ClipContext:
             stem = next((s for s in self.stems or () if s.name == name), None)
             if stem is None:
                 return None
-            audio = read_stem(self.work / stem.path)
+            audio = read_stem(self.work / stem.path, self.work)
         self._at[name, rate] = resample(audio, rate)
         return self._at[name, rate]
 
