@@ -132,6 +132,7 @@ def forked(*arguments: object, prepare: Callable[[], None] | None = None, second
 
     for name in ("paqa_builder.cli", "paqa_builder.pipeline.build"):
         import_module(name)
+    import_module("paqa_builder.questions").load_templates()  # these are cached, so copies need not read them
     began = time.monotonic()
     with tempfile.TemporaryFile() as output:
         pid = os.fork()

@@ -204,6 +204,7 @@ def _extra(paths: Iterable[str | Path]) -> list[tuple[str, str]]:
     return texts
 
 
+@cache  # a build reads all templates several times, and most of the time goes into their examples
 def _read(name: str, text: str) -> Template:
     try:
         data = load_yaml(text)
