@@ -233,7 +233,8 @@ class _Folder:
             reader = csv.DictReader(lines, delimiter="\t" if file.suffix == ".tsv" else ",")
             for number, raw in enumerate(reader, 2):
                 row = {
-                    _COLUMNS.get(key or "", key or ""): (value or "").strip() for key, value in raw.items()
+                    _COLUMNS.get(name := (key or "").strip().casefold(), name): (value or "").strip()
+                    for key, value in raw.items()
                 }
                 _parsed(file, number, bound(self._row, file.stem, row))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from paqa_builder.mix.recordings import Kind, Recording, RecordingPool, assign_s
 from paqa_builder.mix.spec import Spec
 from paqa_builder.pipeline.own_folders import OwnFolders
 from paqa_builder.sources import SPLITS
+from paqa_builder.sources.header import columns_of
 from paqa_builder.untrusted import lines, loads
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ COLUMNS = (
 )  # fmt: skip
 _ALSO = {"filename": "path", "file_name": "path", "licence": "license", "gender": "sex"}
 _LAYOUT_ONLY = {"kind"}
+_KNOWN = (*COLUMNS, *_ALSO, *_LAYOUT_ONLY)
 
 
 def read_recordings(kind: Kind, places: Iterable[str], spec: Spec, out: Path | None = None) -> RecordingPool:
@@ -92,17 +94,30 @@ def _read(kind: Kind, place: str, name: str, spec: Spec, out: Path | None) -> tu
     )
 
 
-def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The rows of a CSV or JSON lines file, each with its position for error messages."""
+def _rows(path: Path, known: Sequence[str] = _KNOWN) -> list[tuple[str, dict[str, Any]]]:
+    """The rows of a CSV or JSON lines file, each with its position for error messages.
+
+    Args:
+        known: Columns whose names are recognised in any case, and refused if misspelt.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix in (".jsonl", ".json"):
-                return [(f"{path}, line {n}", loads(line)) for n, line in lines(path)]
-            return [
-                (f"{path}, row {n}", dict(row)) for n, row in enumerate(csv.DictReader(file, strict=True), 2)
-            ]
+                return [
+                    (where := f"{path}, line {n}", _object(line, known, where)) for n, line in lines(path)
+                ]
+            table = csv.DictReader(file, strict=True)
+            table.fieldnames = columns_of(table.fieldnames or (), known, path)
+            return [(f"{path}, row {n}", dict(row)) for n, row in enumerate(table, 2)]
     except (OSError, csv.Error, ValueError) as error:
         raise SourceError(f"{path}: cannot be read as {path.suffix.lstrip('.').upper()} ({error})") from error
+
+
+def _object(line: str, known: Sequence[str], where: str) -> dict[str, Any]:
+    data = loads(line)
+    if not isinstance(data, dict):
+        raise SourceError(f"{where}: is not an object")
+    return dict(zip(columns_of(list(data), known, where), data.values(), strict=True))
 
 
 def _names(folder: Path) -> dict[str, str]:
@@ -110,7 +125,7 @@ def _names(folder: Path) -> dict[str, str]:
     table = folder / "esc50_to_audioset.csv"
     if not table.is_file():
         return {}
-    return {row["esc50_category"]: row["audioset_primary"] for _, row in _rows(table)}
+    return {row["esc50_category"]: row["audioset_primary"] for _, row in _rows(table, ())}
 
 
 def _from_rows(

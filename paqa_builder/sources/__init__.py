@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from paqa_builder.errors import SourceError
 from paqa_builder.records import TRUTH, Clip, Origin, Tag, Truth, Turn, Utterance, Word
+from paqa_builder.sources.header import columns_of
 
 SPLITS = ("train", "validation", "test")
 
@@ -95,12 +96,20 @@ class Source(ABC):
 
 
 def read_table(
-    path: Path, columns: Sequence[str], *, fix: str | None = None, **options: Any
+    path: Path,
+    columns: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    fix: str | None = None,
+    **options: Any,
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Reads a table of a corpus (CSV in UTF-8 with a header).
 
+    Names of columns are recognised in any case and with surrounding spaces.
+
     Args:
         columns: Columns that the table must have; it may have more.
+        optional: Further columns that are read if they are there.
         fix: Advice for the error if the table cannot be read or lacks a column.
         options: Format options of :class:`csv.DictReader`, such as ``delimiter``.
 
@@ -108,12 +117,14 @@ def read_table(
         The position of a row for error messages, and its cells by column, without surrounding spaces.
 
     Raises:
-        SourceError: The table cannot be read, lacks a column, or has a row with another number of fields.
+        SourceError: The table cannot be read, lacks a column or misspells one, or has a row with another
+            number of fields.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, strict=True, **options)
-            names = list(table.fieldnames or ())
+            names = columns_of(table.fieldnames or (), [*columns, *optional], path)
+            table.fieldnames = names
             if missing := [column for column in columns if column not in names]:
                 raise SourceError(
                     f"{path}: no column {missing[0]!r}; it has {', '.join(names) or 'nothing'}", fix=fix

@@ -1,16 +1,17 @@
-"""``folder``: any tree of audio files, with an optional ``metadata.csv`` at its root.
+"""``folder``: any tree of audio files, with optional tables ``metadata.csv`` or ``metadata.jsonl``.
 
 Every file with one of :data:`paqa_builder.audio.SUFFIXES`, in any case, is a clip. Hidden files and folders
 are skipped; links are followed. A broken link or an unreadable file is also a clip, and its failure is
-reported by the build.
+reported by the build. Other files that look like audio are counted in a warning.
 
 A clip's id is its path below the root, with ``/``, without the suffix, in Unicode's composed form
 (NFC), so that the same tree has the same ids on every machine. Files that would share an id keep
 their suffix. Clips are sorted by id.
 
-``metadata.csv`` has a column ``file_name`` (path below the root) and any of ``license``,
-``attribution``, ``source_url`` and ``split``; an empty cell, or a file without a row, takes the
-source's options.
+The tables (:mod:`paqa_builder.sources.metadata`) have a column ``file_name`` and any of ``license``,
+``attribution``, ``source_url`` and ``split``; an empty cell, or a file without a row, takes the source's
+options. A file without a split in a table takes it from the outermost folder with the name of a split,
+such as ``train``.
 """
 
 from __future__ import annotations
@@ -18,28 +19,33 @@ from __future__ import annotations
 import logging
 import os
 import stat
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from paqa_builder.audio import SUFFIXES
-from paqa_builder.errors import SourceError, suggest
+from paqa_builder.errors import SourceError
 from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip
-from paqa_builder.sources import SPLITS, Source, SourceOptions, read_table
+from paqa_builder.sources import Source, SourceOptions, metadata
+from paqa_builder.sources.looks_like_audio import looks_like_audio
+from paqa_builder.sources.metadata import composed, read_metadata
 
 log = logging.getLogger(__name__)
 
-METADATA = "metadata.csv"
-COLUMNS = ("file_name", "license", "attribution", "source_url", "split")
+SPLIT_FOLDERS = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+}  # fmt: skip
+"""Splits by names of folders, as in the Hub's ``audiofolder``."""
 
 
 class FolderOptions(SourceOptions):
-    """Values for files without a value in ``metadata.csv``."""
+    """Values for files whose folder and table state none."""
 
     split: Literal["train", "validation", "test"] = "train"
     license: str = Field(UNKNOWN, description="SPDX identifier or URL, e.g. CC-BY-4.0.")
@@ -53,48 +59,60 @@ class Folder(Source):
     Options = FolderOptions
 
     def clips(self) -> Iterator[Clip]:
-        paths = list(_walk(self.root, ()))
+        paths, tables, skipped = [], [], []
+        for path in _walk(self.root, ()):
+            if path.name.lower().endswith(SUFFIXES):
+                paths.append(path)
+            elif path.name in metadata.NAMES:
+                tables.append(path)
+            elif looks_like_audio(path):
+                skipped.append(path)
+        _report(self.root, skipped)
         if not paths:
             raise SourceError(
                 f"{self.root}: no audio files", fix=f"the folder needs files with {', '.join(SUFFIXES)}"
             )
         files = {_below(self.root, path): path for path in paths}
-        rows = self._metadata({_composed(name) for name in files})
+        rows = read_metadata(self.root, tables, {composed(name) for name in files})
         for clip_id, name in sorted(_ids(files).items()):
-            row = rows.get(_composed(name), {})
+            row = rows.get(composed(name), {})
             yield Clip(
                 id=clip_id,
                 source=self.name,
-                split=row.get("split") or self.options.split,
+                split=row.get("split") or split_of(name) or self.options.split,
                 path=str(files[name]),
                 license=spdx(row.get("license") or self.options.license),
                 attribution=row.get("attribution") or self.options.attribution,
                 source_url=row.get("source_url", ""),
             )
 
-    def _metadata(self, known: set[str]) -> dict[str, dict[str, str]]:
-        """Rows of ``metadata.csv`` by composed file name; empty without that file."""
-        path = self.root / METADATA
-        if not path.exists():
-            return {}
-        rows: dict[str, dict[str, str]] = {}
-        for where, row in read_table(path, COLUMNS[:1], fix=f"make its first line: {','.join(COLUMNS)}"):
-            if not rows:
-                for column in [name for name in row if name not in COLUMNS]:
-                    log.warning("%s: column %r is not used.%s", path, column, suggest(column, COLUMNS))
-            name = _composed(row["file_name"].removeprefix("./"))
-            if name not in known:
-                raise SourceError(f"{where}, column 'file_name': no audio file {name!r} below {path.parent}")
-            if name in rows:
-                raise SourceError(f"{where}, column 'file_name': {name!r} has a row already")
-            if row.get("split") and row["split"] not in SPLITS:
-                raise SourceError(f"{where}, column 'split': {row['split']!r} is none of {', '.join(SPLITS)}")
-            rows[name] = row
-        return rows
+
+def split_of(name: str) -> str | None:
+    """The split of a file by the folders in its path below the root; None if none has a split's name.
+
+    Example:
+        >>> split_of("data/Train/bird/1.wav")
+        'train'
+    """
+    splits = (SPLIT_FOLDERS.get(folder.casefold()) for folder in PurePosixPath(name).parts[:-1])
+    return next(filter(None, splits), None)
+
+
+def _report(root: Path, skipped: list[Path]) -> None:
+    if skipped:
+        kinds = Counter(path.suffix.lower() or "without a suffix" for path in skipped)
+        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        log.warning(
+            "%s: skipped %d files that look like audio but are not read: %s (such as %s)",
+            root,
+            len(skipped),
+            counted,
+            _below(root, skipped[0]),
+        )
 
 
 def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
-    """Yields the audio files below ``folder``, without following links to a folder in ``above``."""
+    """Yields the files below ``folder``, without following links to a folder in ``above``."""
     try:
         status = folder.stat()
         identity = (status.st_dev, status.st_ino)
@@ -113,7 +131,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
             mode = stat.S_IFREG
         if stat.S_ISDIR(mode):
             yield from _walk(Path(entry.path), (*above, identity))
-        elif stat.S_ISREG(mode) and entry.name.lower().endswith(SUFFIXES):
+        elif stat.S_ISREG(mode):
             yield Path(entry.path)
 
 
@@ -122,15 +140,11 @@ def _below(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
 def _ids(names: dict[str, Path]) -> dict[str, str]:
     """File names by id, which is the shortest form of the name that no other file has."""
     # The last form is the shortest; the first is always unique (two names can differ only in Unicode
     # form). A longer id can clash with another one, hence the loop.
-    forms = {name: [name, _composed(name), os.path.splitext(_composed(name))[0]] for name in names}
+    forms = {name: [name, composed(name), os.path.splitext(composed(name))[0]] for name in names}
     while True:
         count = Counter(form[-1] for form in forms.values())
         clashing = [form for form in forms.values() if count[form[-1]] > 1 and len(form) > 1]

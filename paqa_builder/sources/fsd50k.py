@@ -28,6 +28,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip, Tag, Truth
 from paqa_builder.sources import Source, SourceOptions
+from paqa_builder.sources.header import columns_of
 from paqa_builder.untrusted import read_json
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Fsd50k(Source):
     @staticmethod
     def _table(path: Path, columns: list[str]) -> pandas.DataFrame:
         table = _read_csv(path)
+        table.columns = columns_of([str(name) for name in table.columns], columns, path)
         for column in columns:
             if column not in table:
                 raise SourceError(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paqa_builder.errors import SourceError
-from paqa_builder.mix.listings import read_recordings
+from paqa_builder.mix.listings import _rows, read_recordings
 from paqa_builder.mix.recordings import Recording, assign_splits, check_splits, normal_text, ties
 from paqa_builder.mix.spec import Spec, make_spec
 
@@ -135,3 +135,17 @@ def test_an_empty_split_is_named(tmp_path: Path) -> None:
     write(tmp_path / "a/1.flac", voice("a", 1.0))
     with pytest.raises(SourceError, match="nothing for the split"):
         read_recordings("speech", [str(tmp_path)], make_spec({"splits": {"train": 0.5, "test": 0.5}}))
+
+
+def test_a_header_is_read_in_any_case_and_refused_if_misspelt(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"x")
+    for header in ("Path , SPEAKER", "FileName,speaker"):
+        (tmp_path / "m.csv").write_text(f"{header}\na.wav,Jo\n")
+        (row,) = _rows(tmp_path / "m.csv")
+        assert set(row[1]) <= {"path", "filename", "speaker"}
+    (tmp_path / "m.csv").write_text("path,speker\na.wav,Jo\n")
+    with pytest.raises(SourceError, match=r"no column 'speker'\. Did you mean 'speaker'"):
+        _rows(tmp_path / "m.csv")
+    (tmp_path / "m.jsonl").write_text('{"Path": "a.wav", "speker": "Jo"}')
+    with pytest.raises(SourceError, match=r"line 1: there is no column 'speker'\. Did you mean 'speaker'"):
+        _rows(tmp_path / "m.jsonl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import unicodedata
@@ -173,11 +174,176 @@ class TestMetadata:
 
     def test_an_unknown_column_is_warned_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         put(tmp_path, "a.wav")
-        table(tmp_path, "file_name,licence", "a.wav,MIT")
+        table(tmp_path, "file_name,mood,License_URL", "a.wav,MIT,x")
         with caplog.at_level(logging.WARNING):
             assert ids(tmp_path) == ["a"]
-        assert "column 'licence' is not used. Did you mean 'license'?" in caplog.text
+        assert "columns that are not used: License_URL, mood" in caplog.text
+
+    @pytest.mark.parametrize("header", ["File_Name,LICENSE", " file_name , license ", "\tFILE_NAME,License"])
+    def test_case_and_spaces_of_the_header_do_not_matter(self, tmp_path: Path, header: str) -> None:
+        put(tmp_path, "a.wav")
+        table(tmp_path, header, "a.wav,MIT")
+        (clip,) = Folder(tmp_path).clips()
+        assert clip.license == "MIT"
+
+    @pytest.mark.parametrize(
+        ("column", "meant"),
+        [
+            ("licence", "license"), ("Licenses", "license"), ("splits", "split"), ("spilt", "split"),
+            ("source-url", "source_url"), ("attribtuion", "attribution"), ("SourceURL", "source_url"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("kind", ["csv", "jsonl"])
+    def test_a_misspelt_column_is_refused(self, tmp_path: Path, column: str, meant: str, kind: str) -> None:
+        put(tmp_path, "a.wav")
+        if kind == "csv":
+            table(tmp_path, f"file_name,{column}", "a.wav,MIT")
+        else:
+            (tmp_path / "metadata.jsonl").write_text(json.dumps({"file_name": "a.wav", column: "x"}))
+        with pytest.raises(SourceError, match=f"no column '{column}'. Did you mean '{meant}'?"):
+            ids(tmp_path)
+
+    @pytest.mark.parametrize("column", ["filename", "file name", "File-Name", "file_names"])
+    def test_a_misspelt_file_name_is_refused(self, tmp_path: Path, column: str) -> None:
+        put(tmp_path, "a.wav")
+        table(tmp_path, f"{column},license", "a.wav,MIT")
+        with pytest.raises(SourceError, match="Did you mean 'file_name'"):
+            ids(tmp_path)
+
+    def test_a_column_twice_is_refused(self, tmp_path: Path) -> None:
+        put(tmp_path, "a.wav")
+        table(tmp_path, "file_name,license,License", "a.wav,MIT,MIT")
+        with pytest.raises(SourceError, match="'license' occurs twice"):
+            ids(tmp_path)
 
     def test_unknown_options_are_refused(self) -> None:
         with pytest.raises(ValidationError, match="licence"):
             FolderOptions(licence="MIT")
+
+
+def splits(root: Path, **options) -> dict[str, str]:
+    return {clip.id: clip.split for clip in Folder(root, FolderOptions(**options)).clips()}
+
+
+class TestAudiofolder:
+    """The layouts of the Hub's ``audiofolder``."""
+
+    def test_folders_name_the_splits(self, tmp_path: Path) -> None:
+        put(
+            tmp_path,
+            "train/a.wav",
+            "validation/b.wav",
+            "test/x/c.wav",
+            "Dev/d.wav",
+            "data/eval/e.wav",
+            "f.wav",
+        )
+        assert splits(tmp_path) == {
+            "train/a": "train", "validation/b": "validation", "test/x/c": "test", "Dev/d": "validation",
+            "data/eval/e": "test", "f": "train",
+        }  # fmt: skip
+
+    def test_names_that_only_contain_a_split_are_no_split(self, tmp_path: Path) -> None:
+        put(tmp_path, "trains/a.wav", "test.wav", "latest/b.wav")
+        assert splits(tmp_path, split="validation") == dict.fromkeys(
+            ["trains/a", "test", "latest/b"], "validation"
+        )
+
+    def test_a_cell_beats_the_folder(self, tmp_path: Path) -> None:
+        put(tmp_path, "train/a.wav", "train/b.wav")
+        table(tmp_path, "file_name,split", "train/a.wav,test", "train/b.wav,")
+        assert splits(tmp_path) == {"train/a": "test", "train/b": "train"}
+
+    def test_each_split_may_have_its_table(self, tmp_path: Path) -> None:
+        put(tmp_path, "train/a.wav", "test/a.wav", "test/deep/b.wav")
+        table(tmp_path / "train", "file_name,license", "a.wav,MIT")
+        (tmp_path / "test" / "metadata.jsonl").write_text(
+            '{"file_name": "a.wav", "license": "CC0-1.0"}\n\n{"file_name": "./deep/b.wav", "license": null}\n'
+        )
+        found = {clip.id: (clip.split, clip.license) for clip in Folder(tmp_path).clips()}
+        assert found == {
+            "train/a": ("train", "MIT"), "test/a": ("test", "CC0-1.0"), "test/deep/b": ("test", "unknown"),
+        }  # fmt: skip
+
+    def test_an_inner_table_about_other_things_is_warned_of(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        put(tmp_path, "x/a.wav")
+        table(tmp_path / "x", "speaker,mood", "a,glad")
+        with caplog.at_level(logging.WARNING):
+            assert ids(tmp_path) == ["x/a"]
+        assert "not used, because it has no column 'file_name'" in caplog.text
+
+    def test_the_nearest_table_counts(self, tmp_path: Path) -> None:
+        put(tmp_path, "train/a.wav", "train/b.wav")
+        table(tmp_path, "file_name,license", "train/a.wav,MIT", "train/b.wav,MIT")
+        table(tmp_path / "train", "file_name,license", "a.wav,CC0-1.0")
+        found = {clip.id: clip.license for clip in Folder(tmp_path).clips()}
+        assert found == {"train/a": "CC0-1.0", "train/b": "MIT"}
+
+    def test_json_lines_hold_any_character(self, tmp_path: Path) -> None:
+        put(tmp_path, "a\u2028b.wav")
+        row = {" File_Name ": "a\u2028b.wav", "attribution": "Jo\u2028Doe", "mood": 3}
+        (tmp_path / "metadata.jsonl").write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+        (clip,) = Folder(tmp_path).clips()
+        assert clip.attribution == "Jo\u2028Doe"
+
+    @pytest.mark.parametrize(
+        ("line", "says"),
+        [
+            ('{"file_name": "b.wav"}', r"line 1, column 'file_name': no audio file 'b\.wav'"),
+            ('{"file_name": "../a.wav"}', r"no audio file '\.\./a\.wav'"),
+            ('{"file_name": ""}', "no audio file ''"),
+            ('{"license": "MIT"}', "line 1: no 'file_name'; it has license"),
+            ('{"file_name": "a.wav", "license": 3}', "line 1, 'license': 3 is not text"),
+            ('{"file_name": "a.wav"}\n{"file_name": "./a.wav"}', "line 2, .*has a row already"),
+            ('{"file_name": "a.wav"', "line 1: cannot be read as JSON"),
+            ('["a.wav"]', "line 1: is not an object"),
+            ('{"file_name": "a.wav", "split": "dev"}', "'dev' is none of"),
+        ],
+    )
+    def test_errors_in_json_lines_name_the_line(self, tmp_path: Path, line: str, says: str) -> None:
+        put(tmp_path, "a.wav")
+        (tmp_path / "metadata.jsonl").write_text(line)
+        with pytest.raises(SourceError, match=says):
+            ids(tmp_path)
+
+    def test_two_tables_in_one_folder_are_refused(self, tmp_path: Path) -> None:
+        put(tmp_path, "a.wav")
+        table(tmp_path, "file_name", "a.wav")
+        (tmp_path / "metadata.jsonl").write_text('{"file_name": "a.wav"}')
+        with pytest.raises(SourceError, match=r"has both metadata\.csv and metadata\.jsonl"):
+            ids(tmp_path)
+
+
+class TestSkipped:
+    def test_files_that_look_like_audio_are_counted(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        put(
+            tmp_path,
+            "a.wav",
+            "b.mid",
+            "x/c.DSF",
+            "x/d.dsf",
+            "e.ape",
+            "f.mpg",
+            "notes.txt",
+            "list.m3u",
+            "g.json",
+        )
+        (tmp_path / "recording").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
+        (tmp_path / "h.flac.bak").write_bytes(b"fLaC\0\0\0\x22")
+        (tmp_path / "photo").write_bytes(b"\x89PNG\r\n")
+        with caplog.at_level(logging.WARNING):
+            assert ids(tmp_path) == ["a"]
+        assert "skipped 7 files that look like audio but are not read: " in caplog.text
+        for part in ("2 .dsf", "1 .mid", "1 .ape", "1 .mpg", "1 .bak", "1 without a suffix", "such as b.mid"):
+            assert part in caplog.text
+
+    def test_nothing_is_said_of_other_files(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        put(tmp_path, "a.wav", "notes.txt", "page.html", "cover.png")
+        (tmp_path / "README").write_text("The free software of this folder")
+        with caplog.at_level(logging.WARNING):
+            assert ids(tmp_path) == ["a"]
+        assert not caplog.text
