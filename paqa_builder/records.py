@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
+from paqa_builder.privacy import portable, redact
+
 StageName = Literal["separate", "diarize", "tag", "transcribe", "measure"]
 STAGES: tuple[StageName, ...] = ("separate", "diarize", "tag", "transcribe", "measure")
 TRUTH = "truth"
@@ -197,11 +199,18 @@ class Stem:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A stage that failed on a clip; ``stage`` is ``"read"`` if the audio cannot be decoded."""
+    """A stage that failed on a clip; ``stage`` is ``"read"`` if the audio cannot be decoded.
+
+    The message is published: it holds neither secrets nor folders of the machine.
+    """
 
     stage: str
     error: str
     message: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.message, str):
+            object.__setattr__(self, "message", portable(redact(self.message)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from markupsafe import Markup
 
 from paqa_builder.dataset.lock import ShardFile
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.licenses import hub_id
 from paqa_builder.records import STAGES, TRUTH
 from paqa_builder.sources import SPLITS
+from paqa_builder.visible import visible
 
 MARK = "paqa-builder"
 """The tag that identifies a card written by paqa, on disk and on the Hub."""
@@ -49,12 +51,15 @@ def render(
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_plain,
     )
-    environment.filters["cell"] = _cell
     environment.filters["fence"] = _fence
     return environment.from_string(_text("_template.md.j2")).render(
-        front=front_matter(summary, files),
+        front=Markup(front_matter(summary, files)),
         title=build.get("title")
         or f"Perception-grounded audio questions ({', '.join(sorted(summary.sources)) or 'empty'})",
         s=summary,
@@ -63,7 +68,7 @@ def render(
             summary.origins, key=lambda o: (_ORDER.get(o.stage, len(_ORDER)), o.backend, o.revision)
         ),
         configs=_configs(files),
-        about=(about or "\n\n".join(map(about_source, sorted(summary.sources)))).strip(),
+        about=Markup((about or "\n\n".join(map(about_source, sorted(summary.sources)))).strip()),
         audio_of_all=audio_of_all,
     )
 
@@ -125,12 +130,23 @@ def _configs(files: Sequence[ShardFile]) -> dict[str, list[dict[str, str]]]:
     return configs
 
 
-def _cell(text: Any) -> str:
-    """Text escaped for a cell of a Markdown table."""
-    return " ".join(str(text).split()).replace("|", "\\|")
+_ACTIVE = re.compile(r"[\\`*|\[\]]|^\s*[#+=-](?=\s|$)|^\s*\d+[.)](?=\s)|^\s*>")
 
 
-def _fence(text: str) -> str:
+def _plain(value: Any) -> Any:
+    """A value of the template as one line of text: HTML, images, links and other Markdown are escaped.
+
+    :class:`markupsafe.Markup` is Markdown by paqa and stays.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    text = re.sub(r"\s+", " ", visible(value))
+    text = _ACTIVE.sub(lambda found: found[0][:-1] + "\\" + found[0][-1], text)
+    return re.sub(r"&(?=#?\w+;)", "&amp;", text).replace("<", "&lt;")
+
+
+def _fence(text: str) -> Markup:
     """A fenced code block whose fence is longer than any run of backticks in it."""
+    text = visible(text)
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{fence}text\n{text.rstrip()}\n{fence}"
+    return Markup(f"{fence}text\n{text.rstrip()}\n{fence}")

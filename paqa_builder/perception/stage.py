@@ -19,6 +19,7 @@ from paqa_builder import audio as audio_io
 from paqa_builder.audio import Audio, read_stem, resample
 from paqa_builder.errors import ConfigError
 from paqa_builder.perception.backends.base import AudioInput, Backend
+from paqa_builder.privacy import published
 from paqa_builder.records import Abstention, AudioInfo, Clip, Origin, Stem, Tag, Turn, Utterance
 from paqa_builder.registry import load_attribute
 
@@ -124,7 +125,7 @@ class Stage(ABC):
     ) -> None:
         self._backend = backend
         self.options: Any = options if options is not None else self.Options()
-        revision = backend.revision if backend else ""
+        revision = published(backend.revision) if backend else ""
         self.origin = Origin(self.name, backend_name or type(backend).__name__, revision)
 
     @property

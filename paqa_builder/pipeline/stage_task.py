@@ -20,6 +20,7 @@ from paqa_builder.files import Fingerprint
 from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.pipeline.plan import StagePlan, build_stage
 from paqa_builder.pipeline.step import Done
+from paqa_builder.privacy import portable
 from paqa_builder.records import (
     Abstention,
     AudioInfo,
@@ -172,6 +173,7 @@ def _run_batch(task: StageTask, batch: list[tuple[Fingerprint, ClipContext]]) ->
         if len(batch) == 1:
             item, _ = batch[0]
             message = getattr(error, "message", None) or str(error) or repr(error)
+            message = portable(message, Path(item.clip.path).parent, task.work)
             return {item.identity: _row(item, failure=Failure(stage.name, type(error).__name__, message))}
     # One of several clips failed: process them one by one, so that only that clip is lost.
     rows: Rows = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,25 @@ class TestText:
     def test_titles_and_corpus_texts_are_not_rendered_as_templates(self, tmp_path: Path) -> None:
         write_shards(tmp_path / "out", [], {"title": "{{ 7 * 7 }} | *"}, about="{% raw %}")
         _, text = written(tmp_path / "out")
-        assert "# {{ 7 * 7 }} | *" in text
+        assert "# {{ 7 \\* 7 }} \\| \\*" in text
         assert "{% raw %}" in text
+
+    def test_foreign_text_is_neither_html_nor_an_image_nor_an_escape(self, tmp_path: Path) -> None:
+        hostile = (
+            "<img src=x onerror=alert(1)> ![i](http://x/i.png) [l](http://x) &lt; a|b \x1b[31m `c`\n# h *b*"
+        )
+        scene = scene_of(clip_file(tmp_path, "a.wav"), terms=hostile)
+        asked = [
+            replace(q, question=hostile, choices=(hostile, *q.choices[1:]), trace=f"<THINK>{hostile}\n```")
+            for q in questions_of(scene)
+        ]
+        write_shards(tmp_path / "out", [(scene, asked)], BUILD)
+        _, text = written(tmp_path / "out")
+        outside = "".join(text.split("````")[::2])
+        shown = "&lt;img src=x onerror=alert(1)> !\\[i\\](http://x/i.png) \\[l\\](http://x) &amp;lt; a\\|b "
+        assert outside.count(shown + "\\\\x1b\\[31m \\`c\\` # h \\*b\\*") == 3
+        assert "<" not in outside
+        assert "\x1b" not in text
 
     def test_scenes_with_audio_leave_no_clip_without(self, tmp_path: Path) -> None:
         items = [(scene_of(clip_file(tmp_path, "a.wav")), [])]
