@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from paqa_builder import registry
+from paqa_builder import json_files, registry
 from paqa_builder.audio import SILENCE_RMS, Audio, blend, read, resample
 from paqa_builder.labels.audioset import is_event, is_speech, related
 from paqa_builder.perception.backends.base import AudioInput, Span
@@ -67,10 +67,8 @@ def backend(stage: str, name: str) -> Any:
 
 def clips(root: Path) -> Iterator[tuple[str, Path, dict[str, Any]]]:
     for kind in ("crowd", "far", "talk"):
-        with (root / kind / "manifest.jsonl").open(encoding="utf-8") as file:
-            for line in file:
-                row = json.loads(line)
-                yield kind, root / kind / row["audio"], row
+        for _, row in json_files.objects(root / kind / "manifest.jsonl"):
+            yield kind, root / kind / row["audio"], row
 
 
 def hear(separator: Any, path: Path) -> AudioInput:

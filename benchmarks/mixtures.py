@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from paqa_builder import json_files
 from paqa_builder.audio import read, resample
 from paqa_builder.errors import AudioError
 from paqa_builder.mix.activity import active_rms, activity, clip_spans
@@ -42,8 +43,8 @@ class Material:
     def __init__(self, root: Path) -> None:
         with (root / "clips/clips.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        with (root / "scenes/manifest.jsonl").open(encoding="utf-8") as file:
-            known = {part["text"] for line in file for part in json.loads(line)["segments"]}
+        scenes = json_files.objects(root / "scenes/manifest.jsonl")
+        known = {part["text"] for _, scene in scenes for part in scene["segments"]}
         self.root = root / "clips"
         self.speech = {
             "crowd": (crowd := [row for row in rows if row["kind"] == "speech"]),

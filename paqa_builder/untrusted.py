@@ -75,6 +75,12 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         ValueError: A line is longer than :data:`LINE_BYTES`, or not UTF-8.
         OSError: It cannot be read.
     """
+    for number, line in byte_lines(path):
+        yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+
+
+def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """As :func:`lines`, without decoding. Lines end at ``\\n`` or ``\\r\\n`` and nowhere else."""
     number = 0
     with _Unpacked(path) as file:
         while line := file.readline(LINE_BYTES + 1):
@@ -82,7 +88,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             if len(line) > LINE_BYTES:
                 raise ValueError(f"line {number} is longer than {LINE_BYTES >> 20} MB")
             if not line.isspace():
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                yield number, line.rstrip(b"\r\n")
 
 
 def starts_with(path: Path, text: str) -> bool:

@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from paqa_builder import json_files
 from paqa_builder.files import write_atomic
+from paqa_builder.untrusted import byte_lines
 
 MARK = "complete.json"
 """The last file written to a checkpoint; a checkpoint without it is incomplete."""
@@ -48,9 +50,10 @@ class Progress(TrainerCallback):
             return
         kept = []
         if self.first and self.path.is_file():
-            entries = [line for line in self.path.read_text(encoding="utf-8").splitlines() if line]
-            kept = [line for line in entries if json.loads(line).get("step", 0) <= self.first]
-        write_atomic(self.path, "".join(f"{line}\n" for line in kept).encode())
+            # An interrupted run may end in half a line, which is dropped.
+            entries = ((line, json_files.decode(line)) for _, line in byte_lines(self.path))
+            kept = [line for line, row in entries if isinstance(row, dict) and _step(row) <= self.first]
+        write_atomic(self.path, b"".join(line + b"\n" for line in kept))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if not state.is_world_process_zero or not logs:
@@ -103,6 +106,11 @@ def peak_memory() -> dict[str, float]:
     if torch.cuda.is_available():
         peak["gpu_memory_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
     return peak
+
+
+def _step(entry: dict[str, Any]) -> float:
+    step = entry.get("step", 0)
+    return step if isinstance(step, int | float) else 0
 
 
 def _span(seconds: float) -> str:

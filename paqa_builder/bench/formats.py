@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial as bound
 from pathlib import Path
 from typing import Any, TypeVar
 
+from paqa_builder import json_files
 from paqa_builder.bench.reference import ORIGIN, Reference
 from paqa_builder.errors import ConfigError
 from paqa_builder.intervals import Span, union
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.records import Tag, Truth, Turn, Utterance, Word
 from paqa_builder.turns import merge_turns
-from paqa_builder.untrusted import lines, loads, read_json
 
 MANIFEST = "manifest.jsonl"
 _FIX = "docs/bench.md describes the formats"
@@ -49,22 +49,13 @@ def load_references(path: Path, *, partial_labels: bool = False) -> list[Referen
 
 
 def _manifest(path: Path, partial: bool) -> list[Reference]:
-    references = [_parsed(path, n, bound(_scene, row, path.parent, partial)) for n, row in _rows(path)]
+    references = [
+        _parsed(where, bound(_scene, row, path.parent, partial))
+        for where, row in json_files.objects(path, fix=_FIX)
+    ]
     if not references:
         raise ConfigError(f"{path}: has no scene", fix=_FIX)
     return references
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        if path.suffix == ".json":
-            data = read_json(path)
-            yield from enumerate(data if isinstance(data, list) else [data], 1)
-            return
-        for number, line in lines(path):
-            yield number, loads(line)
-    except ValueError as error:
-        raise ConfigError(f"{path}: not JSON ({error})", fix=_FIX) from error
 
 
 def _scene(row: dict[str, Any], folder: Path, partial: bool) -> Reference:
@@ -192,9 +183,9 @@ class _Folder:
 
     def _lines(self, file: Path, read: Callable[[list[str]], str | None]) -> None:
         clips = set()
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(file.read_text(encoding="utf-8-sig").split("\n"), 1):
             if line.strip() and not line.startswith(";"):
-                clips.add(_parsed(file, number, bound(read, line.split())))
+                clips.add(_parsed(f"{file}, line {number}", bound(read, line.split())))
         clips.discard(None)
         if len(clips) == 1:  # the file's own name may be the clip's id, too
             (clip,) = clips
@@ -229,14 +220,14 @@ class _Folder:
             utterances[Utterance(start, end, speaker, text, (), language, 1.0, ORIGIN)] = None
 
     def _table(self, file: Path) -> None:
-        with file.open(encoding="utf-8", newline="") as lines:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines, delimiter="\t" if file.suffix == ".tsv" else ",")
             for number, raw in enumerate(reader, 2):
                 row = {
                     _COLUMNS.get(name := (key or "").strip().casefold(), name): (value or "").strip()
                     for key, value in raw.items()
                 }
-                _parsed(file, number, bound(self._row, file.stem, row))
+                _parsed(f"{file}, line {number}", bound(self._row, file.stem, row))
 
     def _row(self, kind: str, row: dict[str, str]) -> None:
         clip, start, end = row["clip"], float(row.get("start") or 0.0), float(row.get("end") or math.inf)
@@ -257,13 +248,11 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-def _parsed(file: Path, number: int, read: Callable[[], T]) -> T:
+def _parsed(where: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"{file}, line {number}: malformed ({type(error).__name__}: {error})", fix=_FIX
-        ) from error
+        raise ConfigError(f"{where}: malformed ({type(error).__name__}: {error})", fix=_FIX) from error
 
 
 def _sorted(records: Any) -> tuple[Any, ...]:

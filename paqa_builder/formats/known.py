@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paqa_builder.formats.item import Broken, Item
+from paqa_builder.json_files import NotJson
 
 _LETTER = re.compile(r"\(([a-h])\)\s*")
 # A letter stated as the answer: "the answer is (c)", "making the answer C", at the end of a text also
@@ -80,11 +81,13 @@ class Format:
         """Reads one row.
 
         Args:
-            row: The decoded row, or a text: the reason why it could not be decoded.
+            row: The decoded row, or why it could not be decoded.
             where: Position of the row in its file.
         """
+        if isinstance(row, NotJson):
+            return Broken(where, row.why)
         if not isinstance(row, dict):
-            return Broken(where, row if isinstance(row, str) else f"a {type(row).__name__}, not an object")
+            return Broken(where, f"a {type(row).__name__}, not an object")
         try:
             return _bounded(self.reader(row, where))
         except KeyError as error:

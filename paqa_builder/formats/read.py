@@ -4,19 +4,16 @@ and folders of shards. :mod:`~paqa_builder.formats.known` parses the rows.
 
 from __future__ import annotations
 
-import gzip
-import itertools
-import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from paqa_builder import json_files
 from paqa_builder.errors import ConfigError
 from paqa_builder.formats.item import Broken, Item
 from paqa_builder.formats.known import FORMATS, Format, format_of
-from paqa_builder.untrusted import lines, loads, read_json, starts_with
+from paqa_builder.json_files import NotJson
 
 _UNUSED = ("audio", "evidence", "provenance", "attribution")
 _SUFFIXES = ("", ".wav", ".flac", ".mp3", ".m4a", ".mp4", ".ogg")
@@ -56,40 +53,27 @@ def open_data(path: Path, name: str | None = None) -> Data:
     first = next((row for _, row in json_rows(path) if isinstance(row, dict)), None)
     if first is None:
         bad = next(json_rows(path), None)
-        reason = "is empty" if bad is None else f"has no JSON object ({bad[0]}: {bad[1]})"
+        reason = "is empty" if bad is None else f"has no JSON object ({bad[0]}: {_why(bad[1])})"
         raise ConfigError(f"{path}: {reason}", fix="see docs/check.md for the formats")
     known = FORMATS[name] if name else _recognised(path, first)
     return Data(path, known.name, lambda: (known.parse(row, where) for where, row in json_rows(path)))
 
 
+def _why(row: Any) -> str:
+    return row.why if isinstance(row, NotJson) else f"a {type(row).__name__}"
+
+
 def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """The decoded rows of a JSON file, each with its position ("line 3"), from 1.
+    """The decoded rows of a JSON file, as :func:`paqa_builder.json_files.rows` reads them.
 
-    A line that is not JSON is yielded as a text with the reason.
-
-    Raises:
-        ConfigError: The file cannot be read, or is not JSON as a whole.
+    Of an object that is no question, the first list in it is read.
     """
+    return json_files.rows(path, _inner)
 
-    try:
-        if _is_whole(path):
-            content = read_json(path)
-            if isinstance(content, dict):
-                lists = (value for value in content.values() if isinstance(value, list))
-                content = [content] if format_of(content) else next(lists, [content])
-            yield from ((f"entry {n}", row) for n, row in enumerate(content, 1))
-            return
-        for n, line in lines(path):
-            yield f"line {n}", _decoded(line)
-    except json.JSONDecodeError as error:
-        reason = f"line {error.lineno}, column {error.colno}: {error.msg}"
-        raise ConfigError(f"{path}: not JSON: {reason}") from error
-    except (UnicodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ConfigError(f"{path}: not text in UTF-8 ({error})") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}", fix="see docs/check.md for the formats") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+def _inner(content: dict[str, Any]) -> Any:
+    lists = (value for value in content.values() if isinstance(value, list))
+    return [content] if format_of(content) else next(lists, [content])
 
 
 def find_audio(root: Path, name: str) -> Path | None:
@@ -110,34 +94,6 @@ def parquet_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted((path / "data").glob("*.parquet")) or sorted(path.glob("*.parquet"))
-
-
-def _decoded(line: str) -> Any:
-    try:
-        return loads(line)
-    except json.JSONDecodeError as error:
-        return f"not JSON: {error.msg} in column {error.colno}"
-    except ValueError as error:
-        return f"cannot be used: {error}"
-
-
-def _is_whole(path: Path) -> bool:
-    """True if a file is a single JSON value, not JSON lines."""
-    if starts_with(path, "["):
-        return True
-    if not path.name.removesuffix(".gz").endswith(".json"):
-        return False
-    try:
-        first = list(itertools.islice(lines(path), 2))
-        for _, line in first[:1]:
-            json.loads(line)
-    except json.JSONDecodeError:
-        return True
-    except (UnicodeError, RecursionError):
-        return False
-    except ValueError:  # a line that is too long
-        return True
-    return len(first) < 2
 
 
 def _recognised(path: Path, fields: Iterable[str]) -> Format:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from paqa_builder import json_files
 from paqa_builder.audio import SUFFIXES
 from paqa_builder.environment import expanded
 from paqa_builder.errors import PaqaError, SourceError
@@ -29,7 +30,7 @@ from paqa_builder.mix.spec import Spec
 from paqa_builder.pipeline.own_folders import OwnFolders
 from paqa_builder.sources import SPLITS
 from paqa_builder.sources.header import columns_of
-from paqa_builder.untrusted import lines, loads
+from paqa_builder.untrusted import loads
 
 log = logging.getLogger(__name__)
 
@@ -100,24 +101,19 @@ def _rows(path: Path, known: Sequence[str] = _KNOWN) -> list[tuple[str, dict[str
     Args:
         known: Columns whose names are recognised in any case, and refused if misspelt.
     """
+    if path.suffix in (".jsonl", ".json"):
+        return [(where, _named(row, known, where)) for where, row in json_files.objects(path, SourceError)]
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix in (".jsonl", ".json"):
-                return [
-                    (where := f"{path}, line {n}", _object(line, known, where)) for n, line in lines(path)
-                ]
             table = csv.DictReader(file, strict=True)
             table.fieldnames = columns_of(table.fieldnames or (), known, path)
             return [(f"{path}, row {n}", dict(row)) for n, row in enumerate(table, 2)]
     except (OSError, csv.Error, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read as {path.suffix.lstrip('.').upper()} ({error})") from error
+        raise SourceError(f"{path}: cannot be read as CSV ({error})") from error
 
 
-def _object(line: str, known: Sequence[str], where: str) -> dict[str, Any]:
-    data = loads(line)
-    if not isinstance(data, dict):
-        raise SourceError(f"{where}: is not an object")
-    return dict(zip(columns_of(list(data), known, where), data.values(), strict=True))
+def _named(row: dict[str, Any], known: Sequence[str], where: str) -> dict[str, Any]:
+    return dict(zip(columns_of(list(row), known, where), row.values(), strict=True))
 
 
 def _names(folder: Path) -> dict[str, str]:

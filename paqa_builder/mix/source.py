@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar
 
+from paqa_builder import json_files
 from paqa_builder.errors import SourceError
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.licenses import combined
 from paqa_builder.records import Clip, Tag, Truth, Turn, Utterance, Word
 from paqa_builder.sources import SPLITS, Source
 from paqa_builder.turns import merge_turns
-from paqa_builder.untrusted import lines, loads
 
 SPLIT_OF = {**{split: split for split in SPLITS}, "dev": "validation", "eval": "test"}
 
@@ -71,11 +71,7 @@ class Mix(Source):
                 f"{path}: no such file: the folder is not from paqa mix, or mixing did not finish",
                 fix=f"paqa mix --spec … --out {self.root}",
             )
-        try:
-            for number, line in lines(path):
-                yield f"{path}, line {number}", loads(line)
-        except (OSError, ValueError) as error:
-            raise SourceError(f"{path}: cannot be read as JSON lines ({error})") from error
+        return json_files.objects(path, SourceError)
 
     def _clip(self, row: Mapping[str, Any]) -> Clip:
         if row["split"] not in SPLIT_OF:

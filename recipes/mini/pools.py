@@ -9,13 +9,13 @@ recordings.
 from __future__ import annotations
 
 import csv
-import json
 import runpy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from paqa_builder import json_files
 from paqa_builder.audio.decode import decode
 from paqa_builder.errors import ConfigError
 
@@ -49,8 +49,7 @@ def _speech(out: Path, demo: Path) -> Path:
     voices = {clip["id"]: [line["by"] for line in clip["says"]] for clip in script["clips"]}
     out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for line in (demo / "truth.jsonl").read_text(encoding="utf-8").splitlines():
-        clip = json.loads(line)
+    for _, clip in json_files.objects(demo / "truth.jsonl"):
         decoded = decode((demo / clip["audio"]).read_bytes(), clip["audio"])
         samples, rate = decoded.samples[:, 0], decoded.rate
         for number, (segment, voice) in enumerate(zip(clip["segments"], voices[clip["id"]], strict=True)):

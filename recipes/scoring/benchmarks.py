@@ -17,6 +17,7 @@ from paqa_builder.errors import ConfigError
 from paqa_builder.formats import known
 from paqa_builder.formats.item import Broken
 from paqa_builder.formats.read import json_rows
+from paqa_builder.json_files import NotJson
 from recipes import config
 from recipes.data.rows import Row, row_of
 from recipes.scoring import answering, matching
@@ -53,7 +54,8 @@ def load(file: Path) -> list[dict[str, Any]]:
     rows = list(json_rows(file))
     for where, row in rows:
         if not isinstance(row, dict):
-            raise ConfigError(f"{file}: {where}: not a question", fix=f"paqa check {file}")
+            why = row.why if isinstance(row, NotJson) else "not a question"
+            raise ConfigError(f"{file}: {where}: {why}", fix=f"paqa check {file}")
     return [row for _, row in rows]
 
 

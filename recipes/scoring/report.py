@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from paqa_builder import json_files
+
 TABLE = "results.md"
 _MATERIAL = {
     "real": "scenes mixed from real recordings; no clip, source or speaker of the test is in training",
@@ -104,8 +106,8 @@ def costs(folder: Path) -> dict[str, str]:
     spent = {}
     for stage in ("stage1", "stage2"):
         file = folder / f"{stage}.log.jsonl"
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-        ends = [end for end in map(json.loads, lines) if "minutes" in end]
+        rows = json_files.rows(file) if file.is_file() else ()
+        ends = [row for _, row in rows if isinstance(row, dict) and "minutes" in row]
         if ends:
             end = ends[-1]
             spent[title(stage)] = (

@@ -220,7 +220,7 @@ def test_labels_of_older_scenes_are_mapped_to_audioset(made: tuple[Path, list[di
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("{", "cannot be read as JSON lines"),
+        ("{", "line 2: not JSON"),
         ("{}", "line 2: not a scene (KeyError"),
         ('{"id": "x", "split": "unseen", "segments": [], "events": []}', "split 'unseen' is none of"),
         (None, "has a line already"),
