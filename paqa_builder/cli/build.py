@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paqa_builder.pipeline.step import Done, StageReport
 
 _SHOWN_FAILURES = 10
+_SHOWN_WARNINGS = 20
 _SHOWN_EVIDENCE = 10
 # Seconds between two lines of progress without a terminal.
 _EVERY = 30.0
@@ -200,6 +201,12 @@ def _show(report: BuildReport) -> None:
         common.err.print(
             f"  … and {len(report.failures) - _SHOWN_FAILURES} more, in the column `failures` of the scenes"
         )
+    if report.warnings:
+        common.err.print(f"{len(report.warnings)} warnings:")
+    for message in report.warnings[:_SHOWN_WARNINGS]:
+        common.err.print(line("  ", message), soft_wrap=True)
+    if len(report.warnings) > _SHOWN_WARNINGS:
+        common.err.print(f"  … and {len(report.warnings) - _SHOWN_WARNINGS} more, above or with --json")
     state = "already up to date" if report.unchanged else "written"
     common.err.print(line(f"shards {state}: ", (str(report.config.out), "bold")), soft_wrap=True)
     if summary.example:
@@ -266,6 +273,7 @@ def _json(report: BuildReport) -> dict[str, Any]:
         "quarantined": dict(report.quarantined),
         "gate": report.verdicts.report.to_json(),
         "llm": asdict(report.llm) if report.llm and report.llm.model else None,
+        "warnings": list(report.warnings),
         "failures": [{"clip": clip, **asdict(failure)} for clip, failure in report.failures],
         "stages": [asdict(stage) | {"rtf": stage.rtf} for stage in report.stages],
     }

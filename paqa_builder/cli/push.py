@@ -17,6 +17,9 @@ def push(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be uploaded; upload nothing.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Upload although the same audio is in several splits.")
+    ] = False,
 ) -> None:
     """Upload a finished build to the Hugging Face Hub.
 
@@ -29,7 +32,7 @@ def push(
     """
     from paqa_builder.dataset import hub
 
-    pushed = hub.push(shards, repo, public=public, dry_run=dry_run)
+    pushed = hub.push(shards, repo, public=public, dry_run=dry_run, force=force)
     common.err.print(pushed.summary)
     if pushed.url:
         common.out.print(pushed.url, soft_wrap=True)

@@ -9,14 +9,13 @@ the new one. A repeated command does not upload again what the Hub already has.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paqa_builder.dataset import lock
+from paqa_builder.dataset import lock, shared_audio
 from paqa_builder.errors import ConfigError, NotReadyError, PaqaError
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOGIN = "hf auth login"
-_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +43,32 @@ class Pushed:
     summary: str
 
 
-def push(folder: Path, repo_id: str, *, public: bool = False, dry_run: bool = False) -> Pushed:
+def push(
+    folder: Path, repo_id: str, *, public: bool = False, dry_run: bool = False, force: bool = False
+) -> Pushed:
     """Uploads the data set in ``folder``: the files that its lock lists, the card and the lock.
 
     Args:
         repo_id: ``"user/name"``, created if it does not exist.
         public: Whether the repository is public. The visibility of an existing one is never changed.
-        dry_run: Whether to check the folder only and send nothing.
+        dry_run: Whether to check the folder and the name only and send nothing.
+        force: Whether to upload data in which the same audio is in several splits.
 
     Raises:
-        ConfigError: ``repo_id`` is not of the form ``user/name``.
+        ConfigError: ``repo_id`` is not of the form ``user/name``, or the Hub does not allow the name.
         NotReadyError: No user is logged in, or the Hub cannot be reached.
-        PaqaError: The build is unfinished or its files changed, the repository has another
-            visibility than ``public`` says, or the Hub refuses the upload.
+        PaqaError: The build is unfinished or its files changed, the same audio is in several splits, the
+            repository has another visibility than ``public`` says, or the Hub refuses the upload.
     """
-    if not _NAME.fullmatch(repo_id):
-        raise ConfigError(f"{repo_id!r} is not the name of a repository", fix="name it as USER/NAME")
+    _check_name(repo_id)
     content = lock.verify(folder)
     if not (folder / "README.md").is_file():
         raise PaqaError(f"{folder / 'README.md'}: missing", fix=f"run the build into '{folder}' again")
+    if not force and (groups := shared_audio.in_shards(folder)):
+        raise PaqaError(
+            f"{folder}: {shared_audio.message(groups)}: a model would be tested on audio of its training",
+            fix="remove the copies and build again; or add --force",
+        )
     files = [file.path for file in content.files] + ["README.md", lock.LOCK]
     size = sum((folder / name).stat().st_size for name in files)
     amount = f"{len(files)} files ({size / 1e6:.1f} MB)"
@@ -75,6 +80,22 @@ def push(folder: Path, repo_id: str, *, public: bool = False, dry_run: bool = Fa
         existing = _existing_files(api, repo_id, public=public)
         url = _send(api, folder, repo_id, files, existing)
     return Pushed(tuple(files), size, url, f"The {visibility} data set {repo_id} has {amount}.")
+
+
+def _check_name(repo_id: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    owner, slash, name = repo_id.partition("/")
+    try:
+        validate_repo_id(repo_id)
+        problem = "" if slash and owner and name else "it has no owner"
+    except HFValidationError as error:
+        problem = str(error).rstrip(".")
+    if problem:
+        raise ConfigError(
+            f"{repo_id!r} is not the name of a repository: {problem}", fix="name it as USER/NAME"
+        )
 
 
 def _api() -> HfApi:

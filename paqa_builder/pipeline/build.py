@@ -7,21 +7,23 @@ therefore continues, and a finished one does nothing.
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from paqa_builder import files
 from paqa_builder.config import Config
-from paqa_builder.dataset import lock, write
+from paqa_builder.dataset import lock, shared_audio, write
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import PaqaError
 from paqa_builder.gate.report import Verdicts
 from paqa_builder.pipeline import ask, doctor, perceive
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
+from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reword import LlmReport
 from paqa_builder.pipeline.step import NoProgress, Progress, StageReport
@@ -31,6 +33,8 @@ from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.templates import template_hash
 from paqa_builder.records import Failure, Scene, to_json
 from paqa_builder.runtime.executor import executor_for
+
+log = logging.getLogger(__name__)
 
 REPORT = "last-build.json"
 """File in the work folder with the costs of the last run, which ``paqa bench`` reads."""
@@ -46,6 +50,7 @@ class BuildReport:
         verdicts: Verdicts of the blind gate.
         unchanged: Whether the shards were already up to date.
         llm: Requests to a language model; its ``model`` is empty if none was used.
+        warnings: All different warnings of this run.
     """
 
     config: Config
@@ -56,6 +61,7 @@ class BuildReport:
     verdicts: Verdicts
     unchanged: bool
     llm: LlmReport | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def build(config: Config, progress: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
@@ -70,10 +76,17 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         SourceError: The corpus cannot be listed.
         NotReadyError: A package, a model or disk space is missing. Finished work is kept.
     """
-    progress = progress or NoProgress()
+    with keep_warnings() as warnings:
+        report = _build(config, progress or NoProgress(), retry_failed)
+    of_workers = [message for stage in report.stages for message in stage.warnings]
+    return replace(report, warnings=tuple(dict.fromkeys([*warnings, *of_workers])))
+
+
+def _build(config: Config, progress: Progress, retry_failed: bool) -> BuildReport:
     write.claim(config.out)
     files.remove_stale(config.work_folder)
     plan = make(config)
+    _warn_of_shared_audio(plan)
     doctor.require(
         (stage.name, stage.backend) for stage in plan.stages if stage.config and plan.missing(stage)
     )
@@ -95,6 +108,13 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         data = {"clips": len(plan.clips), "jobs": config.workers, "stages": costs}
         files.write_atomic(plan.work / REPORT, json.dumps(data, indent=2).encode())
     return report
+
+
+def _warn_of_shared_audio(plan: Plan) -> None:
+    items = (item for part in plan.parts for item in part.fingerprints)
+    groups = shared_audio.shared_audio((item.clip.id, item.clip.split, item.sha256) for item in items)
+    if groups:
+        log.warning("%s: `paqa push` refuses the data set without --force", shared_audio.message(groups))
 
 
 def publish(

@@ -18,6 +18,7 @@ from paqa_builder.audio import Audio, encode_flac
 from paqa_builder.errors import NotReadyError
 from paqa_builder.files import Fingerprint
 from paqa_builder.perception.stage import ClipContext, Stage
+from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import StagePlan, build_stage
 from paqa_builder.pipeline.step import Done
 from paqa_builder.privacy import portable
@@ -92,6 +93,12 @@ def run(task: StageTask) -> Done:
     Raises:
         NotReadyError: A model or disk space is missing, which no single clip causes.
     """
+    with keep_warnings() as warnings:
+        done = _run(task)
+    return replace(done, warnings=tuple(warnings))
+
+
+def _run(task: StageTask) -> Done:
     began = time.process_time()
     halvings_before = len(device.halvings())
     upstream_part = (task.upstream_part or task.part).with_truth(False)

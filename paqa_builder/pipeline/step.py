@@ -25,6 +25,7 @@ class Done:
     Attributes:
         peak_bytes: Largest memory of the worker so far, including models; 0 where unknown.
         halvings: Batch reductions of this task; see :mod:`paqa_builder.runtime.device`.
+        warnings: Warnings of the log while the task ran.
     """
 
     clips: int
@@ -33,6 +34,7 @@ class Done:
     cpu_seconds: float
     peak_bytes: int = 0
     halvings: tuple[BatchReduction, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class StageReport:
         failed: Failed clips of this and earlier runs.
         peak_bytes: Largest memory of any worker; 0 where unknown.
         halvings: Batch reductions for lack of GPU memory.
+        warnings: Different warnings of the log in the tasks of this run.
     """
 
     name: str
@@ -56,6 +59,7 @@ class StageReport:
     wall_seconds: float
     peak_bytes: int = 0
     halvings: tuple[BatchReduction, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def rtf(self) -> float | None:
@@ -130,6 +134,7 @@ class Step:
             time.monotonic() - self.began,
             max((result.peak_bytes for result in done), default=0),
             tuple(reduction for result in done for reduction in result.halvings),
+            tuple(dict.fromkeys(message for result in done for message in result.warnings)),
         )
         self.progress.end(report)
         return report

@@ -169,10 +169,29 @@ class TestRefusals:
         with pytest.raises(PaqaError, match="Invalid metadata"):
             hub.push(built, REPO)
 
-    @pytest.mark.parametrize("name", ["my-paqa", "me/my/paqa", "me/", "https://example.org/me/x", "me/a b"])
+    @pytest.mark.parametrize("name", [
+            "my-paqa", "me/my/paqa", "me/", "/x", "https://example.org/me/x", "me/a b", "me/a--b", "me/a..b",
+            "me/.a", "me/a-", "-me/a", "me/a.git", f"me/{'a' * 97}", "datasets/me/a",
+        ],
+    )  # fmt: skip
     def test_invalid_repository_names(self, built: Path, name: str) -> None:
         with pytest.raises(ConfigError, match="USER/NAME"):
             hub.push(built, name, dry_run=True)
+
+
+def test_audio_in_two_splits_is_refused_without_force(server: FakeHub, tmp_path: Path) -> None:
+    path = clip_file(tmp_path / "audio", "a.wav")
+    (tmp_path / "audio" / "copy.wav").write_bytes(path.read_bytes())
+    scenes = [scene_of(path), scene_of(tmp_path / "audio" / "copy.wav", split="test")]
+    write_shards(tmp_path / "out", [(scene, questions_of(scene)) for scene in scenes], BUILD)
+    for dry_run in (True, False):
+        with pytest.raises(PaqaError) as caught:
+            hub.push(tmp_path / "out", REPO, dry_run=dry_run)
+        assert "a recording is in several splits, such as a (train) and copy (test)" in caught.value.message
+        assert "--force" in (caught.value.fix or "")
+    assert REPO not in server.repos
+    hub.push(tmp_path / "out", REPO, force=True)
+    assert REPO in server.repos
 
 
 @pytest.mark.parametrize("trouble", ["refuse", "drop", "token", "none"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 import soundfile
 from helpers.audio_made import CONVERSATIONS, folder_bytes, write_audio
 
-from paqa_builder.cli.build import stage_line
+from paqa_builder.cli.build import _show, stage_line
 from paqa_builder.config import Config, load
 from paqa_builder.errors import ConfigError, NotReadyError, SourceError
 from paqa_builder.pipeline import build as building
@@ -402,3 +403,36 @@ def test_an_eight_channel_file_at_96_khz_is_built(fake_config: MakeConfig, corpu
     assert (row["channels"], row["sample_rate"]) == (8, 96_000)
     assert len(row["turns"]) == 1
     assert {stem["sample_rate"] for stem in row["stems"]} == {48_000}
+
+
+def test_the_report_repeats_all_warnings(fake_config: MakeConfig, corpus: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "noisy.py"
+    plugin.write_text(
+        "import logging\n"
+        "from paqa_builder.perception.backends.fake import FakeTagger\n\n"
+        "class NoisyTagger(FakeTagger):\n"
+        "    def run(self, batch):\n"
+        "        logging.getLogger('paqa_builder.noisy').warning('a worker warns')\n"
+        "        return super().run(batch)\n"
+    )
+    (corpus / "song.mid").write_bytes(b"MThd")
+    (corpus / "test").mkdir()
+    shutil.copy(corpus / "dialogue.wav", corpus / "test" / "again.wav")
+    changes = {"plugins": [plugin], "stages": {"tag": {"backend": "noisy_tagger"}}}
+    report = building.build(fake_config(**changes, executor="processes", jobs=1))
+    warnings = "\n".join(report.warnings)
+    assert report.warnings.count("a worker warns") == 1
+    assert "skipped 1 files that look like audio but are not read: 1 .mid" in warnings
+    assert "a recording is in several splits, such as dialogue (train) and test/again (test)" in warnings
+    assert building.build(fake_config(**changes)).unchanged
+
+
+def test_the_summary_of_the_command_repeats_warnings(
+    fake_config: MakeConfig, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (corpus / "song.mid").write_bytes(b"MThd")
+    _show(building.build(fake_config()))
+    shown = capsys.readouterr().err
+    assert "1 warnings:" in shown
+    assert "1 .mid" in shown
+    assert shown.index("1 warnings:") > shown.index("blind score")
