@@ -10,7 +10,8 @@ Layout::
 A stage's key is a hash of everything that decides its results: versions, options, model revisions
 and the keys of earlier stages. A part's hash covers its clips. A changed option therefore selects another
 folder. Every file carries its checksum (:mod:`paqa_builder.state`; for stems, it is in the part): one that is
-damaged is made again. There are no locks: concurrent builds write the same bytes to the same name.
+damaged is made again. A build reserves its folders
+(:mod:`paqa_builder.runtime.hold`); workers write the same bytes to the same name.
 """
 
 from __future__ import annotations

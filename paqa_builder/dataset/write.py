@@ -15,7 +15,7 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -28,6 +28,7 @@ from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import ConfigError, PaqaError
 from paqa_builder.files import disk_errors
 from paqa_builder.records import Scene
+from paqa_builder.runtime.hold import hold
 
 if TYPE_CHECKING:
     from paqa_builder.gate.report import Verdicts
@@ -71,8 +72,7 @@ def write_shards(
         NotReadyError: The disk is full or ``out`` is not writable. An earlier data set is intact.
         PaqaError: A clip's file has changed or is gone since it was read, or is too large for a cell.
     """
-    claim(out)
-    with disk_errors(out, "--out"):
+    with claim(out), disk_errors(out, "--out"):
         return _write(
             out,
             items,
@@ -145,11 +145,13 @@ def _counted(
         summary.refuse(refused)
 
 
-def claim(out: Path) -> None:
-    """Creates the folder of a data set.
+@contextmanager
+def claim(out: Path) -> Iterator[None]:
+    """Creates the folder of a data set, and reserves it until the block ends.
 
     Raises:
         ConfigError: Something is in the way that paqa did not write, or the folder cannot be created.
+        NotReadyError: Another build uses the folder, or it is not writable.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -157,9 +159,11 @@ def claim(out: Path) -> None:
         raise ConfigError(
             f"{out}: cannot be created ({error.strerror})", fix="choose another --out"
         ) from error
-    with disk_errors(out, "--out"):
-        ownership.remove_stale(out)
-        ownership.check(out, hashes=False)
+    with hold(out, "--out"):
+        with disk_errors(out, "--out"):
+            ownership.remove_stale(out)
+            ownership.check(out, hashes=False)
+        yield
 
 
 def _audio(scene: Scene) -> tuple[bytes, str]:

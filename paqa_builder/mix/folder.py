@@ -35,6 +35,7 @@ from paqa_builder.mix.recordings import RecordingPool
 from paqa_builder.mix.render import render
 from paqa_builder.mix.scene import Design, design_json
 from paqa_builder.mix.spec import Spec
+from paqa_builder.runtime.hold import hold
 from paqa_builder.turns import rttm
 
 MANIFEST = "manifest.jsonl"
@@ -107,17 +108,21 @@ def mix(job: Job, workers: int = 1) -> Iterator[dict[str, Any]]:
     """Mixes all scenes of a folder; yields their manifest lines in the order of completion.
 
     The manifest is written after the last scene. The bytes do not depend on the number of workers.
+
+    Raises:
+        NotReadyError: Another process mixes into the folder, or it is not writable.
     """
-    _begin(job)
-    count = job.spec.scenes
-    # Neighbouring scenes share no recordings: chunks only reduce the overhead of tasks.
-    size = max(1, min(25, count // (4 * workers) or 1))
-    chunks = [tuple(range(at, min(at + size, count))) for at in range(0, count, size)]
-    rows: dict[str, dict[str, Any]] = {}
-    for row in _results(job, chunks, workers):
-        rows[row["id"]] = row
-        yield row
-    write_rows(job.out / MANIFEST, (rows[name] for name in sorted(rows)))
+    with hold(job.out, "--out"):
+        _begin(job)
+        count = job.spec.scenes
+        # Neighbouring scenes share no recordings: chunks only reduce the overhead of tasks.
+        size = max(1, min(25, count // (4 * workers) or 1))
+        chunks = [tuple(range(at, min(at + size, count))) for at in range(0, count, size)]
+        rows: dict[str, dict[str, Any]] = {}
+        for row in _results(job, chunks, workers):
+            rows[row["id"]] = row
+            yield row
+        write_rows(job.out / MANIFEST, (rows[name] for name in sorted(rows)))
 
 
 def _begin(job: Job) -> None:

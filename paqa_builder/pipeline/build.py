@@ -10,6 +10,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from paqa_builder import files
 from paqa_builder.config import Config
 from paqa_builder.dataset import lock, shared_audio, write
 from paqa_builder.dataset.summary import Summary
-from paqa_builder.errors import PaqaError
+from paqa_builder.errors import NotReadyError, PaqaError
 from paqa_builder.gate.report import Verdicts
-from paqa_builder.pipeline import ask, doctor, perceive
+from paqa_builder.pipeline import ask, doctor, perceive, replaced
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.kept_warnings import keep_warnings
@@ -33,6 +34,7 @@ from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.templates import template_hash
 from paqa_builder.records import Failure, Scene, to_json
 from paqa_builder.runtime.executor import executor_for
+from paqa_builder.runtime.hold import hold
 
 log = logging.getLogger(__name__)
 
@@ -72,20 +74,22 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         retry_failed: Whether to process clips again that failed in an earlier run.
 
     Raises:
-        ConfigError: The configuration is wrong.
+        ConfigError: The configuration is wrong, or ``config.out`` holds other files or another
+            corpus's data set.
         SourceError: The corpus cannot be listed.
-        NotReadyError: A package, a model or disk space is missing. Finished work is kept.
+        NotReadyError: A package, a model or disk space is missing, or another build uses one of the folders.
+            Finished work is kept.
     """
-    with keep_warnings() as warnings:
+    with keep_warnings() as warnings, write.claim(config.out), hold(config.work_folder, "--work"):
         report = _build(config, progress or NoProgress(), retry_failed)
     of_workers = [message for stage in report.stages for message in stage.warnings]
     return replace(report, warnings=tuple(dict.fromkeys([*warnings, *of_workers])))
 
 
 def _build(config: Config, progress: Progress, retry_failed: bool) -> BuildReport:
-    write.claim(config.out)
     files.remove_stale(config.work_folder)
     plan = make(config)
+    replaced.check(plan)
     _warn_of_shared_audio(plan)
     doctor.require(
         (stage.name, stage.backend) for stage in plan.stages if stage.config and plan.missing(stage)
@@ -103,10 +107,12 @@ def _build(config: Config, progress: Progress, retry_failed: bool) -> BuildRepor
     verdicts, gate_report = gate.run(plan, folder, progress, reader, reader_key)
     reports += [ask_report, *reword_reports, *blind_reports, gate_report]
     report = publish(plan, folder, verdicts, tuple(reports), requests)
-    costs = [asdict(stage) | {"rtf": stage.rtf} for stage in reports if stage.clips]
-    if costs:
-        data = {"clips": len(plan.clips), "jobs": config.workers, "stages": costs}
-        files.write_atomic(plan.work / REPORT, json.dumps(data, indent=2).encode())
+    with suppress(NotReadyError):  # the data set is complete, even if the disk of the work folder is full
+        replaced.record(plan)
+        costs = [asdict(stage) | {"rtf": stage.rtf} for stage in reports if stage.clips]
+        if costs:
+            data = {"clips": len(plan.clips), "jobs": config.workers, "stages": costs}
+            files.write_atomic(plan.work / REPORT, json.dumps(data, indent=2).encode())
     return report
 
 
