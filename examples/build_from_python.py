@@ -15,5 +15,5 @@ def main(root, out, preset="cpu"):
         print(question.clip_id, question.question, question.answer)
 
 
-if __name__ == "__main__":  # worker processes import this file
+if __name__ == "__main__":
     main(*sys.argv[1:])

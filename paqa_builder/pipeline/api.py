@@ -38,9 +38,6 @@ def build(
 ) -> BuildReport:
     """Builds a data set, as ``paqa build`` does, and reuses the finished work of earlier runs.
 
-    Worker processes import the calling script: guard its calls with ``if __name__ == "__main__":``, or
-    pass ``executor="inline"``.
-
     Args:
         source: Name of a source; ``paqa ls sources`` lists them.
         root: The corpus's folder.

@@ -7,16 +7,18 @@ crash in native code), the result of the tasks that it may have been running is 
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, TypeVar
 
 from paqa_builder.config import Config
@@ -107,13 +109,28 @@ class Processes:
             _stop(pool)
 
 
+class _Worker(SpawnProcess):
+    """A spawned process that does not import the calling script, which needs no ``__main__`` guard."""
+
+    def start(self) -> None:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Spawn(SpawnContext):
+    Process = _Worker  # type: ignore[assignment]
+
+
 def _pool(workers: int) -> ProcessPoolExecutor:
     # Libraries read these when they are imported, so they must be there when the worker starts.
     os.environ.update(worker_environment())
     # It unblocks signals when it starts, so it must run before the workers start (see _submit).
     resource_tracker.ensure_running()
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(os.getpid(),))
+    return ProcessPoolExecutor(workers, _Spawn(), initializer=_start_worker, initargs=(os.getpid(),))
 
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[[T], R], task: T) -> Future[R]:

@@ -60,6 +60,17 @@ def test_a_crash_of_a_single_task_is_alone() -> None:
     assert Processes(4).run_alone(die_on_three, 4) == 4
 
 
+def test_a_script_needs_no_guard_against_its_import_by_workers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import math\n"
+        "from paqa_builder.runtime.executor import Processes\n"
+        "print(sorted(result for _, result in Processes(2).run(math.sqrt, [1, 4])))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[1.0, 2.0]\n", done.stderr
+
+
 def test_models_get_one_thread_and_no_network() -> None:
     found = dict(Processes(1).run(environment, ["OMP_NUM_THREADS", "HF_HUB_OFFLINE"]))
     assert found == {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
