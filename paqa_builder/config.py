@@ -65,9 +65,11 @@ class Config(BaseSettings):
         default_factory=dict, description="Backend and options by stage."
     )
     plugins: list[UserPath] = Field(
-        default_factory=list, description="Python files with sources or backends."
+        default_factory=list, description="Python files with sources, backends or fact kinds."
     )
-    templates: list[UserPath] = Field(default_factory=list, description="Folders with question templates.")
+    templates: list[UserPath] = Field(
+        default_factory=list, description="Question templates: files or folders with files."
+    )
     questions: dict[str, Any] = Field(default_factory=dict, description="Options of the questions.")
     gate: dict[str, Any] = Field(default_factory=dict, description="Options of the blind gate.")
     llm: dict[str, Any] = Field(

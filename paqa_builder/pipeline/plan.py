@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 import logging
+import traceback
 from collections import Counter
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ from paqa_builder.config import Config, StageConfig, validate_options
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
 from paqa_builder.perception.stage import Stage, stage_class
 from paqa_builder.pipeline.own_folders import OwnFolders
+from paqa_builder.questions.examples import check_examples
 from paqa_builder.records import STAGES, Clip
-from paqa_builder.sources import Source
+from paqa_builder.sources import SPLITS, Source
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +101,16 @@ def make(config: Config, *, save: bool = True) -> Plan:
         NotReadyError: A model whose revision is part of a key is not installed.
     """
     registry.load_plugins(config.plugins)
+    if config.templates:
+        check_examples(config.templates)
     stages = resolve_stages(config)
     source = open_source(config)
     clips = _listed(source, config)
     if not clips:
         raise SourceError(f"{config.root}: source {config.source!r} finds no audio in it", fix="check --root")
     repeated = [clip_id for clip_id, count in Counter(clip.id for clip in clips).items() if count > 1]
+    for clip in clips:
+        _check(clip, source.name)
     if repeated:
         raise SourceError(f"source {config.source!r} lists more than one clip with the id {repeated[0]!r}")
     fingerprints = files.fingerprint(clips, config.work_folder, save=save)
@@ -119,13 +126,30 @@ def _listed(source: Source, config: Config) -> list[Clip]:
     except PaqaError:
         raise
     except Exception as error:  # of a plugin, or of an adapter whose corpus has another layout
+        place = traceback.extract_tb(error.__traceback__)[-1]
         raise SourceError(
-            f"source {config.source!r} cannot list {config.root}: {type(error).__name__}: {error}",
+            f"source {config.source!r} cannot list {config.root}: {type(error).__name__}: {error} "
+            f"({place.filename}, line {place.lineno})",
             fix="check --root, and that the folder has the layout that the source expects",
         ) from error
     for folder, count in own.left_out.items():
         log.warning("%s: %d files left out, because a build writes or wrote this folder", folder, count)
     return clips
+
+
+def _check(clip: Clip, source: str) -> None:
+    """Raises SourceError if a clip has an unknown split or a record without proper times."""
+    where = f"source {source!r}, clip {clip.id!r}"
+    if clip.split not in SPLITS:
+        raise SourceError(f"{where}: unknown split {clip.split!r}", fix=f"use one of {', '.join(SPLITS)}")
+    for record in (*(clip.truth.turns or ()), *(clip.truth.tags or ()), *(clip.truth.utterances or ())):
+        start, end = record.start, record.end
+        if not all(isinstance(time, Real) for time in (start, end)):
+            raise SourceError(f"{where}: times are seconds as numbers, not {start!r} and {end!r}")
+        if end < start:
+            raise SourceError(
+                f"{where}: a {type(record).__name__} ends at {end} s, before its start at {start} s"
+            )
 
 
 def open_source(config: Config) -> Source:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from paqa_builder.errors import ConfigError
 from paqa_builder.questions.facts.base import Fact, kind
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.templates import Example, MiniLayers, MiniMeasures, MiniScene, Template
+from paqa_builder.questions.templates import (
+    Example,
+    MiniLayers,
+    MiniMeasures,
+    MiniScene,
+    Template,
+    load_templates,
+)
 from paqa_builder.records import (
     TRUTH,
     AudioInfo,
@@ -118,3 +129,19 @@ def run_example(template: Template, example: Example) -> list[str]:
         for choice in choices
         if (verdict := fact_kind.judge(reading, matching[0].about, choice).true) is not wanted
     ]
+
+
+def check_examples(paths: Sequence[str | Path]) -> None:
+    """Runs the examples of the templates in these folders or files.
+
+    Raises:
+        ConfigError: A template does not do what its example says.
+    """
+    builtin = {template.name for template in load_templates()}
+    for template in load_templates(paths):
+        for number, example in enumerate(() if template.name in builtin else template.examples, 1):
+            if problems := run_example(template, example):
+                raise ConfigError(
+                    f"template {template.name!r}, example {number}: {problems[0]}",
+                    fix="correct the template or its example; docs/questions.md explains both",
+                )

@@ -57,7 +57,7 @@ def verify(
         ]
     problems = _form(question, scene)
     if template is None:
-        return [*problems, f"no template is called {question.template!r}"]
+        return [*problems, f"no template is called {question.template!r}; name its folder with --templates"]
     for name, wanted in (("skill", template.skill), ("level", template.level)):
         if getattr(question, name) != wanted:
             problems.append(f"{name} is {getattr(question, name)!r}, that of the template is {wanted!r}")

@@ -312,6 +312,32 @@ def test_mistakes_are_named(fake_config: MakeConfig, change: dict, error: type[E
         building.build(fake_config(**change))
 
 
+@pytest.mark.parametrize(
+    ("clip", "says"),
+    [
+        ("split='eval'", "clip 'a': unknown split 'eval'"),
+        ("truth=Truth(turns=(Turn('1.0', 2.0, 'x', 1.0, self.origin),))", "not '1.0' and 2.0"),
+        ("truth=Truth(turns=(Turn(2.0, 1.0, 'x', 1.0, self.origin),))", "ends at 1.0 s, before its start"),
+        ("truth=Truth(turns=(Turn(1.0, 2.0, 'x', 1.0),))", r"missing 1 .*'origin' \(.*corpus.py, line 6\)"),
+    ],
+)
+def test_mistakes_of_a_source_are_found_before_any_model_runs(
+    fake_config: MakeConfig, tmp_path: Path, clip: str, says: str
+) -> None:
+    plugin = tmp_path / "corpus.py"
+    plugin.write_text(
+        "from paqa_builder import Clip, Source, Truth, Turn\n"
+        "class Wrong(Source):\n"
+        f"    name = {tmp_path.name!r}\n"
+        "    def clips(self):\n"
+        "        given = {'id': 'a', 'source': self.name, 'split': 'train', 'path': 'a.wav'}\n"
+        f"        yield Clip(**given | dict({clip}))\n"
+    )
+    config = fake_config(source=tmp_path.name, plugins=[plugin])
+    with pytest.raises(SourceError, match=says):
+        planning.make(config)
+
+
 def test_an_empty_corpus_is_an_error(fake_config: MakeConfig, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="no audio"):

@@ -10,7 +10,7 @@ import yaml
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions import Template, load_templates
 from paqa_builder.questions.catalogue import page
-from paqa_builder.questions.examples import run_example
+from paqa_builder.questions.examples import check_examples, run_example
 from paqa_builder.questions.facts import Fact, kinds
 from paqa_builder.questions.templates import LEVELS, Example, render
 
@@ -39,6 +39,15 @@ def test_a_wrong_example_is_reported() -> None:
     example = template.examples[0]
     for change in ({"answer": "Rain"}, {"wrong": ["Dog"]}, {"question": None}, {"unsure": ["Rain"]}):
         assert run_example(template, example.model_copy(update=change)), change
+
+
+def test_the_examples_of_further_templates_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(data(), encoding="utf-8")
+    check_examples([tmp_path])
+    examples = [TEMPLATES[0].examples[0].model_copy(update={"answer": "Nobody"}).model_dump()]
+    (tmp_path / "mine.yaml").write_text(data(examples=examples), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"template 'mine', example 1: .* Nobody: not asked"):
+        check_examples([tmp_path])
 
 
 def test_there_are_templates_on_every_level_and_for_every_fact() -> None:
