@@ -197,13 +197,19 @@ def check_end(stage: str, settings: config.Optimiser) -> None:
         raise ConfigError("data.streaming needs a number of steps", fix=f"--set {stage}.max_steps=N")
 
 
-def stage_command(stage: str, train: Callable[..., Path], about: str | None) -> int:
+def stage_command(
+    stage: str,
+    train: Callable[..., Path],
+    about: str | None,
+    check: Callable[[config.Config], None] | None = None,
+) -> int:
     """Runs the command line of a training stage; returns the exit code.
 
     Args:
         stage: ``stage1`` or ``stage2``.
         train: Function of the configuration and ``resume`` that returns the model's folder.
         about: Help text; its first line is used.
+        check: Checks the configuration before data are prepared, which may take minutes.
     """
 
     def main(settings: config.Config, flags: argparse.Namespace) -> None:
@@ -214,13 +220,14 @@ def stage_command(stage: str, train: Callable[..., Path], about: str | None) -> 
         else:
             print(train(settings, resume=flags.resume), file=sys.stderr)
 
-    return command(main, about)
+    return command(main, about, check=check)
 
 
 def command(
     run: Callable[[config.Config, argparse.Namespace], None],
     about: str | None,
     more: Callable[[argparse.ArgumentParser], None] | None = None,
+    check: Callable[[config.Config], None] | None = None,
 ) -> int:
     """Runs a command line with the options of all recipes; returns the exit code.
 
@@ -228,6 +235,7 @@ def command(
         run: Function of the configuration and the parsed flags.
         about: Help text; its first line is used.
         more: Adds flags to the parser in place of ``--resume`` and ``--estimate``.
+        check: Checks the configuration before data are prepared. ``--estimate`` skips it.
     """
     parser = argparse.ArgumentParser(description=(about or "").splitlines()[0])
     parser.add_argument("--config", default="laptop", help="a YAML file, or a name in recipes/configs")
@@ -252,6 +260,8 @@ def command(
         for file in flags.plugin:
             registry.load_plugin(file)
         settings = config.load(flags.config, changes)
+        if check is not None and not getattr(flags, "estimate", False):
+            check(settings)
         if settings.model.path is None:
             from recipes import mini
 

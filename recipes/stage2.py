@@ -107,12 +107,7 @@ def load(settings: config.Config, kind: Family, work: Path) -> tuple[Any, Any, i
         ConfigError: Stage I was not run.
     """
     stage = settings.stage2
-    start = stage.start or str(settings.run.folder / stage1.NAME)
-    if stage.start is None and not Path(start).is_dir():
-        raise ConfigError(
-            f"{start}: stage II starts from the model of stage I, which was not run",
-            fix="python -m recipes.stage1 with the same configuration, or --set stage2.start=MODEL",
-        )
+    start = _start(settings)
     model, processor = kind.load(settings.model.model_copy(update={"path": start}))
     known = settings.pause.token in processor.tokenizer.get_vocab()
     pause_id = add_pause_token(model, processor, settings.pause.token)
@@ -153,6 +148,29 @@ def _chosen(
     )
     model.train()
     return kept
+
+
+def _start(settings: config.Config) -> str:
+    """The model to start from."""
+    start = settings.stage2.start or str(settings.run.folder / stage1.NAME)
+    if settings.stage2.start is None and not Path(start).is_dir():
+        raise ConfigError(
+            f"{start}: stage II starts from the model of stage I, which was not run",
+            fix="python -m recipes.stage1 with the same configuration, or --set stage2.start=MODEL",
+        )
+    return start
+
+
+def check(settings: config.Config) -> None:
+    """Checks the settings of stage II, before data and model are prepared.
+
+    Raises:
+        ConfigError: A reward or a family is unknown, settings contradict each other, or stage I was not run.
+    """
+    rewards.select(settings.rewards, settings.stage2.max_completion)
+    family(settings.model.family)
+    _check(settings)
+    _start(settings)
 
 
 def _check(settings: config.Config) -> None:
@@ -196,4 +214,4 @@ def _samples(trainer: AudioGRPOTrainer) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run.stage_command(NAME, train, __doc__))
+    raise SystemExit(run.stage_command(NAME, train, __doc__, check))
