@@ -73,6 +73,8 @@ def _timeline(row: dict[str, Any], duration: float, everything: bool) -> None:
     _lanes(tags, "label", "score", "yellow", duration, width, "events")
     _lanes(row["truth_turns"], "speaker", None, "green", duration, width, None)
     _lanes(row["truth_tags"], "label", None, "green", duration, width, None)
+    if row["truth_turns"] or row["truth_tags"]:
+        common.out.print("* annotation of the corpus", style="dim")
 
 
 def _measures(row: dict[str, Any]) -> None:
