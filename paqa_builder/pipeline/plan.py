@@ -144,7 +144,7 @@ def _check(clip: Clip, source: str) -> None:
         raise SourceError(f"{where}: unknown split {clip.split!r}", fix=f"use one of {', '.join(SPLITS)}")
     for record in (*(clip.truth.turns or ()), *(clip.truth.tags or ()), *(clip.truth.utterances or ())):
         start, end = record.start, record.end
-        if not all(isinstance(time, Real) for time in (start, end)):
+        if not isinstance(start, Real) or not isinstance(end, Real):
             raise SourceError(f"{where}: times are seconds as numbers, not {start!r} and {end!r}")
         if end < start:
             raise SourceError(
