@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from paqa_builder.audio import Audio
+from paqa_builder.audio import Audio, spool
 from paqa_builder.intervals import Spans
 
 FRAME = 0.02
@@ -24,8 +24,13 @@ class Power:
     def __init__(self, audio: Audio) -> None:
         size = round(FRAME * audio.rate)
         count = len(audio.samples) // size
-        frames = audio.samples[: count * size].reshape(count, size)
-        self.frames = np.mean(np.square(frames, dtype=np.float64), axis=1)
+        # A long clip's samples are in a file.
+        step = max(1, spool.BLOCK // size if spool.mapped(audio.samples) else count)
+        self.frames = np.zeros(count)
+        for at in range(0, count, step):
+            frames = audio.samples[at * size : min(at + step, count) * size].reshape(-1, size)
+            self.frames[at : at + step] = np.mean(np.square(frames, dtype=np.float64), axis=1)
+            spool.release(audio.samples)
 
     def within(self, spans: Spans) -> np.ndarray:
         """Mask of the frames whose middle is in ``spans``, ``bool [frames]``."""

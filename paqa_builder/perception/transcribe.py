@@ -9,6 +9,8 @@ from itertools import pairwise
 import numpy as np
 from pydantic import Field
 
+from paqa_builder.audio import LongAudio
+from paqa_builder.perception._long_speech import between_pauses, cut, join
 from paqa_builder.perception.backends.base import RejectedWords, Speech, dropped_words
 from paqa_builder.perception.listening import SpeechOptions, speech_blend
 from paqa_builder.perception.stage import ClipContext, Stage
@@ -39,6 +41,8 @@ class TranscribeOptions(SpeechOptions):
 class Transcribe(Stage):
     """Transcribes every clip as a whole, so that the model has context, and attributes words to speakers.
 
+    Clips longer than ten minutes are cut at pauses (see :mod:`paqa_builder.perception._long_speech`).
+
     An utterance has one speaker and no long pause. Clips without speaker turns are not transcribed. Words
     that the backend rejects, and words of low confidence far from all turns, become abstentions.
     """
@@ -54,7 +58,15 @@ class Transcribe(Stage):
         spoken = [context for context in contexts if context.turns is None or context.turns]
         rate = self.backend.sample_rate
         blends = [speech_blend(context, rate, self.options) for context in spoken]
-        speeches = self.backend.run([self.audio_input(*pair) for pair in zip(spoken, blends, strict=True)])
+        inputs = [self.audio_input(*pair) for pair in zip(spoken, blends, strict=True)]
+        if any(isinstance(item.main, LongAudio) for item in inputs):
+            speeches = [
+                join(windows, self.backend.run([cut(item, *window) for window in windows]))
+                for context, item in zip(spoken, inputs, strict=True)
+                for windows in [between_pauses(item.main, context.turns)]
+            ]
+        else:
+            speeches = self.backend.run(inputs)
         utterances: dict[int, tuple[Utterance, ...]] = {}
         for context, speech in zip(spoken, speeches, strict=True):
             utterances[id(context)], rejected = self.utterances(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder import files, registry, state
-from paqa_builder.audio import Audio, encode_flac
+from paqa_builder.audio import Audio, write_flac
 from paqa_builder.errors import NotReadyError
 from paqa_builder.files import Fingerprint
 from paqa_builder.perception.stage import ClipContext, Stage
@@ -215,7 +215,8 @@ def _context(task: StageTask, item: Fingerprint, inputs: dict[str, Row]) -> Clip
         # Named by content, not by part: parts change with the list of clips, stems only with the audio.
         folder = task.stage.folder(Path()) / "stems" / item.sha256[:2]
         path = folder / f"{item.sha256}.{name}.flac"
-        files.write_atomic(task.work / path, encode_flac(audio))
+        with files.atomic_file(task.work / path) as file:
+            write_flac(audio, file)
         return path.as_posix()
 
     info = records("read", AudioInfo)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from paqa_builder.audio import fit, spool
 from paqa_builder.runtime.threads import module_at, torch_cpu
 from paqa_builder.weights import store
 
@@ -55,11 +56,14 @@ class CamPlusPlus:
 
     def features(self, samples: np.ndarray) -> np.ndarray:
         """Log mel energies ``float32 [frames, 80]`` of samples ``float32 [n]`` at 16 kHz."""
-        samples = np.pad(samples, (0, max(0, _LENGTH - len(samples))))
+        samples = fit(samples, max(len(samples), _LENGTH))
         frames = np.lib.stride_tricks.sliding_window_view(samples, _LENGTH)[::_HOP]
+        features = np.zeros((len(frames), BANDS), np.float32)
         # Blocks bound memory: the overlapping frames of an hour would take gigabytes.
-        blocks = [self._energies(frames[at : at + _BLOCK]) for at in range(0, len(frames), _BLOCK)]
-        return np.concatenate(blocks)
+        for at in range(0, len(frames), _BLOCK):
+            features[at : at + _BLOCK] = self._energies(frames[at : at + _BLOCK])
+            spool.release(samples)
+        return features
 
     def _energies(self, frames: np.ndarray) -> np.ndarray:
         frames = frames.astype(np.float32)

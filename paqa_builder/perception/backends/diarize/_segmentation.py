@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from paqa_builder.audio import fit, spool
 from paqa_builder.runtime.threads import module_at, torch_cpu
 from paqa_builder.weights import store
 
@@ -55,7 +56,7 @@ class Segmentation:
             than a window has one window of its own length.
         """
         size = min(len(samples), round(WINDOW * RATE))
-        samples = np.pad(samples, (0, max(0, round(FIELD * RATE) - size)))
+        samples = fit(samples, max(len(samples), round(FIELD * RATE)))
         size = max(size, round(FIELD * RATE))
         starts = [*range(0, len(samples) - size + 1, round(hop * RATE))]
         if starts[-1] + size < len(samples):
@@ -65,6 +66,7 @@ class Segmentation:
             for at in range(0, len(starts), _BATCH):
                 batch = np.stack([samples[start : start + size] for start in starts[at : at + _BATCH]])
                 posteriors.append(self._net(self._torch.from_numpy(batch)[:, None]).exp().numpy())
+                spool.release(samples)
         return np.array(starts) / RATE, np.concatenate(posteriors)
 
 

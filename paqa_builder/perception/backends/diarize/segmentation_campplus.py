@@ -143,6 +143,7 @@ class SegmentationCampplus(Diarizer):
         hop = max(hop, -(-len(features) // _MAX_EXCERPTS))
         starts = np.arange(0, max(1, len(features) - size + 1), hop)
         vectors = self._embedding.embed([features[at : at + size] for at in starts])
+        del features  # clustering needs the memory
         count = len(clean)
         times = starts * _campplus.FRAME - frames.FIELD / 2
         begin = np.clip(np.round(times / frames.STEP).astype(int), 0, count - 1)

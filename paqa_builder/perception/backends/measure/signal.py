@@ -15,15 +15,20 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from paqa_builder.audio import Audio, resample
+from paqa_builder.audio import Audio, LongAudio, resample, spool
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Measured, Measurer, Options
+from paqa_builder.perception.backends.measure._loudness import integrated
 from paqa_builder.runtime.compat import importing
 from paqa_builder.runtime.threads import onnx_session
 from paqa_builder.weights import store
 
 _PITCH_RATE = 16_000
-_STEP = 256 / _PITCH_RATE
+_HOP, _WINDOW = 256, 1875
+"""Samples per frame of SwiftF0, and frames per window."""
+_FRAMES = 40 * _WINDOW
+"""Frames of pitch that are computed at once."""
+_STEP = _HOP / _PITCH_RATE
 _BLOCK = 0.4
 """Length of a loudness block in seconds; a shorter clip has no loudness."""
 _QUALITY_RATE, _QUALITY_WINDOW = 16_000, 144_160
@@ -72,8 +77,11 @@ class Signal(Measurer):
         """Integrated loudness in LUFS; None for silence, and for clips shorter than a block."""
         if audio.silent or audio.duration < _BLOCK:
             return None
-        with np.errstate(divide="ignore"):  # blocks of silence
-            loudness = float(self._meter.integrated_loudness(audio.samples.astype(np.float64)))
+        with np.errstate(divide="ignore", invalid="ignore"):  # blocks of silence
+            if isinstance(audio, LongAudio):
+                loudness = integrated(self._meter, audio.samples)
+            else:
+                loudness = float(self._meter.integrated_loudness(audio.samples.astype(np.float64)))
         return loudness if np.isfinite(loudness) else None
 
     def pitch(self, audio: Audio) -> tuple[float, ...]:
@@ -81,9 +89,17 @@ class Signal(Measurer):
         if audio.silent:
             return ()
         low = resample(audio, _PITCH_RATE)
-        pitch = self._pitch.detect(low.samples, low.rate, self.options.lowest, self.options.highest)
-        hertz = np.where(pitch.confidence >= self.options.voiced, pitch.pitch_hz, 0.0)
-        return tuple(hertz.tolist())
+        count = max(1, len(low.samples) // _HOP)
+        pitch: list[float] = []
+        for first in range(0, count, _FRAMES):
+            # SwiftF0 has windows of its own; one more at each end gives their context.
+            start, end = max(0, first - _WINDOW), first + _FRAMES + _WINDOW
+            part = low.samples[start * _HOP : end * _HOP if end < count else None]
+            found = self._pitch.detect(part, low.rate, self.options.lowest, self.options.highest)
+            hertz = np.where(found.confidence >= self.options.voiced, found.pitch_hz, 0.0)
+            pitch += hertz[first - start : first - start + _FRAMES].tolist()
+            spool.release(low.samples)
+        return tuple(pitch)
 
     def quality(self, audio: Audio) -> float | None:
         """Mean opinion score, 1 to 5, over windows of 9 s; shorter clips are repeated to fill a window."""
@@ -95,9 +111,12 @@ class Signal(Measurer):
         # As in the authors' code: one window per second, counted in whole seconds.
         count = int(len(samples) // _QUALITY_RATE - _QUALITY_WINDOW / _QUALITY_RATE) + 1
         starts = range(0, count * _QUALITY_RATE, _QUALITY_RATE)
-        windows = [samples[None, at : at + _QUALITY_WINDOW].astype(np.float32) for at in starts]
         assert self._quality is not None
-        raw = [float(self._quality.run(None, {"input_1": window})[0][0][2]) for window in windows]
+        raw = []
+        for at in starts:
+            window = samples[None, at : at + _QUALITY_WINDOW].astype(np.float32)
+            raw.append(float(self._quality.run(None, {"input_1": window})[0][0][2]))
+            spool.release(samples)
         return float(np.clip(np.mean(_OVERALL(np.array(raw))), 1.0, 5.0))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from paqa_builder.audio import Audio
+from paqa_builder.audio import Audio, fit, spool
 from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Options, Span, Tagger
 from paqa_builder.perception.backends.tag._intervals import label_spans
@@ -29,6 +29,8 @@ PATCH, PATCH_HOP = 96, 12
 """Feature frames (of 10 ms) per patch, and hop between patches. YAMNet's own hop is 48; averaging four times
 as many patches over 0.48 s smooths the coarse steps of 8 bits."""
 SMOOTHING = 4
+_PATCHES, _LABELS = 2048, 64
+"""Patches and labels in a block."""
 _FRAME = _HOP / RATE
 
 
@@ -109,7 +111,8 @@ class Yamnet(Tagger):
         if clip.main.silent:
             return []
         edges, scores = self.probabilities(clip.main)
-        scores = self.beyond_voices(scores)
+        for first in range(0, len(scores), _PATCHES):
+            scores[first : first + _PATCHES] = self.beyond_voices(scores[first : first + _PATCHES])
         return label_spans(scores, edges, self.labels, self.options, self._calibrate)
 
     def probabilities(self, audio: Audio) -> tuple[np.ndarray, np.ndarray]:
@@ -125,10 +128,18 @@ class Yamnet(Tagger):
         edges = np.concatenate([[0.0], inner, [audio.duration]])
         scores = np.zeros((len(starts), len(self.labels)))
         gains = self._gains(audio.rms)
-        for gain in gains:
-            features = np.log(gain * magnitudes + 1e-3)
-            scores += np.stack([self._run(features[at : at + PATCH]) for at in starts]) / len(gains)
-        return edges, uniform_filter1d(scores, SMOOTHING, axis=0, mode="nearest")
+        # Blocks bound the memory that long clips take.
+        for first in range(0, len(starts), _PATCHES):
+            chosen = starts[first : first + _PATCHES]
+            block = magnitudes[chosen[0] : chosen[-1] + PATCH]
+            for gain in gains:
+                features = np.log(gain * block + 1e-3)
+                patches = [features[at - chosen[0] : at - chosen[0] + PATCH] for at in chosen]
+                scores[first : first + _PATCHES] += np.stack([*map(self._run, patches)]) / len(gains)
+        for first in range(0, scores.shape[1], _LABELS):
+            columns = scores[:, first : first + _LABELS]
+            columns[:] = uniform_filter1d(columns, SMOOTHING, axis=0, mode="nearest")
+        return edges, scores
 
     def _gains(self, rms: float) -> list[float]:
         spread = self.options.spread_db
@@ -142,14 +153,17 @@ class Yamnet(Tagger):
 
     def _magnitudes(self, samples: np.ndarray) -> np.ndarray:
         """Mel magnitudes ``[frames, 64]``, at least one patch."""
-        samples = np.pad(samples, (0, max(0, (PATCH - 1) * _HOP + _LENGTH - len(samples)) + _FFT - _LENGTH))
-        frames = np.lib.stride_tricks.sliding_window_view(samples, _FFT)[::_HOP]
+        count = (max(len(samples), (PATCH - 1) * _HOP + _LENGTH) - _LENGTH) // _HOP + 1
+        magnitudes = np.zeros((count, _BANDS), np.float32)
         # Blocks bound memory: the overlapping frames of an hour would take gigabytes.
-        blocks = [
-            np.abs(np.fft.rfft(frames[at : at + _BLOCK] * self._taper)).astype(np.float32) @ self._bank
-            for at in range(0, len(frames), _BLOCK)
-        ]
-        return np.concatenate(blocks)
+        for at in range(0, count, _BLOCK):
+            last = min(at + _BLOCK, count) - 1
+            part = fit(samples[at * _HOP : last * _HOP + _FFT], (last - at) * _HOP + _FFT)
+            frames = np.lib.stride_tricks.sliding_window_view(part, _FFT)[::_HOP]
+            spectra = np.abs(np.fft.rfft(frames * self._taper)).astype(np.float32)
+            magnitudes[at : last + 1] = spectra @ self._bank
+            spool.release(samples)
+        return magnitudes
 
     def _run(self, patch: np.ndarray) -> np.ndarray:
         quantised = np.clip(np.round(patch / self._scale_in + self._zero_in), 0, 255).astype(np.uint8)
