@@ -154,7 +154,8 @@ def _stop(pool: ProcessPoolExecutor) -> None:
     Waits for the pool's own thread: it closes a pipe at its end, into which the interpreter writes when it
     exits meanwhile (an OSError "Bad file descriptor").
     """
-    workers, manager = list((pool._processes or {}).values()), pool._executor_manager_thread
+    workers = list((pool._processes or {}).values())
+    manager: Any = pool._executor_manager_thread  # mypy takes it for another class
     pool.shutdown(wait=False, cancel_futures=True)
     for worker in workers:
         worker.terminate()
