@@ -32,10 +32,10 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         show_log()
-        # It imports pydantic, which `paqa --help` does not need.
-        from paqa_builder.config import check_environment
-
         try:
+            # It imports pydantic, which `paqa --help` does not need.
+            from paqa_builder.config import check_environment
+
             check_environment()
             result = command(*args, **{name: _expanded(value) for name, value in kwargs.items()})
             sys.stdout.flush()  # an error of the output is the command's
