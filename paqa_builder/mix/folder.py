@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ from paqa_builder.mix.scene import Design, design_json
 from paqa_builder.mix.spec import Spec
 from paqa_builder.runtime.hold import hold
 from paqa_builder.turns import rttm
+
+_write = partial(write_atomic, setting="--out")
 
 MANIFEST = "manifest.jsonl"
 POOLS = "pools.json"
@@ -132,15 +136,19 @@ def _begin(job: Job) -> None:
     settings = job.spec.model_dump(mode="json")
     if file.is_file():
         before = yaml.safe_load(file.read_text(encoding="utf-8"))
-        if {**before, "scenes": 0} != {**settings, "scenes": 0}:
+        if not isinstance(before, dict) or {**before, "scenes": 0} != {**settings, "scenes": 0}:
             raise ConfigError(
                 f"{job.out}: holds scenes of another specification or seed",
                 fix="choose another --out, or delete it",
             )
         (job.out / MANIFEST).unlink(missing_ok=True)  # it lacks the scenes to be mixed now
-    write_atomic(file, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode())
+    elif others := [name for name in ("spec.yaml", MANIFEST, POOLS) if os.path.lexists(job.out / name)]:
+        raise ConfigError(
+            f"{job.out}: has a {others[0]} that `paqa mix` did not write", fix="choose another --out"
+        )
+    _write(file, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode())
     roots = {name: str(root) for name, root in sorted(job.roots.items())}
-    write_atomic(job.out / POOLS, (json.dumps(roots, indent=1, ensure_ascii=False) + "\n").encode())
+    _write(job.out / POOLS, (json.dumps(roots, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _results(job: Job, chunks: list[tuple[int, ...]], workers: int) -> Iterator[dict[str, Any]]:
@@ -178,9 +186,9 @@ def _scene(job: Job, material: Material, index: int) -> dict[str, Any]:
     done, designed = job.out / "rows" / f"{design.id}.json", job.out / "scenes" / f"{design.id}.json"
     if done.is_file() and designed.is_file() and designed.read_text(encoding="utf-8") == text:
         return json.loads(done.read_text(encoding="utf-8"))
-    write_atomic(designed, text.encode())
+    _write(designed, text.encode())
     row = write_scene(design, job.roots, job.out, stems=job.spec.stems, jams=job.spec.jams)
-    write_atomic(done, json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode())
+    _write(done, json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode())
     return row
 
 
@@ -196,10 +204,10 @@ def write_scene(
     if jams:
         files[f"jams/{design.id}.jams"] = truth_files.jams(design)
     for name, content in files.items():
-        write_atomic(out / name, content.encode())
+        _write(out / name, content.encode())
     for name, path in row["stems"].items():
-        write_atomic(out / path, _flac(rendered.stems[name], rendered.rate))
-    write_atomic(out / row["audio"], _flac(rendered.mixture, rendered.rate))
+        _write(out / path, _flac(rendered.stems[name], rendered.rate))
+    _write(out / row["audio"], _flac(rendered.mixture, rendered.rate))
     return row
 
 

@@ -1,8 +1,8 @@
 """Tells whether a build would replace the data set of another corpus.
 
-The lock has no paths, so ``WORK/published.json`` records which folder the clips of a data set came from.
-Without that file, or with another ``--root``, the clips are compared: a corpus that was moved or that grew
-has most clips in common with its earlier data set.
+The lock has no paths, so ``WORK/published.json`` records which source and folder the clips of a data set came
+from. Without that file, or with another source or folder, the clips are compared: a corpus that was moved or
+that grew has most clips in common with its earlier data set.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from paqa_builder import state
 from paqa_builder.dataset import lock, read
 from paqa_builder.errors import ConfigError
-from paqa_builder.files import file_sha256
+from paqa_builder.files import digest, file_sha256
 from paqa_builder.pipeline.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def check(plan: Plan) -> None:
 
 
 def record(plan: Plan) -> None:
-    """Records the folder of the corpus after its data set is written."""
+    """Records the corpus of a data set that is written."""
     content = _record(plan)
     if state.read(plan.work / RECORD) != content:
         state.write(plan.work / RECORD, content)
@@ -59,6 +59,7 @@ def record(plan: Plan) -> None:
 def _record(plan: Plan) -> dict[str, str]:
     return {
         "root": _text(plan.config.root or Path()),
+        "source": digest([plan.config.source, plan.config.source_options]),
         "lock": file_sha256(plan.config.out / lock.LOCK),
     }
 

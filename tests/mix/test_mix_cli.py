@@ -54,6 +54,16 @@ def test_mix_and_render_again(arguments: list[object], tmp_path: Path) -> None:
     assert all(before[name] == data for name, data in again.items())
 
 
+@pytest.mark.parametrize("name", ["manifest.jsonl", "pools.json", "spec.yaml"])
+def test_a_file_of_others_is_not_replaced(arguments: list[object], tmp_path: Path, name: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("precious", encoding="utf-8")
+    code, _, stderr = run(*arguments, "-n", 1)
+    assert code == ExitCode.USAGE
+    assert "choose another --out" in stderr
+    assert folder_bytes(tmp_path / "out") == {name: b"precious"}
+
+
 def test_errors_have_no_traceback(arguments: list[object], tmp_path: Path) -> None:
     code, _, stderr = run(*arguments[:-4])
     assert code == ExitCode.USAGE

@@ -83,6 +83,30 @@ def test_a_changed_corpus_is_the_same(fake_config: MakeConfig, corpus: Path, oth
     building.build(fake_config(root=moved, limit=4))
 
 
+TWO_HALVES = """
+from paqa_builder.sources import SourceOptions
+from paqa_builder.sources.folder import Folder
+
+class HalfOptions(SourceOptions):
+    first: bool = True
+
+class TwoHalves(Folder):
+    Options = HalfOptions
+    def clips(self):
+        self.options, options = Folder.Options(), self.options
+        clips = sorted(super().clips(), key=lambda clip: clip.id)
+        yield from clips[:3] if options.first else clips[3:]
+"""
+
+
+def test_another_part_of_the_same_folder_is_another_corpus(fake_config: MakeConfig, tmp_path: Path) -> None:
+    plugin = tmp_path / "two_halves.py"
+    plugin.write_text(TWO_HALVES)
+    building.build(fake_config(plugins=[plugin], source="two_halves"))
+    with pytest.raises(ConfigError, match=r"another corpus; 0 of its 3 clips"):
+        building.build(fake_config(plugins=[plugin], source="two_halves", source_options={"first": False}))
+
+
 def test_a_similar_corpus_is_not_replaced_without_a_word(
     fake_config: MakeConfig, corpus: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
