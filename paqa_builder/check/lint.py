@@ -10,6 +10,8 @@ from paqa_builder.check.copies import Copies, Leaks, Near, Overlap
 from paqa_builder.check.findings import Finding, Grade, Report, Tally
 from paqa_builder.check.texts import Form, Spread, Traces
 from paqa_builder.errors import ConfigError
+from paqa_builder.formats.audio_column import has_audio, rows_without_audio
+from paqa_builder.formats.defects import NO_AUDIO, Defects, defects
 from paqa_builder.formats.item import Item
 from paqa_builder.formats.read import Data, find_audio, open_data, parquet_files
 from paqa_builder.gate.item import BlindItem
@@ -41,17 +43,18 @@ def lint(
         first = next(data.rows(), None)
         why = f": {first.where}: {first.why}" if first and not isinstance(first, Item) else ""
         raise ConfigError(f"{path}: has no question{why}", fix="see docs/check.md for the formats")
-    form, spread, traces = Form(), Spread(), Traces()
+    form, spread, traces, usable = Form(), Spread(), Traces(), Usable(data.format)
     copies, near, leaks = Copies(), Near(total), Leaks(_sha256(data))
     overlap, audio = Overlap(others), Audio(data, audio_root)
     for row in data.rows():
         form.see(row)
         if isinstance(row, Item):
-            for check in (spread, traces, copies, near, leaks, overlap, audio):
+            for check in (usable, spread, traces, copies, near, leaks, overlap, audio):
                 check.see(row)
     findings = [
-        *form.findings(), *spread.findings(), *([_blind(data)] if blind else []), *copies.findings(),
-        *near.findings(), *traces.findings(), *audio.findings(), *leaks.findings(), *overlap.findings(),
+        *form.findings(), *usable.findings(), *spread.findings(), *([_blind(data)] if blind else []),
+        *copies.findings(), *near.findings(), *traces.findings(), *audio.findings(), *leaks.findings(),
+        *overlap.findings(),
     ]  # fmt: skip
     return Report(str(path), data.format, total, tuple(findings))
 
@@ -76,17 +79,41 @@ def _blind(data: Data) -> Finding:
     return Finding("blind score", grade, str(result), figures=result.to_json())
 
 
+class Usable:
+    """Questions that training leaves out or refuses."""
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+        self.seen = 0
+        self.defects = Defects()
+
+    def see(self, item: Item) -> None:
+        """Adds one question."""
+        self.seen += 1
+        self.defects.add(item.id, [why for why in defects(item, self.form) if why != NO_AUDIO])
+
+    def findings(self) -> Iterator[Finding]:
+        """The finding on all questions."""
+        count = self.defects.questions
+        message = f"{count} of {self.seen} cannot be trained on"
+        message += f": {self.defects}" if count else ""
+        yield Finding("training", "error" if count else "ok", message, count)
+
+
 class Audio:
     """Missing or empty audio files."""
 
     def __init__(self, data: Data, root: Path | None) -> None:
         self.data, self.root = data, root
-        self.missing = Tally()
-        self.looked = 0
+        self.missing, self.unnamed = Tally(), Tally()
+        self.seen = self.looked = 0
         self._exists: dict[str, bool] = {}
 
     def see(self, item: Item) -> None:
         """Adds one question."""
+        self.seen += 1
+        if item.audio is None:
+            self.unnamed.add(item.id)
         if self.root is None or item.audio is None:
             return
         self.looked += 1
@@ -100,7 +127,11 @@ class Audio:
         """The findings on all questions."""
         if self.data.format == "shards" or self.data.path.suffix == ".parquet":
             yield _null_audio(self.data)
-        elif self.looked:
+            return
+        if 0 < self.unnamed.count < self.seen:  # a file without any audio may be checked as text
+            message = f"{self.unnamed.count} of {self.seen} name no audio"
+            yield self.unnamed.finding("audio names", "error", message)
+        if self.looked:
             message = f"{self.missing.count} of {self.looked} refer to missing audio"
             yield self.missing.finding("audio", "error", message)
         else:
@@ -108,22 +139,23 @@ class Audio:
 
 
 def _null_audio(data: Data) -> Finding:
-    """Counts rows without audio from the Parquet statistics, without reading the audio."""
+    """Finds rows without audio, by the Parquet statistics where they suffice."""
     import pyarrow.parquet as pq
 
-    empty = rows = 0
+    empty, rows, known = Tally(), 0, False
     for path in parquet_files(data.path):
-        metadata = pq.read_metadata(path)
-        for n in range(metadata.num_row_groups):
-            group = metadata.row_group(n)
-            columns = {group.column(m).path_in_schema: group.column(m) for m in range(group.num_columns)}
-            column = columns.get("audio.bytes")
-            if column is not None:
-                rows += group.num_rows
-                empty += (column.statistics.null_count or 0) if column.statistics else 0
-    if not rows:
+        with pq.ParquetFile(path) as parquet:
+            if not has_audio(parquet):
+                rows += parquet.metadata.num_rows
+                continue
+            known = True
+            for group in range(parquet.num_row_groups):
+                for place in rows_without_audio(parquet, group):
+                    empty.add(f"row {rows + place + 1}")
+                rows += parquet.metadata.row_group(group).num_rows
+    if not known:
         return Finding("audio", "skipped", "the data has no column audio")
-    return Finding("audio", "error" if empty else "ok", f"{empty} of {rows} rows have no audio", empty)
+    return empty.finding("audio", "error", f"{empty.count} of {rows} rows have no audio")
 
 
 def _sha256(data: Data) -> dict[str, str]:

@@ -142,31 +142,36 @@ def _paqa(row: dict[str, Any], where: str) -> Item:
     Some instructions have two questions with markup between them; the last one is read. A trace with
     different answers has none, because it repeats a prompt with its examples.
     """
-    text = row["instruction"].replace("<audio>", "").rpartition("<question>")[2].strip()
+    text = _text(row["instruction"]).replace("<audio>", "").rpartition("<question>")[2].strip()
     question, first, options = text.rpartition("(a)")
     if not first:
         raise ValueError("the instruction has no choices (a), (b) …")
     parts = _LETTER.split(first + options)[1:]
     choices = _choices([choice.strip().rstrip(". ") for choice in parts[1::2]])
     answers = dict.fromkeys(("RESPONSE", "FINAL_ANSWER"), frozenset[int | None]())
-    for answer in answers_of(row["output"]):
+    output = _trace(row["output"]) or ""
+    for answer in answers_of(output):
         answers[answer.tag] |= {answer_in(answer.text, choices)}
     settled = answers["FINAL_ANSWER"] or answers["RESPONSE"]
-    audio = next(iter(row.get("audios") or ()), None)
-    name = str(row.get("id", where))
+    audios = row.get("audios") or ()
+    audio = audios if isinstance(audios, str) else next(iter(audios), None)
+    audio = audio if isinstance(audio, str) and audio.strip() else None
+    name = _name(row, where)
     return Item(
         id=name, question=_text(question.strip()), choices=choices,
         answer=next(iter(settled)) if len(settled) == 1 else None,
-        trace=row["output"], audio=audio, clip=audio or name,
+        trace=output, audio=audio, clip=audio or name,
     )  # fmt: skip
 
 
 def _avqa(row: dict[str, Any], where: str) -> Item:
     choices = _choices(row["multi_choice"])
     clip, kind = str(row["video_name"]), str(row.get("question_type") or "")
+    audio = clip if row["video_name"] is not None and clip.strip() else None
+    place = int(row["answer"]) if isinstance(row["answer"], str) else row["answer"]
     return Item(
-        id=str(row["id"]), question=_text(row["question_text"]), choices=choices,
-        answer=_index(int(row["answer"]), None, choices), clip=clip, audio=clip,
+        id=_name(row, where), question=_text(row["question_text"]), choices=choices,
+        answer=_place(place, len(choices)), clip=clip, audio=audio,
         recording=str(row.get("video_id", "")), template=kind, skill=kind,
         level=str(row.get("question_relation") or ""), split=str(row.get("split") or ""),
     )  # fmt: skip
@@ -174,9 +179,9 @@ def _avqa(row: dict[str, Any], where: str) -> Item:
 
 def _plain(row: dict[str, Any], where: str) -> Item:
     audio = row.get("audio_path") or row.get("audio_id") or row.get("audio")
-    audio = audio if isinstance(audio, str) else None
+    audio = audio if isinstance(audio, str) and audio.strip() else None
     speakers = row.get("speakers") or row.get("speaker") or ()
-    index, name = row.get("answer_index"), str(row.get("id", where))
+    index, name = row.get("answer_index"), _name(row, where)
 
     def first(*names: str) -> str:
         return str(next((row[name] for name in names if row.get(name)), ""))
@@ -186,7 +191,7 @@ def _plain(row: dict[str, Any], where: str) -> Item:
         answer=_index(index, row["answer"] if index is None else row.get("answer"), row["choices"]),
         clip=first("clip_id", "clip") or audio or name, template=first("template", "category"),
         skill=first("skill", "task", "modality"), level=first("level"),
-        trace=row.get("trace") or row.get("output"), audio=audio,
+        trace=_trace(row.get("trace") or row.get("output")), audio=audio,
         recording=first("recording", "source_url", "url"),
         speakers=(speakers,) if isinstance(speakers, str) else tuple(map(str, speakers)),
         split=first("split"),
@@ -217,7 +222,9 @@ def _place(value: Any, count: int) -> int | None:
     if isinstance(value, str):
         letter = value.strip("() .").upper()
         value = ord(letter) - ord("A") if len(letter) == 1 and letter.isalpha() else -1
-    return int(value) if value is not None and 0 <= int(value) < count else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value not in range(count):
+        return None
+    return int(value)
 
 
 def _bare(text: str) -> str:
@@ -235,7 +242,20 @@ def _choices(values: Any) -> tuple[str, ...]:
         raise ValueError("the choices are not a list")
     if len(values) > _MOST_CHOICES:
         raise ValueError(f"has {len(values)} choices, more than {_MOST_CHOICES}")
-    return tuple(map(str, values))
+    for n, value in enumerate(values, 1):
+        if not isinstance(value, str):
+            raise TypeError(f"choice {n} is not a text ({type(value).__name__})")
+    return tuple(values)
+
+
+def _trace(value: Any) -> str | None:
+    if not isinstance(value, str | None):
+        raise TypeError(f"the trace is not a text ({type(value).__name__})")
+    return value
+
+
+def _name(row: dict[str, Any], where: str) -> str:
+    return where if row.get("id") is None else str(row["id"])
 
 
 def _bounded(item: Item) -> Item:

@@ -15,10 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from paqa_builder import json_files
 from paqa_builder.errors import SourceError
 from paqa_builder.sources import SPLITS, read_table
 from paqa_builder.sources.header import columns_of
-from paqa_builder.untrusted import lines, loads
 
 log = logging.getLogger(__name__)
 
@@ -96,14 +96,7 @@ def _csv(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _json_lines(path: Path) -> Iterator[tuple[str, Row]]:
     warned: set[str] = set()
-    for number, text in _lines(path):
-        where = f"{path}, line {number}"
-        try:
-            data = loads(text)
-        except ValueError as error:
-            raise SourceError(f"{where}: cannot be read as JSON ({error})") from error
-        if not isinstance(data, dict):
-            raise SourceError(f"{where}: is not an object with {COLUMNS[0]!r}")
+    for where, data in json_files.objects(path, SourceError):
         names = columns_of(list(data), COLUMNS, where)
         if COLUMNS[0] not in names:
             raise SourceError(f"{where}: no {COLUMNS[0]!r}; it has {', '.join(names) or 'nothing'}")
@@ -121,13 +114,6 @@ def _cells(row: dict[str, Any], where: str) -> Row:
             raise SourceError(f"{where}, {name!r}: {value!r} is not text")
         cells[name] = (value or "").strip()
     return cells
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        yield from lines(path)
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read as JSON lines in UTF-8 ({error})") from error
 
 
 def _warn_of_unused(path: Path, names: Iterable[str]) -> None:

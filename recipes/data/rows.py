@@ -19,6 +19,8 @@ from cachetools import LRUCache, cached
 
 from paqa_builder.dataset import read as reader
 from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.formats.audio_column import rows_without_audio
+from paqa_builder.formats.defects import Defects, defects
 from paqa_builder.formats.item import Broken, Item
 from paqa_builder.formats.known import FORMATS, answer_in, answers_of
 from paqa_builder.formats.read import find_audio, open_data
@@ -125,7 +127,9 @@ def stream(data: Data, split: str, *, seed: int = 0, epoch: int = 0) -> Iterator
     source = source.cast_column("audio", Audio(decode=False))
     source = source.shuffle(seed=seed + epoch, buffer_size=data.shuffle_buffer)
     scenes = _streamed_scenes(data.path, split)
-    rows = (_row(fields, fields["audio"]["bytes"], scenes.get(fields["clip_id"])) for fields in source)
+    rows = (
+        _row(fields, (fields["audio"] or {}).get("bytes"), scenes.get(fields["clip_id"])) for fields in source
+    )
     for row in islice((row for row in rows if _contributes(row, data)), data.limit):
         yield row if data.reflect else without_reflection(row)
 
@@ -196,8 +200,10 @@ def _of_shards(folder: Path, split: str) -> Iterator[Row]:
         _check_columns(parquet.schema_arrow.names, str(file))
         columns = [name for name in (*_WANTED, *_OPTIONAL) if name in parquet.schema_arrow.names]
         for group in range(parquet.num_row_groups):
+            silent = set(rows_without_audio(parquet, group))
             for place, fields in enumerate(parquet.read_row_group(group, columns=columns).to_pylist()):
-                yield _row(fields, AudioRef(str(file), group, place), scenes.get(fields["clip_id"]))
+                audio = None if place in silent else AudioRef(str(file), group, place)
+                yield _row(fields, audio, scenes.get(fields["clip_id"]))
 
 
 def _check_columns(there: list[str], where: str) -> None:
@@ -220,33 +226,43 @@ def row_of(item: Item, audio: bytes | str | AudioRef, **more: Any) -> Row:
     return Row(**fields | {"audio": audio} | more)
 
 
-def _row(fields: dict[str, Any], audio: bytes | AudioRef, scene: dict[str, Any] | None) -> Row:
-    item = FORMATS["shards"].parse(fields, fields["id"])
-    if isinstance(item, Broken) or item.answer is None:
-        why = item.why if isinstance(item, Broken) else "the answer is not among the choices"
-        raise ConfigError(f"question {fields['id']}: {why}", fix="paqa check SHARDS")
+def _row(fields: dict[str, Any], audio: bytes | AudioRef | None, scene: dict[str, Any] | None) -> Row:
+    name = str(fields["id"])
+    item = FORMATS["shards"].parse(fields, name)
+    why = [item.why] if isinstance(item, Broken) else [f"has {why}" for why in defects(item, "shards")]
+    if not audio:
+        why.append("has no audio")
+    if why:
+        raise ConfigError(f"question {name}: {', '.join(why)}", fix="paqa check SHARDS")
+    assert isinstance(item, Item)
+    assert audio
     return row_of(item, audio, contribution=fields.get(_CONTRIBUTION), scene=scene)
 
 
 def _of_json(data: Data, split: str) -> Iterator[Row]:
-    """Rows of a split from a JSON file, without questions whose right choice is unknown."""
+    """Rows of a split from a JSON file, without questions that have a defect."""
     assert data.path is not None
     path = Path(data.path)
     source = open_data(path, data.format if data.format in ("paqa", "avqa") else None)
-    skipped = 0
+    left_out, seen = Defects(), 0
     for item in source.rows():
         if isinstance(item, Broken):
             raise ConfigError(f"{path}: {item.where}: {item.why}", fix=f"paqa check {path}")
-        if item.audio is None:
-            raise ConfigError(f"{path}: question {item.id} names no audio", fix=f"paqa check {path}")
-        clip = PurePosixPath(item.audio).stem if source.format == "paqa" else item.clip
-        if item.answer is None or len(item.choices) < 2:
-            skipped += 1
-        elif (item.split or _split(clip)) == split:
-            audio = str(find_audio(data.audio_root or path.parent, item.audio) or item.audio)
-            yield _FOR_TRAINING.get(source.format, lambda row: row)(row_of(item, audio, clip_id=clip))
-    if skipped:
-        log.warning("%s: skipped %d questions whose right choice is unknown", path, skipped)
+        audio = item.audio or ""
+        clip = PurePosixPath(audio).stem if source.format == "paqa" else item.clip
+        if (item.split or _split(clip)) != split:
+            continue
+        seen += 1
+        if reasons := defects(item, source.format):
+            left_out.add(item.id, reasons)
+        else:
+            file = str(find_audio(data.audio_root or path.parent, audio) or audio)
+            yield _FOR_TRAINING.get(source.format, lambda row: row)(row_of(item, file, clip_id=clip))
+    if left_out.questions:
+        log.warning(
+            "%s: left out %d of %d questions in split %r: %s",
+            path, left_out.questions, seen, split, left_out,
+        )  # fmt: skip
 
 
 def _plain_answers(row: Row) -> Row:

@@ -297,8 +297,8 @@ class TestAudiofolder:
             ('{"license": "MIT"}', "line 1: no 'file_name'; it has license"),
             ('{"file_name": "a.wav", "license": 3}', "line 1, 'license': 3 is not text"),
             ('{"file_name": "a.wav"}\n{"file_name": "./a.wav"}', "line 2, .*has a row already"),
-            ('{"file_name": "a.wav"', "line 1: cannot be read as JSON"),
-            ('["a.wav"]', "line 1: is not an object"),
+            ('{"file_name": "a.wav"', "line 1: not JSON"),
+            ('["a.wav"]', "entry 1: a str, not a JSON object"),
             ('{"file_name": "a.wav", "split": "dev"}', "'dev' is none of"),
         ],
     )
