@@ -20,7 +20,7 @@ def main() -> None:
         print(interrupt.report(), file=sys.stderr)
         sys.exit(ExitCode.INTERRUPTED)
     finally:
-        interrupt.ignore_further()
+        interrupt.leave()
 
 
 if __name__ == "__main__":

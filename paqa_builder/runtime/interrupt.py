@@ -13,11 +13,12 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from paqa_builder.errors import ExitCode
 
-GRACE = 3.0
+GRACE = 2.0
 """Seconds after a signal in which a command can end by itself."""
 MESSAGE = "interrupted; finished work is kept: run the same command again to continue"
 
@@ -52,8 +53,16 @@ def report() -> str:
     return MESSAGE
 
 
-def ignore_further() -> None:
-    """Lets no later signal raise an exception: the command is done and the process is about to end."""
+def leave() -> None:
+    """Called when a command is done: ends an interrupted process at once, and lets no later signal raise.
+
+    The interpreter's own exit waits for threads and unloads all modules, which can take seconds.
+    """
+    if _State.raised and _State.reported:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        _end()
     _State.raised = True
 
 
