@@ -89,6 +89,14 @@ class Config(BaseSettings):
     executor: Literal["processes", "inline"] = Field(
         "processes", description="Run stages in worker processes or in this process."
     )
+    max_clip_seconds: float = Field(
+        4 * 3600.0, gt=0, description="Longer clips become failures, and are not processed."
+    )
+    clip_time_limit: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds that a stage may take for one clip; by default 600, and 60 per second of audio.",
+    )
     shard_mb: int = Field(300, ge=1, description="MB of audio after which a new shard starts.")
 
     @property

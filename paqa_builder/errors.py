@@ -76,6 +76,14 @@ class AudioError(PaqaError):
     """The audio of one clip cannot be used. It becomes a failure of that clip and never stops a build."""
 
 
+class ClipChangedError(AudioError):
+    """A clip was changed or deleted during the build. The next build processes it again."""
+
+
+class ClipTooLongError(AudioError):
+    """A clip is longer than the setting ``max_clip_seconds``."""
+
+
 def suggest(name: str, names: Iterable[str]) -> str:
     """The end of an error message that suggests the most similar name; empty if none is similar.
 

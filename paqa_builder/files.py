@@ -215,11 +215,13 @@ class Fingerprint:
     Attributes:
         sha256: SHA-256 of the file's bytes; empty where the file cannot be read.
         truth: Hash of the corpus's annotation, for stages that use it; else empty.
+        problem: Why the clip cannot be processed, where the listing shows it.
     """
 
     clip: Clip
     sha256: str
     truth: str = ""
+    problem: str = ""
 
     @property
     def identity(self) -> Identity:

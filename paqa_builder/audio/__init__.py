@@ -23,7 +23,7 @@ import soxr
 
 from paqa_builder.audio import spool
 from paqa_builder.audio.containers import Content
-from paqa_builder.audio.decode import decode
+from paqa_builder.audio.decode import MAX_SECONDS, decode
 from paqa_builder.audio.mixdown import mix_down
 from paqa_builder.errors import AudioError
 from paqa_builder.records import AudioInfo
@@ -87,11 +87,14 @@ class LongAudio(Audio):
         return float(np.sqrt(squares / max(1, len(self.samples))))
 
 
-def read(path: str | os.PathLike[str], folder: Path | None = None) -> tuple[Audio, AudioInfo]:
+def read(
+    path: str | os.PathLike[str], folder: Path | None = None, *, max_seconds: float = MAX_SECONDS
+) -> tuple[Audio, AudioInfo]:
     """Decodes a file to mono, as :func:`decode.decode` and :func:`mixdown.mix_down` describe.
 
     Args:
         folder: Folder for the samples of a long file; by default that for temporary files.
+        max_seconds: What is longer is an error.
 
     Returns:
         The audio at the file's own rate, and what the decoder found (duration, rate, channels,
@@ -107,7 +110,7 @@ def read(path: str | os.PathLike[str], folder: Path | None = None) -> tuple[Audi
         data = _content(Path(path))
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error.strerror})") from error
-    decoded = decode(data, name, folder=folder)
+    decoded = decode(data, name, folder=folder, max_seconds=max_seconds)
     mixed = mix_down(decoded.samples, decoded.rate, name, folder)
     info = AudioInfo(
         len(mixed.samples) / decoded.rate,

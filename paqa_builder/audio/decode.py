@@ -24,7 +24,7 @@ import soundfile
 
 from paqa_builder.audio import spool
 from paqa_builder.audio.containers import Content, missing_bytes, sniff, without_id3
-from paqa_builder.errors import AudioError
+from paqa_builder.errors import AudioError, ClipTooLongError
 
 MAX_SECONDS = 4 * 3600.0
 """Longer clips are refused; a few kilobytes of FLAC may hold days of silence."""
@@ -94,7 +94,7 @@ def decode(
     if seconds is not None and decoded.duration >= min(seconds, max_seconds):
         return Decoded(decoded.samples[: round(seconds * decoded.rate)], decoded.rate)
     if decoded.duration > max_seconds:
-        raise AudioError(f"{name}: longer than {max_seconds:g} s, the most that a clip may have")
+        raise ClipTooLongError(f"{name}: longer than {max_seconds:g} s, the most that a clip may have")
     if (kind and missing_bytes(body, kind)) or (kind == "flac" and _flac_short(body, decoded)):
         raise AudioError(f"{name}: truncated after {decoded.duration:.2f} s")
     return decoded

@@ -16,6 +16,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -25,9 +26,10 @@ from paqa_builder import files
 from paqa_builder.dataset import card, lock, ownership, parquet, schema
 from paqa_builder.dataset.ownership import README, TEMPORARY
 from paqa_builder.dataset.summary import Summary
-from paqa_builder.errors import ConfigError, PaqaError
+from paqa_builder.errors import AudioError, ClipChangedError, ConfigError, PaqaError
 from paqa_builder.files import disk_errors
-from paqa_builder.records import Scene
+from paqa_builder.privacy import portable
+from paqa_builder.records import Failure, Scene
 from paqa_builder.runtime.hold import hold
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     Item = tuple[Scene, Sequence[Question]] | tuple[Scene, Sequence[Question], Sequence[Quarantined]]
 
 log = logging.getLogger(__name__)
+
+Rows = list[dict[str, Any]]
+StoredAudio = tuple[bytes, str]
+"""Bytes and name of an audio file."""
 
 MB = 1_000_000
 SHARD_BYTES = 300 * MB
@@ -53,6 +59,7 @@ def write_shards(
     scenes_audio: bool = False,
     about: str = "",
     verdicts: Verdicts | None = None,
+    failures: list[tuple[str, Failure]] | None = None,
 ) -> Summary:
     """Writes a data set into ``out`` and replaces an earlier one.
 
@@ -66,6 +73,8 @@ def write_shards(
         scenes_audio: Whether ``scenes`` has audio too, including that of clips without questions.
         about: Markdown on the corpus, for the card.
         verdicts: Verdicts of the blind gate, for the column ``audio_contribution`` and the card.
+        failures: Receives (clip id, failure) of every clip whose file has changed or is gone since it was
+            read, or is too large. Without it, such a clip is an error.
 
     Raises:
         ConfigError: ``out`` has files in the way that paqa did not write, or cannot be created.
@@ -81,6 +90,7 @@ def write_shards(
             scenes_audio=scenes_audio,
             about=about,
             verdicts=verdicts,
+            failures=failures,
         )
 
 
@@ -93,6 +103,7 @@ def _write(
     scenes_audio: bool,
     about: str,
     verdicts: Verdicts | None,
+    failures: list[tuple[str, Failure]] | None,
 ) -> Summary:
     ownership.clear_incoming(out)
     temporary = out / TEMPORARY
@@ -102,9 +113,9 @@ def _write(
         data = parquet.Configuration(temporary, "data", schema.QUESTIONS, shard_bytes)
         scenes = parquet.Configuration(temporary, "scenes", columns, shard_bytes)
         quarantine = parquet.Configuration(temporary, "quarantine", schema.QUARANTINE, shard_bytes)
-        for scene, rows, refused in _counted(items, summary, verdicts):
+        wanted = partial(_audio_or_failure, scenes_audio=scenes_audio, failures=failures)
+        for scene, rows, refused, audio in _counted(items, summary, verdicts, wanted):
             split = scene.clip.split
-            audio = _audio(scene) if rows or (scenes_audio and scene.audio) else None
             if refused:
                 quarantine.add(split, refused, None)
             if rows:
@@ -112,6 +123,8 @@ def _write(
             scenes.add(split, [schema.scene_row(scene)], audio if scenes_audio else None)
         shards = {**data.close(), **scenes.close(), **quarantine.close()}
         write_card = partial(card.render, summary, build=build, about=about, audio_of_all=scenes_audio)
+        if failures:  # so that a build that finds these files again is not up to date
+            build = {**build, "unpublished": [clip_id for clip_id, _ in failures]}
         _publish(out, shards, build, write_card)
         return summary
     finally:
@@ -122,15 +135,21 @@ def _write(
 def summarise(items: Iterable[Item], verdicts: Verdicts | None = None) -> Summary:
     """The summary that :func:`write_shards` returns for the same items, without writing."""
     summary = Summary(gate=verdicts.report if verdicts else None)
-    for _ in _counted(items, summary, verdicts):
+    for _ in _counted(items, summary, verdicts, lambda scene, rows: None):
         pass
     return summary
 
 
 def _counted(
-    items: Iterable[Item], summary: Summary, verdicts: Verdicts | None
-) -> Iterator[tuple[Scene, list[dict[str, Any]], list[dict[str, Any]]]]:
-    """Yields every scene with the rows of its questions and refused questions, and counts them."""
+    items: Iterable[Item],
+    summary: Summary,
+    verdicts: Verdicts | None,
+    audio_of: Callable[[Scene, Rows], StoredAudio | Failure | None],
+) -> Iterator[tuple[Scene, Rows, Rows, StoredAudio | None]]:
+    """Yields every scene with the rows of its questions and refused questions and its audio, and counts them.
+
+    A scene without its audio gets the failure, and has no questions.
+    """
     for scene, questions, *refused_questions in items:
         rows = [
             schema.question_row(q, scene.clip, verdicts.contribution(q.id) if verdicts else None)
@@ -140,7 +159,12 @@ def _counted(
             schema.quarantine_row(item.question, scene.clip, item.by, item.problems)
             for item in chain.from_iterable(refused_questions)
         ]
-        yield scene, rows, refused
+        audio = audio_of(scene, rows)
+        if isinstance(audio, Failure):
+            scene, rows, refused, audio = (
+                replace(scene, failures=(*scene.failures, audio)), [], [], None,
+            )  # fmt: skip
+        yield scene, rows, refused, audio
         summary.add(scene, rows)
         summary.refuse(refused)
 
@@ -166,22 +190,39 @@ def claim(out: Path) -> Iterator[None]:
         yield
 
 
-def _audio(scene: Scene) -> tuple[bytes, str]:
+def _audio_or_failure(
+    scene: Scene, rows: Rows, *, scenes_audio: bool, failures: list[tuple[str, Failure]] | None
+) -> StoredAudio | Failure | None:
+    """The audio that is stored with a scene's rows, if any; its failure if it cannot be stored."""
+    if not (rows or (scenes_audio and scene.audio)):
+        return None
+    try:
+        return _audio(scene)
+    except PaqaError as error:
+        if failures is None:
+            raise
+        message = portable(error.message, Path(scene.clip.path).parent)
+        failure = Failure("publish", type(error).__name__, message)
+        failures.append((scene.clip.id, failure))
+        return failure
+
+
+def _audio(scene: Scene) -> StoredAudio:
     """The bytes and the name of a clip's file."""
     clip = scene.clip
     try:
         data = Path(clip.path).read_bytes()
     except OSError as error:
-        raise PaqaError(
+        raise ClipChangedError(
             f"clip {clip.id}: {clip.path} cannot be read any more ({error.strerror})",
             fix="restore the file and run the build again",
         ) from error
     if scene.audio and hashlib.sha256(data).hexdigest() != scene.audio.sha256:
-        raise PaqaError(
+        raise ClipChangedError(
             f"clip {clip.id}: {clip.path} has changed since the build began", fix="run the build again"
         )
     if len(data) > _LARGEST_CELL:
-        raise PaqaError(
+        raise AudioError(
             f"clip {clip.id}: {clip.path} has {len(data) / 1e9:.1f} GB; a Parquet cell holds at most 2.1 GB",
             fix="cut the file into shorter clips",
         )

@@ -21,7 +21,7 @@ class Diarize(Stage):
     Options = SpeechOptions
 
     def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Turn, ...]]:
-        spans = self.backend.run([self.listen(context) for context in contexts])
+        spans = self.results([self.listen(context) for context in contexts])
         return [
             self._turns(voices, context.info.duration)
             for context, voices in zip(contexts, spans, strict=True)

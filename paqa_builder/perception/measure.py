@@ -72,7 +72,7 @@ class Measure(Stage):
     Options = MeasureOptions
 
     def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Measures, ...]]:
-        measured = self.backend.run([self.listen(context) for context in contexts])
+        measured = self.results([self.listen(context) for context in contexts])
         return [(self.measures(context, item),) for context, item in zip(contexts, measured, strict=True)]
 
     def listen(self, context: ClipContext) -> AudioInput:

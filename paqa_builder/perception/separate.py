@@ -39,7 +39,7 @@ class Separate(Stage):
             return [self._stems(context, *self._separated(context.mix)) for context in contexts]
         rate = self.backend.sample_rate
         inputs = [self.audio_input(context, resample(context.mix, rate)) for context in contexts]
-        pairs = self.backend.run(inputs)
+        pairs = self.results(inputs)
         return [
             self._stems(context, *self._at_own_rate(context.mix, item.main, *pair))
             for context, item, pair in zip(contexts, inputs, pairs, strict=True)

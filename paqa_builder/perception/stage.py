@@ -17,8 +17,11 @@ from pydantic import BaseModel, ConfigDict
 
 from paqa_builder import audio as audio_io
 from paqa_builder.audio import Audio, read_stem, resample
-from paqa_builder.errors import ConfigError
+from paqa_builder.audio.decode import MAX_SECONDS
+from paqa_builder.errors import AudioError, ClipChangedError, ConfigError
+from paqa_builder.files import file_sha256
 from paqa_builder.perception.backends.base import AudioInput, Backend
+from paqa_builder.perception.results import check_finite
 from paqa_builder.privacy import published
 from paqa_builder.records import Abstention, AudioInfo, Clip, Origin, Stem, Tag, Turn, Utterance
 from paqa_builder.registry import load_attribute
@@ -49,6 +52,9 @@ class ClipContext:
         work: Folder that ``Stem.path`` is relative to.
         save_stem: Stores a stem's audio and returns its path relative to ``work``; only for *separate*.
         known_info: Record of *read*; without it, the file is decoded to know its duration.
+        sha256: SHA-256 of the file when the build began; empty if it is not to be compared.
+        max_seconds: Largest duration of a clip.
+        stored: Size and SHA-256 of the files that ``save_stem`` stored, by path.
         abstentions: Output list for model outputs that a stage rejects.
     """
 
@@ -60,12 +66,27 @@ class ClipContext:
     utterances: tuple[Utterance, ...] | None = None
     save_stem: Callable[[str, Audio], str] | None = None
     known_info: AudioInfo | None = None
+    sha256: str = ""
+    max_seconds: float = MAX_SECONDS
+    stored: dict[str, tuple[int, str]] = field(default_factory=dict)
     abstentions: list[Abstention] = field(default_factory=list)
     _at: dict[tuple[str, int], Audio] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _decoded(self) -> tuple[Audio, AudioInfo]:
-        return audio_io.read(self.clip.path, self.work)
+        try:
+            decoded = audio_io.read(self.clip.path, self.work, max_seconds=self.max_seconds)
+            found = decoded[1].sha256
+        except AudioError:
+            if not self.sha256 or _hash(self.clip.path) == self.sha256:
+                raise
+            decoded, found = None, ""
+        if decoded is None or (self.sha256 and found != self.sha256):
+            raise ClipChangedError(
+                f"{Path(self.clip.path).name}: changed or deleted during the build",
+                fix="run the same command again",
+            )
+        return decoded
 
     @property
     def mix(self) -> Audio:
@@ -140,6 +161,17 @@ class Stage(ABC):
         speech, background = context.at("speech", rate), context.at("background", rate)
         return AudioInput(main, context.mix_at(rate), speech, background)
 
+    def results(self, inputs: Sequence[AudioInput]) -> list[Any]:
+        """Runs the backend on a batch and checks its results.
+
+        Raises:
+            ResultError: A result has a number that is not finite, or text that is not valid Unicode.
+        """
+        results = self.backend.run(inputs)
+        for result in results:
+            check_finite(result)
+        return results
+
     @abstractmethod
     def run(self, contexts: Sequence[ClipContext]) -> list[tuple[Any, ...]]:
         """Returns one tuple of records per clip, in order.
@@ -147,6 +179,13 @@ class Stage(ABC):
         Raises:
             AudioError: One of the clips cannot be used. The caller then retries the clips one by one.
         """
+
+
+def _hash(path: str) -> str:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return ""
 
 
 def stage_class(name: str) -> type[Stage]:

@@ -52,7 +52,7 @@ class TagEvents(Stage):
                 signals.append((index, "mix"))
                 inputs.append(self.audio_input(context, context.mix_at(rate)))
         tags: list[list[Tag]] = [[] for _ in contexts]
-        for (index, stem), spans in zip(signals, self.backend.run(inputs), strict=True):
+        for (index, stem), spans in zip(signals, self.results(inputs), strict=True):
             tags[index] += self._tags(spans, stem, contexts[index].info.duration)
         return [merge(of_clip) for of_clip in tags]
 

@@ -61,12 +61,12 @@ class Transcribe(Stage):
         inputs = [self.audio_input(*pair) for pair in zip(spoken, blends, strict=True)]
         if any(isinstance(item.main, LongAudio) for item in inputs):
             speeches = [
-                join(windows, self.backend.run([cut(item, *window) for window in windows]))
+                join(windows, self.results([cut(item, *window) for window in windows]))
                 for context, item in zip(spoken, inputs, strict=True)
                 for windows in [between_pauses(item.main, context.turns)]
             ]
         else:
-            speeches = self.backend.run(inputs)
+            speeches = self.results(inputs)
         utterances: dict[int, tuple[Utterance, ...]] = {}
         for context, speech in zip(spoken, speeches, strict=True):
             utterances[id(context)], rejected = self.utterances(

@@ -26,6 +26,7 @@ from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import Plan, make
+from paqa_builder.pipeline.reuse import CHANGED
 from paqa_builder.pipeline.reword import LlmReport
 from paqa_builder.pipeline.step import NoProgress, Progress, StageReport
 from paqa_builder.privacy import published
@@ -109,6 +110,8 @@ def _build(config: Config, progress: Progress, retry_failed: bool) -> BuildRepor
     report = publish(plan, folder, verdicts, tuple(reports), requests)
     with suppress(NotReadyError):  # the data set is complete, even if the disk of the work folder is full
         replaced.record(plan)
+        changed = {clip_id for clip_id, failure in report.failures if failure.error == CHANGED}
+        files.forget_fingerprints(plan.work, [clip.path for clip in plan.clips if clip.id in changed])
         costs = [asdict(stage) | {"rtf": stage.rtf} for stage in reports if stage.clips]
         if costs:
             data = {"clips": len(plan.clips), "jobs": config.workers, "stages": costs}
@@ -138,6 +141,7 @@ def publish(
         requests: Requests to a language model, if one was used.
     """
     failures: list[tuple[str, Failure]] = []
+    unpublished: list[tuple[str, Failure]] = []
     quarantined: Counter[str] = Counter()
 
     def items() -> Iterator[tuple[Scene, list[Question], list[Quarantined]]]:
@@ -165,7 +169,9 @@ def publish(
             description,
             shard_bytes=plan.config.shard_mb * write.MB,
             verdicts=verdicts,
+            failures=unpublished,
         )
+    failures += unpublished
     return BuildReport(
         plan.config, summary, reports, tuple(failures), quarantined, verdicts, unchanged, requests
     )

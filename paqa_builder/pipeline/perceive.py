@@ -10,10 +10,12 @@ from paqa_builder import files, state
 from paqa_builder.errors import NotReadyError
 from paqa_builder.pipeline import stage_task
 from paqa_builder.pipeline.plan import Plan, StagePlan
+from paqa_builder.pipeline.reuse import Reuse
 from paqa_builder.pipeline.stage_task import StageTask
 from paqa_builder.pipeline.step import Done, Progress, StageReport, Step
 from paqa_builder.records import Failure
 from paqa_builder.runtime.executor import Crash, Executor
+from paqa_builder.runtime.time_limit import limit_reached
 
 _WORKER_DIED = "the worker process died on this clip (out of memory, or a crash in a model's native code)"
 
@@ -31,29 +33,29 @@ def run_stage(
     """
     folder = stage.folder(plan.work)
     parts = plan.parts_of(stage)
-    missing = plan.missing(stage)
-    if retry_failed:
-        missing = [part for part in parts if part in missing or _failures(part, folder)]
+    reuse = Reuse.of(plan, stage, retry_failed=retry_failed)
+    absent = {part.hash for part in plan.missing(stage)}
+    absent |= reuse.outdated([part for part in parts if part.hash not in absent])
+    missing = [part for part in parts if part.hash in absent]
     step = Step(stage.name, parts, missing, progress, lambda: sum(_failures(part, folder) for part in parts))
-    return step.run(_results(_tasks(plan, stage, missing, retry_failed), stage, executor) if missing else ())
+    return step.run(_results(_tasks(plan, stage, missing, reuse), stage, executor) if missing else ())
 
 
 def _failures(part: files.Part, folder: Path) -> int:
     return len(state.failed_rows(part.file(folder)))
 
 
-def _tasks(
-    plan: Plan, stage: StagePlan, missing: list[files.Part], retry_failed: bool
-) -> Iterator[StageTask]:
+def _tasks(plan: Plan, stage: StagePlan, missing: list[files.Part], reuse: Reuse) -> Iterator[StageTask]:
     folder = stage.folder(plan.work)
     wanted = {item.identity for part in missing for item in part.fingerprints}
-    finished = {part.file(folder) for part in plan.parts_of(stage) if part not in missing}
+    hashes = {part.hash for part in missing}
+    finished = {part.file(folder) for part in plan.parts_of(stage) if part.hash not in hashes}
     known = state.known_rows(folder, wanted, finished)
-    if retry_failed:
-        known = {identity: row for identity, row in known.items() if "failure" not in row}
+    known = {identity: row for identity, row in known.items() if reuse.accepts(row)}
+    limits = plan.config.max_clip_seconds, plan.config.clip_time_limit
     for part in missing:
         rows = {item.identity: known[item.identity] for item in part.fingerprints if item.identity in known}
-        yield StageTask(stage, part, plan.work, tuple(plan.config.plugins), rows)
+        yield StageTask(stage, part, plan.work, tuple(plan.config.plugins), rows, None, *limits)
 
 
 def _results(tasks: Iterator[StageTask], stage: StagePlan, executor: Executor) -> Iterator[Done]:
@@ -74,15 +76,18 @@ def _results(tasks: Iterator[StageTask], stage: StagePlan, executor: Executor) -
 
 
 def _isolate(task: StageTask, executor: Executor) -> Done:
-    result = executor.run_alone(stage_task.run, task)
+    late = limit_reached(task.file)
+    result = Crash(True) if late else executor.run_alone(stage_task.run, task)
     if not isinstance(result, Crash):
         return result  # another task caused the crash, or memory was too short for both
     singles = [stage_task.single(task, item) for item in task.part.fingerprints]
     known = dict(task.known)
     for single in singles:
         outcome = executor.run_alone(stage_task.run, single) if len(singles) > 1 else result
+        late = limit_reached(single.file) or (late if len(singles) == 1 else None)
         if isinstance(outcome, Crash):
-            stage_task.fail(single, Failure(task.stage.name, "WorkerDied", _WORKER_DIED))
+            died = Failure(task.stage.name, "WorkerDied", _WORKER_DIED)
+            stage_task.fail(single, stage_task.late(task.stage.name, late) if late else died)
         (item,), (row,) = single.part.fingerprints, state.read_rows(single.file)
         known[item.identity] = row
     return stage_task.run(replace(task, known=known))  # all rows are known, so no model is loaded

@@ -11,7 +11,7 @@ import itertools
 import logging
 import traceback
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from paqa_builder.config import Config, StageConfig, validate_options
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
 from paqa_builder.perception.stage import Stage, stage_class
 from paqa_builder.pipeline.own_folders import OwnFolders
+from paqa_builder.pipeline.storable import storable
 from paqa_builder.questions.examples import check_examples
 from paqa_builder.records import STAGES, Clip
 from paqa_builder.sources import SPLITS, Source
@@ -105,7 +106,7 @@ def make(config: Config, *, save: bool = True) -> Plan:
         check_examples(config.templates)
     stages = resolve_stages(config)
     source = open_source(config)
-    clips = _listed(source, config)
+    clips, problems = storable(_listed(source, config))
     if not clips:
         raise SourceError(f"{config.root}: source {config.source!r} finds no audio in it", fix="check --root")
     repeated = [clip_id for clip_id, count in Counter(clip.id for clip in clips).items() if count > 1]
@@ -113,7 +114,10 @@ def make(config: Config, *, save: bool = True) -> Plan:
         _check(clip, source.name)
     if repeated:
         raise SourceError(f"source {config.source!r} lists more than one clip with the id {repeated[0]!r}")
-    fingerprints = files.fingerprint(clips, config.work_folder, save=save)
+    fingerprints = [
+        replace(item, sha256="", problem=problems[item.clip.id]) if item.clip.id in problems else item
+        for item in files.fingerprint(clips, config.work_folder, save=save)
+    ]
     size = config.part_size or max(1, min(32, len(clips) // 32))
     return Plan(config, source, tuple(files.parts_of(fingerprints, size)), stages)
 

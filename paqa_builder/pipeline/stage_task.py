@@ -6,20 +6,24 @@ with the same work folder, writes the same file.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from paqa_builder import files, registry, state
 from paqa_builder.audio import Audio, write_flac
-from paqa_builder.errors import NotReadyError
+from paqa_builder.audio.decode import MAX_SECONDS
+from paqa_builder.errors import NotReadyError, PaqaError
 from paqa_builder.files import Fingerprint
+from paqa_builder.perception.results import check_finite
 from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import StagePlan, build_stage
+from paqa_builder.pipeline.reuse import TOO_LONG
 from paqa_builder.pipeline.step import Done
 from paqa_builder.privacy import portable
 from paqa_builder.records import (
@@ -34,9 +38,22 @@ from paqa_builder.records import (
     to_json,
 )
 from paqa_builder.runtime import device
+from paqa_builder.runtime.time_limit import TimeLimitReached, in_worker, time_limit
 
 BATCH_SECONDS = 600.0
 """Seconds of audio in memory at once, unless a single clip is longer."""
+
+LIMIT_SECONDS, LIMIT_FACTOR = 600.0, 60.0
+"""Time limit of a clip in seconds: the first, and the second times the clip's duration."""
+
+LOAD_SECONDS = 1800.0
+"""Time limit for loading a model."""
+
+SLOWEST_BYTES = 16_000
+"""Bytes per second of audio that a file of unknown duration is assumed to have."""
+
+MESSAGE_LENGTH = 2000
+"""Characters of an error's message that are stored."""
 
 Row = dict[str, Any]
 Rows = dict[files.Identity, Row]
@@ -49,6 +66,8 @@ class StageTask:
     Attributes:
         known: Rows that earlier builds made; only the other clips are processed.
         upstream_part: The part under whose name earlier stages wrote, if it is another one.
+        max_seconds: Largest duration of a clip.
+        clip_time_limit: Seconds that a clip may take; None for a limit that depends on its duration.
     """
 
     stage: StagePlan
@@ -57,6 +76,8 @@ class StageTask:
     plugins: tuple[Path, ...]
     known: Rows
     upstream_part: files.Part | None = None
+    max_seconds: float = MAX_SECONDS
+    clip_time_limit: float | None = None
 
     @property
     def file(self) -> Path:
@@ -74,9 +95,27 @@ def load(task: StageTask) -> Stage:
         _loaded.clear()  # one model in memory at a time
         stage = build_stage(plan.name, plan.config)
         if plan.config is not None:
-            stage.backend.load()
+            _load_backend(task, stage)
         _loaded[plan.key] = stage
     return _loaded[plan.key]
+
+
+def _load_backend(task: StageTask, stage: Stage) -> None:
+    seconds = max(LOAD_SECONDS, task.clip_time_limit or 0.0)
+    try:
+        with time_limit(seconds, task.file):
+            stage.backend.load()
+    except (PaqaError, KeyboardInterrupt):
+        raise
+    except TimeLimitReached:
+        why = f"not finished after {seconds:g} s"
+    except BaseException as error:
+        why = describe(error)
+    else:
+        return
+    raise NotReadyError(
+        f"stage {stage.name}: backend {task.stage.backend!r} cannot be loaded: {why}", fix="paqa doctor"
+    )
 
 
 def try_load(task: StageTask) -> None:
@@ -116,12 +155,16 @@ def _run(task: StageTask) -> Done:
         if item.identity in task.known:
             rows[item.identity] = task.known[item.identity]
             continue
+        if item.problem:
+            rows[item.identity] = _row(item, failure=Failure("read", "ClipError", item.problem))
+            continue
         inputs = {name: stage_rows[item.clip.id, item.sha256] for name, stage_rows in upstream.items()}
         failure = next((row["failure"] for row in inputs.values() if "failure" in row), None)
         if failure is not None:
             rows[item.identity] = _row(item, failure=from_json(Failure, failure))
             continue
-        seconds = inputs["read"]["records"][0]["duration"] if "read" in inputs else 0.0
+        # The stage `read`, which finds the durations, processes one clip at a time.
+        seconds = inputs["read"]["records"][0]["duration"] if "read" in inputs else BATCH_SECONDS
         if batch and batch_seconds + seconds > BATCH_SECONDS:
             rows |= _run_batch(task, batch)
             batch, batch_seconds = [], 0.0
@@ -166,22 +209,29 @@ def _run_batch(task: StageTask, batch: list[tuple[Fingerprint, ClipContext]]) ->
     if not batch:
         return {}
     stage = load(task)
+    seconds = _limit(task, [context for _, context in batch])
     try:
-        for _, context in batch:
-            context.abstentions.clear()  # a failed batch leaves those of its clips
-        results = stage.run([context for _, context in batch])
-        return {
-            item.identity: _row(item, records=records, abstentions=context.abstentions)
-            for (item, context), records in zip(batch, results, strict=True)
-        }
-    except NotReadyError:
-        raise
-    except Exception as error:
-        if len(batch) == 1:
-            item, _ = batch[0]
-            message = getattr(error, "message", None) or str(error) or repr(error)
-            message = portable(message, Path(item.clip.path).parent, task.work)
-            return {item.identity: _row(item, failure=Failure(stage.name, type(error).__name__, message))}
+        with time_limit(seconds, task.file):
+            return _run_stage(stage, batch)
+    except KeyboardInterrupt:
+        if not in_worker():
+            raise
+        # A worker ignores Ctrl-C, so the backend raised it.
+        failure = failure_of(stage.name, KeyboardInterrupt())
+    except TimeLimitReached:
+        _loaded.clear()  # the model was interrupted and may be in any state
+        failure = late(stage.name, seconds)
+    except NotReadyError as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # the disk is full or read-only, whatever the clip
+        failure = failure_of(stage.name, error)
+    except BaseException as error:
+        failure = failure_of(stage.name, error)
+    if len(batch) == 1:
+        item, context = batch[0]
+        message = portable(failure.message, Path(item.clip.path).parent, task.work)
+        failure = replace(failure, message=message)
+        return {item.identity: _row(item, failure=failure, max_seconds=context.max_seconds)}
     # One of several clips failed: process them one by one, so that only that clip is lost.
     rows: Rows = {}
     for pair in batch:
@@ -189,19 +239,80 @@ def _run_batch(task: StageTask, batch: list[tuple[Fingerprint, ClipContext]]) ->
     return rows
 
 
+def _run_stage(stage: Stage, batch: list[tuple[Fingerprint, ClipContext]]) -> Rows:
+    for _, context in batch:
+        context.abstentions.clear()  # a failed batch leaves those of its clips
+    results = stage.run([context for _, context in batch])
+    rows = {}
+    for (item, context), records in zip(batch, results, strict=True):
+        check_finite((records, context.abstentions))
+        rows[item.identity] = _row(
+            item, records=records, abstentions=context.abstentions, stored=context.stored
+        )
+    return rows
+
+
+def _limit(task: StageTask, contexts: Sequence[ClipContext]) -> float:
+    """Seconds that a batch may take. A batch that takes longer is repeated clip by clip."""
+    if task.clip_time_limit is not None:
+        return task.clip_time_limit * len(contexts)
+    seconds = sum(
+        context.known_info.duration if context.known_info else _size(context.clip.path) / SLOWEST_BYTES
+        for context in contexts
+    )
+    return LIMIT_SECONDS + (LIMIT_FACTOR if len(contexts) == 1 else LIMIT_FACTOR / 3) * seconds
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def late(stage: str, seconds: float) -> Failure:
+    """The failure of a clip that took too long."""
+    return Failure(
+        stage,
+        "TimeLimit",
+        f"not finished after {seconds:g} s (raise clip_time_limit and build with --retry-failed)",
+    )
+
+
+def failure_of(stage: str, error: BaseException) -> Failure:
+    """The failure of a clip for which a backend raised an error."""
+    return Failure(stage, type(error).__name__, describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """The message of any error, as text that can be stored."""
+    try:
+        text = getattr(error, "message", None) or str(error) or repr(error)
+        if not isinstance(error, Exception):
+            text = f"the backend raised {error!r}"
+    except Exception:
+        text = f"an error of type {type(error).__name__} without a readable message"
+    return str(text)[:MESSAGE_LENGTH].encode("utf-8", "backslashreplace").decode()
+
+
 def _row(
     item: Fingerprint,
     *,
     records: Any = None,
     abstentions: Sequence[Abstention] = (),
+    stored: Mapping[str, tuple[int, str]] | None = None,
     failure: Failure | None = None,
+    max_seconds: float = MAX_SECONDS,
 ) -> Row:
     row: Row = {"clip": item.clip.id, "sha256": item.sha256}
     if item.truth:
         row["truth"] = item.truth
     if failure:
-        return row | {"failure": to_json(failure)}
+        limit = {"max_seconds": max_seconds} if failure.error == TOO_LONG else {}
+        return row | {"failure": to_json(failure)} | limit
     row["records"] = to_json(records)
+    if stored:
+        row["stored"] = {path: list(stored[path]) for path in sorted(stored)}
     return row | ({"abstentions": to_json(tuple(abstentions))} if abstentions else {})
 
 
@@ -215,12 +326,14 @@ def _context(task: StageTask, item: Fingerprint, inputs: dict[str, Row]) -> Clip
         # Named by content, not by part: parts change with the list of clips, stems only with the audio.
         folder = task.stage.folder(Path()) / "stems" / item.sha256[:2]
         path = folder / f"{item.sha256}.{name}.flac"
-        with files.atomic_file(task.work / path) as file:
-            write_flac(audio, file)
+        file = task.work / path
+        with files.atomic_file(file) as out:
+            write_flac(audio, out)
+        context.stored[path.as_posix()] = (file.stat().st_size, files.file_sha256(file))
         return path.as_posix()
 
     info = records("read", AudioInfo)
-    return ClipContext(
+    context = ClipContext(
         item.clip,
         task.work,
         stems=records("separate", Stem),
@@ -229,4 +342,7 @@ def _context(task: StageTask, item: Fingerprint, inputs: dict[str, Row]) -> Clip
         utterances=records("transcribe", Utterance),
         save_stem=save_stem,
         known_info=info[0] if info else None,
+        sha256=item.sha256,
+        max_seconds=task.max_seconds,
     )
+    return context

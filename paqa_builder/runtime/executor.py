@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar
 
 from paqa_builder.config import Config
 from paqa_builder.runtime.device import workers
+from paqa_builder.runtime.time_limit import mark_worker
 from paqa_builder.visible import show_log
 
 _PATIENCE = 1.0
@@ -170,6 +171,7 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 def _start_worker(parent: int) -> None:
     # Ctrl-C reaches the whole process group; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    mark_worker()
     show_log()
     threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
 

@@ -1,0 +1,236 @@
+"""Builds in which one clip, one state file or one backend is at fault: all other clips are published."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from helpers.audio_made import CONVERSATIONS, folder_bytes, write_audio
+
+from paqa_builder import files
+from paqa_builder.config import Config
+from paqa_builder.pipeline import build as building
+from paqa_builder.pipeline.build import BuildReport
+from paqa_builder.testing import tone_scene
+
+MakeConfig = Callable[..., Config]
+SIRENS = {name for name, tones in CONVERSATIONS.items() if any(t == "Siren" for t, *_ in tones)}
+OTHERS = {s: {"backend": "fake"} for s in ("separate", "diarize", "transcribe")}
+
+PLUGIN = """
+import ctypes, os, sys, time
+from dataclasses import replace
+from paqa_builder.errors import NotReadyError
+from paqa_builder.perception.backends.fake import FakeTagger
+
+class CLASSTagger(FakeTagger):
+    def tag(self, heard):
+        spans = super().tag(heard)
+        if any(span.name == "Siren" for span in spans):
+            {harm}
+        return spans
+"""
+
+
+def with_tagger(make: MakeConfig, tmp_path: Path, name: str, harm: str, **settings: object) -> Config:
+    """A configuration with a tagger that does harm where it hears a siren."""
+    plugin = tmp_path / f"{name}.py"
+    plugin.write_text(PLUGIN.format(harm=harm).replace("CLASS", name.title()))
+    return make(plugins=[plugin], stages={**OTHERS, "tag": {"backend": f"{name}_tagger"}}, **settings)
+
+
+def errors(report: BuildReport) -> dict[str, str]:
+    return {clip: failure.error for clip, failure in report.failures}
+
+
+def asked(config: Config) -> set[str]:
+    table = pq.read_table(config.out / "data", columns=["clip_id"])
+    return set(table.column("clip_id").to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "error"),
+    [
+        ("exits", "sys.exit(7)", "SystemExit"),
+        ("baseless", "raise BaseException('odd')", "BaseException"),
+        ("unready", "raise NotReadyError('no model for this language')", "NotReadyError"),
+        ("nan", "spans = [replace(s, start=float('nan')) for s in spans]", "ResultError"),
+        ("endless", "spans = [replace(s, end=float('inf')) for s in spans]", "ResultError"),
+        ("scoreless", "spans = [replace(s, score=float('nan')) for s in spans]", "ResultError"),
+        ("surrogate", "spans = [replace(s, name='\\ud800 siren') for s in spans]", "ResultError"),
+        ("speechless", "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})", "Odd"),
+        ("lone", "raise ValueError('\\ud800')", "ValueError"),
+        ("nothing", "return None", "TypeError"),
+        ("sleepy", "time.sleep(60)", "TimeLimit"),
+    ],
+)
+def test_a_backend_that_fails_on_a_clip_costs_that_clip_only(
+    fake_config: MakeConfig, tmp_path: Path, name: str, harm: str, error: str
+) -> None:
+    config = with_tagger(fake_config, tmp_path, name, harm, clip_time_limit=1.5 if name == "sleepy" else None)
+    report = building.build(config)
+    assert errors(report) == dict.fromkeys(SIRENS, error)
+    assert asked(config) >= set(CONVERSATIONS) - SIRENS - {"silence"}
+    assert not list(config.work_folder.rglob("*.tmp"))
+
+
+def test_native_code_that_hangs_is_ended(fake_config: MakeConfig, tmp_path: Path) -> None:
+    # PyDLL keeps the interpreter lock, so that no Python code can run, a signal handler neither.
+    harm = "ctypes.PyDLL(None).sleep(600)"
+    config = with_tagger(
+        fake_config, tmp_path, "stuck", harm, clip_time_limit=1.0, executor="processes", jobs=1, limit=3
+    )
+    report = building.build(config)
+    listed = sorted(CONVERSATIONS)[:3]
+    assert errors(report) == dict.fromkeys(SIRENS & set(listed), "TimeLimit")
+    assert errors(report)
+    assert not list(config.work_folder.rglob("*.tmp"))
+
+
+def test_a_name_that_is_not_utf8_is_an_error_row(fake_config: MakeConfig, corpus: Path) -> None:
+    expected = folder_bytes(building.build(fake_config(out=corpus.parent / "other")).config.out)
+    os.link(corpus / "dialogue.wav", os.fsencode(corpus) + b"/caf\xe9.wav")
+    report = building.build(fake_config())
+    assert errors(report) == {"caf\\udce9": "ClipError"}
+    assert "not valid Unicode" in report.failures[0][1].message
+    found = folder_bytes(report.config.out)
+    assert {n: b for n, b in found.items() if n[:4] == "data"} == {
+        n: b for n, b in expected.items() if n[:4] == "data"
+    }
+
+
+LABELLED = """
+from dataclasses import replace
+from paqa_builder.records import Tag, Truth
+from paqa_builder.sources.folder import Folder
+
+class Labelled(Folder):
+    def clips(self):
+        for clip in super().clips():
+            if clip.id == "dialogue":
+                clip = replace(clip, {change})
+            yield clip
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "truth=Truth(tags=(self.presence('dog \\ud800'),))",
+        "truth=Truth(tags=(replace(self.presence('Dog'), start=float('nan'), localized=True),))",
+        "attribution='\\udfff'",
+        "id='\\ud83d'",
+    ],
+)
+def test_an_annotation_that_cannot_be_stored_is_an_error_row(
+    fake_config: MakeConfig, tmp_path: Path, change: str
+) -> None:
+    plugin = tmp_path / f"labelled{abs(hash(change))}.py"
+    name = plugin.stem
+    plugin.write_text(LABELLED.format(change=change).replace("Labelled", name.title()))
+    report = building.build(fake_config(plugins=[plugin], source=name))
+    assert list(errors(report).values()) == ["ClipError"]
+    assert asked(report.config) == set(CONVERSATIONS) - {"dialogue", "silence"}
+
+
+@pytest.mark.parametrize("stage", ["separate", "tag", "questions"])
+@pytest.mark.parametrize("change", ["deleted", "replaced"])
+def test_a_clip_that_changes_during_the_build_is_an_error_row_and_is_tried_again(
+    fake_config: MakeConfig, corpus: Path, stage: str, change: str
+) -> None:
+    config, clip = fake_config(), corpus / "dialogue.wav"
+    content, status = clip.read_bytes(), clip.stat()
+
+    class Change(building.NoProgress):
+        def begin(self, name: str, clips: int, done: int) -> None:
+            if name == stage and change == "deleted":
+                clip.unlink()
+            elif name == stage:
+                clip.write_bytes((corpus / "overlap.wav").read_bytes())
+                os.utime(clip, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    report = building.build(config, Change())
+    assert errors(report) == {"dialogue": "ClipChangedError"}
+    assert asked(config) == set(CONVERSATIONS) - {"dialogue", "silence"}
+    clip.write_bytes(content)
+    again = building.build(config)
+    assert not again.failures
+    fresh = building.build(fake_config(out=corpus.parent / "fresh"))
+    assert folder_bytes(config.out) == folder_bytes(fresh.config.out)
+
+
+def test_a_clip_of_equal_size_and_times_is_read_again_at_the_next_build(
+    fake_config: MakeConfig, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems do not tell the time of a change; the build itself then notices."""
+    config, clip = fake_config(), corpus / "dialogue.wav"
+    building.build(config)
+    known = files._known_fingerprints(config.work_folder / files.FINGERPRINTS)
+    clip.write_bytes((corpus / "overlap.wav").read_bytes())
+    status = clip.stat()
+    stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    known[str(clip)] = [*stamp, known[str(clip)][3]]
+    files._save_fingerprints(config.work_folder / files.FINGERPRINTS, known)
+    assert errors(building.build(fake_config(seed=1))) == {"dialogue": "ClipChangedError"}
+    assert not building.build(fake_config(seed=1)).failures
+
+
+def test_a_long_clip_is_an_error_row_until_the_setting_allows_it(
+    fake_config: MakeConfig, corpus: Path
+) -> None:
+    write_audio(corpus / "long.wav", tone_scene(14.0, [("low", 1.0, 9.0)]))
+    report = building.build(fake_config(max_clip_seconds=12))
+    assert errors(report) == {"long": "ClipTooLongError"}
+    assert "12 s" in report.failures[0][1].message
+    assert {s.name: s.clips for s in building.build(fake_config(max_clip_seconds=11)).stages}["read"] == 0
+    more = building.build(fake_config(max_clip_seconds=20))
+    assert not more.failures
+    assert "long" in asked(more.config)
+    assert [s.audio_seconds for s in more.stages if s.name in ("read", "separate", "tag")] == [14.0] * 3
+    less = building.build(fake_config(max_clip_seconds=12))
+    assert errors(less) == {"long": "ClipTooLongError"}
+    assert "long" not in asked(less.config)
+
+
+def test_damaged_state_is_made_again(fake_config: MakeConfig) -> None:
+    config = fake_config()
+    building.build(config)
+    expected = folder_bytes(config.out)
+    work = config.work_folder
+    for path in sorted(work.glob("*-*/*.json*")):
+        path.write_bytes(b"{}" if len(path.name) % 2 else b"")
+    report = building.build(config)
+    assert not report.failures
+    assert folder_bytes(config.out) == expected
+    assert all(stage.clips == len(CONVERSATIONS) for stage in report.stages)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "deleted"])
+def test_a_damaged_stem_is_made_again_where_it_is_needed(fake_config: MakeConfig, damage: str) -> None:
+    config = fake_config()
+    building.build(config)
+    stem = sorted(config.work_folder.rglob("*.flac"))[0]
+    content = stem.read_bytes()
+    changed = fake_config(stages={"tag": {"backend": "fake", "options": {"threshold": 0.02}}})
+    if damage == "cut":
+        stem.write_bytes(content[:-20])
+    elif damage == "flipped":
+        stem.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
+    else:
+        stem.unlink()
+    report = building.build(changed)
+    assert not report.failures
+    assert stem.read_bytes() == content
+    separate = next(stage for stage in report.stages if stage.name == "separate")
+    assert separate.audio_seconds == 10.0
+
+
+def test_stems_that_no_stage_needs_may_be_deleted(fake_config: MakeConfig) -> None:
+    config = fake_config()
+    building.build(config)
+    for stem in config.work_folder.rglob("*.flac"):
+        stem.unlink()
+    assert not any(stage.clips for stage in building.build(config).stages)
