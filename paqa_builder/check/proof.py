@@ -60,6 +60,19 @@ class _Task:
     plugins: tuple[Path, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Proved:
+    """Result of a task: the refuted questions, the ids of all, and what could not be read."""
+
+    refuted: list[Refuted]
+    ids: list[str]
+    unreadable: list[str]
+
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError, OverflowError)
+"""What reading a damaged Parquet file raises: Arrow's own errors are of these kinds."""
+
+
 def prove(
     folder: Path, templates: Sequence[Path] = (), jobs: int = 1, *, plugins: Sequence[Path] = ()
 ) -> Proof:
@@ -86,13 +99,21 @@ def prove(
         raise PaqaError(f"{folder / lock.LOCK}: has no options of the questions", fix="build again")
     options = QaOptions(**recorded["options"]).model_dump_json()
     registry.load_plugins(plugins)
-    damaged = [*_files(folder, locked), *_templates(recorded.get("templates"), templates)]
-    tasks = list(_tasks(folder, locked, options, tuple(templates), tuple(plugins)))
+    changed = list(_files(folder, locked))
+    damaged = [*changed, *_templates(recorded.get("templates"), templates)]
+    tasks: list[_Task] = []
+    for file in locked.files:
+        if file.path.startswith("data/") and (folder / file.path).is_file():
+            try:
+                tasks += _tasks(folder, file.path, options, tuple(templates), tuple(plugins))
+            except _UNREADABLE as error:
+                damaged.append(f"{file.path} cannot be read: {error}")
     refuted: list[Refuted] = []
     ids: Counter[str] = Counter()
-    for task_refuted, task_ids in _run(tasks, jobs):
-        refuted += task_refuted
-        ids.update(task_ids)
+    for proved in _run(tasks, jobs, safe=not changed):
+        refuted += proved.refuted
+        ids.update(proved.ids)
+        damaged += proved.unreadable
     damaged += [f"{n} questions have the id {name}" for name, n in ids.items() if n > 1]
     return Proof(sum(ids.values()), tuple(refuted), tuple(damaged))
 
@@ -123,55 +144,66 @@ def _templates(recorded: Mapping[str, str] | None, folders: Sequence[Path]) -> I
 
 
 def _tasks(
-    folder: Path, locked: lock.Lock, options: str, templates: tuple[Path, ...], plugins: tuple[Path, ...]
+    folder: Path, file: str, options: str, templates: tuple[Path, ...], plugins: tuple[Path, ...]
 ) -> Iterator[_Task]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for file in locked.files:
-        path = folder / file.path
-        if not file.path.startswith("data/") or not path.is_file():
-            continue
-        try:
-            groups = pq.ParquetFile(path).num_row_groups
-        except (pa.ArrowException, OSError) as error:
-            raise PaqaError(f"{path}: cannot be read ({error})", fix="run the build again") from error
-        for at in range(0, groups, _GROUPS):
-            chunk = tuple(range(at, min(at + _GROUPS, groups)))
-            yield _Task(folder, file.path, chunk, options, templates, plugins)
+    groups = pq.ParquetFile(folder / file).num_row_groups
+    for at in range(0, groups, _GROUPS):
+        yield _Task(folder, file, tuple(range(at, min(at + _GROUPS, groups))), options, templates, plugins)
 
 
-def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[list[Refuted], list[str]]]:
-    if jobs == 1 or len(tasks) < 2:
+def _run(tasks: Sequence[_Task], jobs: int, *, safe: bool) -> Iterator[_Proved]:
+    """Runs tasks in this process or in workers.
+
+    Args:
+        safe: Whether all files have their checksums. Other files may crash the Parquet reader's native code,
+            so they are read by a worker.
+    """
+    if safe and (jobs == 1 or len(tasks) < 2):
         yield from map(_prove, tasks)
         return
-    done: dict[_Task, tuple[list[Refuted], list[str]]] = {}
-    for task, result in Processes(min(jobs, len(tasks))).run(_prove, tasks):
+    done: dict[_Task, _Proved] = {}
+    for task, result in Processes(min(jobs, len(tasks))).run(_prove, tasks) if tasks else ():
         if isinstance(result, Crash):
-            raise PaqaError(
-                f"{task.folder / task.file}: a worker died while proving its questions", fix="try --jobs 1"
-            )
+            if safe:
+                raise PaqaError(
+                    f"{task.folder / task.file}: a worker died while proving its questions",
+                    fix="try --jobs 1",
+                )
+            again = Processes(1).run_alone(_prove, task)  # another task may have been the cause
+            died = f"{task.file} cannot be read: it crashes the Parquet reader"
+            result = _Proved([], [], [died]) if isinstance(again, Crash) else again
         done[task] = result
     yield from (done[task] for task in tasks)  # in the order of the shards
 
 
-def _prove(task: _Task) -> tuple[list[Refuted], list[str]]:
-    """The refuted questions of some row groups, and the ids of all."""
-    import pyarrow.parquet as pq
-
-    refuted, ids = [], []
-    file = pq.ParquetFile(task.folder / task.file)
-    scene_files = f"{Path(task.file).name.partition('-')[0]}-*.parquet"
+def _prove(task: _Task) -> _Proved:
+    """Proves the questions of some row groups."""
+    proved = _Proved([], [], [])
     for group in task.groups:
-        questions = file.read_row_group(group).to_pylist()
-        clips = {row["clip_id"] for row in questions}
-        scenes = {s["clip_id"]: s for s in rows(task.folder, "scenes", files=scene_files, clip_id=clips)}
+        try:
+            questions, scenes = _read_group(task, group)
+        except _UNREADABLE as error:
+            proved.unreadable.append(f"{task.file}, row group {group}, or its scenes cannot be read: {error}")
+            continue
         for row in questions:
-            ids.append(row["id"])
+            proved.ids.append(row["id"])
             problems = _problems(row, scenes.get(row["clip_id"]), task)
             if problems:
-                refuted.append(Refuted(row["id"], row["clip_id"], tuple(problems)))
-    return refuted, ids
+                proved.refuted.append(Refuted(row["id"], row["clip_id"], tuple(problems)))
+    return proved
+
+
+def _read_group(task: _Task, group: int) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The questions of a row group, and the scenes of their clips by id."""
+    import pyarrow.parquet as pq
+
+    scene_files = f"{Path(task.file).name.partition('-')[0]}-*.parquet"
+    questions = pq.ParquetFile(task.folder / task.file).read_row_group(group).to_pylist()
+    clips = {row["clip_id"] for row in questions}
+    scenes = {s["clip_id"]: s for s in rows(task.folder, "scenes", files=scene_files, clip_id=clips)}
+    return questions, scenes
 
 
 def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task) -> list[str]:

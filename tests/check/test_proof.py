@@ -115,6 +115,24 @@ def test_tampering_is_found(shards: Path, change: Callable[[dict[str, Any]], Non
     assert any("SHA-256" in problem for problem in proof.damaged)
 
 
+@pytest.mark.parametrize("folder", ["data", "scenes"])
+@pytest.mark.parametrize("at", ["footer", "middle", "cut", "emptied"])
+def test_a_damaged_shard_is_reported(shards: Path, folder: str, at: str) -> None:
+    path = next((shards / folder).glob("*.parquet"))
+    data = bytearray(path.read_bytes())
+    if at == "emptied":
+        data.clear()
+    elif at == "cut":
+        del data[len(data) // 2 :]
+    else:
+        data[-40 if at == "footer" else len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    proof = prove(shards)
+    assert not proof.good
+    assert any(f"{folder}/{path.name}" in problem for problem in proof.damaged)
+    assert CliRunner().invoke(app, ["verify", str(shards)]).exit_code == 3
+
+
 def test_a_changed_scene_refutes_its_questions(shards: Path) -> None:
     def move(rows: list[dict[str, Any]]) -> None:
         for row in rows:
