@@ -49,7 +49,7 @@ class Separate(Stage):
         """Speech and background of one clip, of any length."""
         if not isinstance(mix, LongAudio):
             main = resample(mix, self.backend.sample_rate)
-            (pair,) = self.backend.run([AudioInput(main, main)])
+            (pair,) = self.results([AudioInput(main, main)])
             return self._at_own_rate(mix, main, *pair)
         stems = [spool.Spool(mix.folder) for _ in range(2)]
         for pieces in self._windows(mix):
