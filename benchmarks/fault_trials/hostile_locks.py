@@ -28,7 +28,7 @@ def locks(built: Site, folder: Path) -> Iterator[Case]:
         lock.write_bytes(change(json.loads(lock.read_text())))
         codes = (0, 2, 3) if name in HARMLESS else (2, 3)
         yield Case(f"verify, {name}", ("verify", out), codes, (precious,))
-        build = ("build", "--config", built.config, "--out", out, "--work", place / "work")
+        build = ("build", "--config", built.config_inline, "--out", out, "--work", place / "work")
         yield Case(f"build over it, {name}", build, (0, 2, 3), (precious,))
 
 

@@ -88,5 +88,5 @@ def tables(built: Site, folder: Path) -> Iterator[Case]:
         place = folder / name.replace(" ", "-").replace(",", "")
         shutil.copytree(built.corpus, place / "corpus")
         (place / "corpus/metadata.csv").write_bytes(text)
-        build = ("build", "--source", "folder", "--root", place / "corpus", "--preset", "fake", "--limit", 1)
-        yield Case(f"build, {name}", (*build, "--jobs", 1, "--out", place / "out"), (0, 2, 3))
+        build = ("build", "--config", built.config_inline, "--root", place / "corpus", "--limit", 1)
+        yield Case(f"build, {name}", (*build, "--out", place / "out"), (0, 2, 3))
