@@ -33,8 +33,8 @@ def json_files(folder: Path) -> Iterator[Case]:
         "no choices": (json.dumps(row | {"choices": []}) + f"\n{text}\n", (0, 3)),
         "choices of other types": (json.dumps(row | {"choices": [None, {}, [], 1]}) + f"\n{text}\n", (0, 3)),
         "100,000 choices": (json.dumps(row | {"choices": [str(n) for n in range(DEEP)]}) + "\n", (0, 2, 3)),
-        "a question of 280 kB": (json.dumps(row | {"question": long}) + "\n", (0, 3)),
-        "a choice of 280 kB": (json.dumps(row | {"choices": [long, "one"]}) + "\n", (0, 3)),
+        "a question of 280 kB": (json.dumps(row | {"question": long}) + "\n", (0, 2, 3)),
+        "a choice of 280 kB": (json.dumps(row | {"choices": [long, "one"]}) + "\n", (0, 2, 3)),
         "a trace of open elements": (
             json.dumps(paqa | {"output": "<RESPONSE><FINAL_ANSWER>" * 12_000}) + "\n", (0, 2, 3),
         ),

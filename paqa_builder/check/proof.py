@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder import registry
+from paqa_builder.config import validate_options
 from paqa_builder.dataset import lock
 from paqa_builder.dataset.read import rows
 from paqa_builder.errors import PaqaError
@@ -97,7 +98,11 @@ def prove(
     recorded = locked.build.get("questions")
     if not isinstance(recorded, dict) or not isinstance(recorded.get("options"), dict):
         raise PaqaError(f"{folder / lock.LOCK}: has no options of the questions", fix="build again")
-    options = QaOptions(**recorded["options"]).model_dump_json()
+    if not isinstance(recorded.get("templates") or {}, dict):
+        raise PaqaError(f"{folder / lock.LOCK}: its templates are not a mapping", fix="build again")
+    options = validate_options(
+        QaOptions, recorded["options"], f"the questions in {folder / lock.LOCK}"
+    ).model_dump_json()
     registry.load_plugins(plugins)
     changed = list(_files(folder, locked))
     damaged = [*changed, *_templates(recorded.get("templates"), templates)]

@@ -187,6 +187,7 @@ def claim(out: Path) -> Iterator[None]:
         with disk_errors(out, "--out"):
             ownership.remove_stale(out)
             ownership.check(out, hashes=False)
+            ownership.clear_incoming(out)
         yield
 
 

@@ -171,6 +171,23 @@ def test_an_unfinished_build_cannot_be_proved(shards: Path, tmp_path: Path) -> N
         prove(shards)
 
 
+@pytest.mark.parametrize(
+    ("recorded", "says"),
+    [
+        ({"options": {"per_clip": "many"}}, "per_clip"),
+        ({"options": {"no_such_option": 1}}, "no_such_option"),
+        ({"options": {}, "templates": ["event_first"]}, "not a mapping"),
+    ],
+)
+def test_options_and_templates_of_another_type(shards: Path, recorded: dict[str, Any], says: str) -> None:
+    lock = shards / "paqa.lock.json"
+    content = json.loads(lock.read_text())
+    content["build"]["questions"] = recorded
+    lock.write_text(json.dumps(content))
+    with pytest.raises(PaqaError, match=says):
+        prove(shards)
+
+
 def test_the_command_and_its_exit_codes(shards: Path) -> None:
     runner = CliRunner()
     good = runner.invoke(app, ["verify", str(shards)])

@@ -11,7 +11,7 @@ import pytest
 from helpers.dataset import BUILD, clip_file, questions_of, scene_of
 
 from paqa_builder.dataset import lock, ownership
-from paqa_builder.dataset.write import write_shards
+from paqa_builder.dataset.write import claim, write_shards
 from paqa_builder.errors import ConfigError, ExitCode, NotReadyError, PaqaError
 
 SHARD = "data/train-00000-of-00001.parquet"
@@ -150,6 +150,14 @@ def test_leftovers_of_a_killed_build_are_removed_and_nothing_else(items: list, t
     assert not list(out.glob(".*"))
     put(out / ownership.TEMPORARY / "data" / "mine.parquet")
     refused(out, items, "mine.parquet")
+
+
+def test_leftovers_beside_a_finished_data_set_are_removed(items: list, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_shards(out, items, BUILD)
+    put(out / ownership.TEMPORARY / "data" / "train-00000.parquet")
+    with claim(out):
+        assert not (out / ownership.TEMPORARY).exists()
 
 
 @pytest.mark.parametrize(
