@@ -10,8 +10,8 @@ import numpy as np
 from paqa_builder.audio import Audio, spool
 from paqa_builder.intervals import outside, union
 from paqa_builder.perception._tracks import FRAME, Power
-from paqa_builder.perception.backends.base import AudioInput, Speech
-from paqa_builder.records import Turn
+from paqa_builder.perception.backends.base import AudioInput, RejectedWords, Speech
+from paqa_builder.records import Turn, Word
 
 SHORTEST, LONGEST = 120.0, 300.0
 """Lengths of a window in seconds."""
@@ -68,7 +68,9 @@ def join(windows: Iterable[Window], speeches: Iterable[Speech]) -> Speech:
 
     The language is that of most words, each counted with the confidence of its window's language.
     """
-    words, dropped, votes = [], [], {}
+    words: list[Word] = []
+    dropped: list[RejectedWords] = []
+    votes: dict[str, float] = {}
     for (start, _), speech in zip(windows, speeches, strict=True):
         words += [replace(w, start=start + w.start, end=start + w.end) for w in speech.words]
         dropped += [replace(d, start=start + d.start, end=start + d.end) for d in speech.dropped]
