@@ -26,12 +26,17 @@ def visible(text: str) -> str:
     return ACTIVE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-class _Handler(logging.Handler):
-    """Writes warnings to standard error, without secrets."""
+class VisibleFormatter(logging.Formatter):
+    """Formats messages in visible form, without secrets."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(redact(super().format(record)))
+
+
+class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(visible(redact(self.format(record))) + "\n")
+            sys.stderr.write(self.format(record) + "\n")
         except Exception:
             self.handleError(record)
 
@@ -39,4 +44,5 @@ class _Handler(logging.Handler):
 def show_log() -> None:
     """Prints the log's warnings in visible form, where nothing else handles them."""
     handler: Any = _Handler(logging.WARNING)
+    handler.setFormatter(VisibleFormatter())
     logging.lastResort = handler

@@ -24,6 +24,7 @@ from transformers import set_seed
 from paqa_builder import registry
 from paqa_builder.errors import ConfigError, ExitCode, NotReadyError, PaqaError
 from paqa_builder.files import write_atomic
+from paqa_builder.visible import VisibleFormatter, visible
 from recipes import config, progress
 
 log = logging.getLogger(__name__)
@@ -254,7 +255,9 @@ def command(
             "--estimate", action="store_true", help="print an estimate of memory and time only"
         )
     flags = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     changes = [*flags.set, *([f"run.report_to={flags.report_to}"] if flags.report_to else [])]
     try:
         for file in flags.plugin:
@@ -269,7 +272,7 @@ def command(
         run(settings, flags)
         return ExitCode.DONE
     except PaqaError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted; --resume continues from the last checkpoint", file=sys.stderr)

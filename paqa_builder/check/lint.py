@@ -15,6 +15,7 @@ from paqa_builder.formats.defects import NO_AUDIO, Defects, defects
 from paqa_builder.formats.item import Item
 from paqa_builder.formats.read import Data, find_audio, open_data, parquet_files
 from paqa_builder.gate.item import BlindItem
+from paqa_builder.tables import damaged, open_table
 
 LEAST = 50
 """Fewest questions for the blind solver."""
@@ -140,11 +141,9 @@ class Audio:
 
 def _null_audio(data: Data) -> Finding:
     """Finds rows without audio, by the Parquet statistics where they suffice."""
-    import pyarrow.parquet as pq
-
     empty, rows, known = Tally(), 0, False
     for path in parquet_files(data.path):
-        with pq.ParquetFile(path) as parquet:
+        with damaged(path), open_table(path) as parquet:
             if not has_audio(parquet):
                 rows += parquet.metadata.num_rows
                 continue

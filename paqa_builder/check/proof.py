@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import registry
+from paqa_builder import registry, tables
 from paqa_builder.config import validate_options
 from paqa_builder.dataset import lock
 from paqa_builder.dataset.read import rows
-from paqa_builder.errors import PaqaError
+from paqa_builder.errors import DamagedError, PaqaError
 from paqa_builder.files import file_sha256
 from paqa_builder.runtime.executor import Crash, Processes
 
@@ -70,7 +70,9 @@ class _Proved:
     unreadable: list[str]
 
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError, OverflowError)
+_UNREADABLE = (
+    DamagedError, OSError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError, OverflowError,
+)  # fmt: skip
 """What reading a damaged Parquet file raises: Arrow's own errors are of these kinds."""
 
 
@@ -151,9 +153,7 @@ def _templates(recorded: Mapping[str, str] | None, folders: Sequence[Path]) -> I
 def _tasks(
     folder: Path, file: str, options: str, templates: tuple[Path, ...], plugins: tuple[Path, ...]
 ) -> Iterator[_Task]:
-    import pyarrow.parquet as pq
-
-    groups = pq.ParquetFile(folder / file).num_row_groups
+    groups = tables.open_table(folder / file).num_row_groups
     for at in range(0, groups, _GROUPS):
         yield _Task(folder, file, tuple(range(at, min(at + _GROUPS, groups))), options, templates, plugins)
 
@@ -202,21 +202,26 @@ def _prove(task: _Task) -> _Proved:
 
 def _read_group(task: _Task, group: int) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
     """The questions of a row group, and the scenes of their clips by id."""
-    import pyarrow.parquet as pq
-
     scene_files = f"{Path(task.file).name.partition('-')[0]}-*.parquet"
-    questions = pq.ParquetFile(task.folder / task.file).read_row_group(group).to_pylist()
+    questions = list(tables.rows(task.folder / task.file, groups=[group]))
     clips = {row["clip_id"] for row in questions}
     scenes = {s["clip_id"]: s for s in rows(task.folder, "scenes", files=scene_files, clip_id=clips)}
     return questions, scenes
 
 
 def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task) -> list[str]:
+    if scene_row is None:
+        return [f"the split has no scene of clip {row['clip_id']!r}"]
+    try:
+        return _found(row, scene_row, task)
+    except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        return [f"a field is missing or malformed ({type(error).__name__}: {error})"]
+
+
+def _found(row: dict[str, Any], scene_row: dict[str, Any], task: _Task) -> list[str]:
     from paqa_builder.dataset.schema import question_from_row, scene_from_row
     from paqa_builder.questions import verify
 
-    if scene_row is None:
-        return [f"the split has no scene of clip {row['clip_id']!r}"]
     problems = [
         f"{name} is {row[name]!r}, the scene's is {scene_row[name]!r}"
         for name in _SAME
@@ -229,10 +234,7 @@ def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task
         problems.append(f"audio_contribution is {row['audio_contribution']!r}")
     registry.load_plugins(task.plugins)
     options, templates = _tools(task.options, task.templates)
-    try:
-        question, scene = question_from_row(row), scene_from_row(scene_row)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        return [*problems, f"a field is missing or malformed ({error})"]
+    question, scene = question_from_row(row), scene_from_row(scene_row)
     return [*problems, *verify(question, scene, options, templates)]
 
 

@@ -27,14 +27,17 @@ def explain(
     paqa explain q-1f2e3d4c5b6a7988 --shards demo/shards
     """
     from paqa_builder.dataset import read
+    from paqa_builder.tables import damaged
 
-    row = read.question(common.shards_folder(shards), question_id)
+    folder = common.shards_folder(shards)
+    row = read.question(folder, question_id)
     if as_json:
         common.print_json(row)
         return
-    show(row, common.out)
-    if trace:
-        common.out.print(row["trace"])
+    with damaged(folder):
+        show(row, common.out)
+        if trace:
+            common.out.print(row["trace"])
 
 
 def show(row: dict[str, Any], console: Console, most: int | None = None) -> None:

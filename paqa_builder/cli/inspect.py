@@ -34,12 +34,15 @@ def inspect(
     paqa inspect street_03 --shards demo/shards
     """
     from paqa_builder.dataset import read
+    from paqa_builder.tables import damaged
 
-    row = read.scene(common.shards_folder(shards), clip)
+    folder = common.shards_folder(shards)
+    row = read.scene(folder, clip)
     if as_json:
         common.print_json(row)
         return
-    _show(row, everything)
+    with damaged(folder):
+        _show(row, everything)
 
 
 def _show(row: dict[str, Any], everything: bool) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from paqa_builder.dataset.schema import question_from_row, scene_from_row
+from paqa_builder import tables
+from paqa_builder.dataset.schema import check_columns, question_from_row, scene_from_row
 from paqa_builder.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Question
 from paqa_builder.records import Scene
+
+T = TypeVar("T")
 
 
 def load_scenes(shards: Path | str) -> Iterator[Scene]:
@@ -50,6 +53,18 @@ def load_questions(shards: Path | str) -> Iterator[Question]:
     return map(question_from_row, _published(expanded(shards), "data"))
 
 
+def _records(shards: Path, folder: str, record: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+    published = _published(shards, folder)  # looks for the shards at once, not at the first row
+
+    def records() -> Iterator[T]:
+        for row in published:
+            with tables.damaged(shards / folder):
+                made = record(row)
+            yield made
+
+    return records()
+
+
 def _published(shards: Path, folder: str) -> Iterator[dict[str, Any]]:
     if not any((shards / "scenes").glob("*.parquet")):
         raise ConfigError(f"{shards}: no finished build in this folder", fix=f"paqa build … --out '{shards}'")
@@ -71,19 +86,15 @@ def rows(
         files: Pattern of the names of the files to read.
         equal: Values that rows must have, by column: one value, or several of which a row must have one.
     """
-    import pyarrow.dataset as ds
-
-    paths = sorted(map(str, (shards / folder).glob(files)))
-    if not paths:
-        return
-    data = ds.dataset(paths, format="parquet")
-    wanted = columns or [name for name in data.schema.names if name != "audio"]
-    condition = None
-    for name, value in equal.items():
-        equals = ds.field(name).isin([value] if isinstance(value, str) else sorted(value))
-        condition = equals if condition is None else condition & equals
-    for batch in data.to_batches(columns=wanted, filter=condition):
-        yield from batch.to_pylist()
+    wanted = {name: {value} if isinstance(value, str) else set(value) for name, value in equal.items()}
+    for path in sorted((shards / folder).glob(files)):
+        with tables.damaged(path):
+            names = columns or check_columns(tables.open_table(path).schema_arrow, folder)
+            for row in tables.rows(path, names, equal=wanted):
+                for name in ("id", "clip_id"):
+                    if not isinstance(row.get(name, ""), str):
+                        raise ValueError(f"a row has no {name}")
+                yield row
 
 
 def scene(shards: Path, clip: str) -> dict[str, Any]:

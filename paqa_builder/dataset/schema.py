@@ -156,6 +156,36 @@ def features(column: Any) -> Any:
     return {"dtype": column, "_type": "Value"}
 
 
+def check_columns(there: pyarrow.Schema, folder: str) -> list[str]:
+    """The columns to read of a shard: all but the audio.
+
+    Raises:
+        ValueError: A column has another type. Columns may be missing, as in shards of early versions.
+    """
+    columns = {"data": QUESTIONS, "scenes": SCENES, "quarantine": QUARANTINE}[folder]
+    for name, column in columns.items():
+        if name in there.names and column != AUDIO and not _matches(there.field(name).type, column):
+            raise ValueError(f"column {name} has the type {there.field(name).type}")
+    return [name for name in there.names if name != AUDIO]
+
+
+def _matches(kind: pyarrow.DataType, column: Any) -> bool:
+    from pyarrow import types
+
+    if isinstance(column, list):
+        return types.is_list(kind) and _matches(kind.value_type, column[0])
+    if isinstance(column, dict):
+        fields = {kind.field(n).name: kind.field(n).type for n in range(kind.num_fields)}
+        return types.is_struct(kind) and all(
+            _matches(fields[name], inner) for name, inner in column.items() if name in fields
+        )
+    if column == TEXT:
+        return types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind)
+    if column == TRUTH_VALUE:
+        return types.is_boolean(kind)
+    return types.is_integer(kind) or (column == REAL and types.is_floating(kind)) or types.is_null(kind)
+
+
 def hub_metadata(columns: Columns) -> dict[str, str]:
     """The metadata of a Parquet file from which ``datasets`` reads its features."""
     return {"huggingface": json.dumps({"info": {"features": features(columns)}})}

@@ -5,12 +5,13 @@ and folders of shards. :mod:`~paqa_builder.formats.known` parses the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from paqa_builder import json_files
-from paqa_builder.errors import ConfigError
+from paqa_builder import json_files, tables
+from paqa_builder.errors import ConfigError, DamagedError
 from paqa_builder.formats.item import Broken, Item
 from paqa_builder.formats.known import FORMATS, Format, format_of
 from paqa_builder.json_files import NotJson
@@ -84,8 +85,9 @@ def find_audio(root: Path, name: str) -> Path | None:
     for candidate in (Path(name), root / name, root / PurePosixPath(name).name):
         for suffix in _SUFFIXES if candidate.name else ():
             path = candidate.with_name(candidate.name + suffix)
-            if path.is_file():
-                return path
+            with suppress(OSError):  # of a name that is too long
+                if path.is_file():
+                    return path
     return None
 
 
@@ -107,18 +109,15 @@ def _recognised(path: Path, fields: Iterable[str]) -> Format:
 
 
 def _parquet(path: Path) -> Data:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     files = parquet_files(path)
     if not files:
         raise ConfigError(
             f"{path}: no Parquet file in it or in its folder data", fix="see docs/check.md for the formats"
         )
     try:
-        names = pq.read_schema(files[0]).names
-    except (pa.ArrowException, OSError) as error:
-        raise ConfigError(f"{files[0]}: not Parquet ({error})") from error
+        names = tables.open_table(files[0]).schema_arrow.names
+    except DamagedError as error:
+        raise ConfigError(f"{files[0]}: not Parquet ({error.message})") from error
     known = _recognised(files[0], names)
     columns = [column for column in names if column not in _UNUSED]
 
@@ -126,9 +125,8 @@ def _parquet(path: Path) -> Data:
         n = 0
         for file in files:
             split = file.name.partition("-")[0]
-            for batch in pq.ParquetFile(file).iter_batches(1000, columns=columns):
-                for row in batch.to_pylist():
-                    n += 1
-                    yield known.parse({"split": split, **row}, f"row {n}")
+            for row in tables.rows(file, columns):
+                n += 1
+                yield known.parse({"split": split, **row}, f"row {n}")
 
     return Data(path, known.name, rows)
