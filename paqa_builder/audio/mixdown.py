@@ -7,7 +7,7 @@ over time and frequency, and one channel takes its place where something would b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,9 +138,9 @@ def _audible(samples: np.ndarray) -> np.ndarray:
 def _channel_in_place_of_mean(samples: np.ndarray, channels: np.ndarray, rate: int, name: str) -> int | None:
     """The channel that holds everything where the mean of all does not; None where the mean does."""
     count = len(channels)
-    cells = np.stack([_cells(samples, rate, lambda block, c=c: block[:, c]) for c in channels])
+    cells = np.stack([_cells(samples, rate, channels[[n]]) for n in range(count)])
     whole = cells.max(axis=0)
-    mixed = _cells(samples, rate, lambda block: _some(block, channels).mean(axis=1))
+    mixed = _cells(samples, rate, channels)
     if _keeps(count**2 * mixed, whole, _LOST):
         return None
     for channel in np.argsort(-cells.sum(axis=(1, 2)), kind="stable"):
@@ -160,8 +160,12 @@ def _keeps(mixed: np.ndarray, whole: np.ndarray, most: float) -> bool:
     return bool(lost.sum() <= most * moments.sum() and not (lost > _LOST_NOW * moments)[audible].any())
 
 
-def _cells(samples: np.ndarray, rate: int, pick: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Energy by time and band, ``[time, band]``, of the signal that ``pick`` makes of ``[n, channels]``."""
+def _cells(samples: np.ndarray, rate: int, channels: np.ndarray) -> np.ndarray:
+    """Energy by time and band, ``[time, band]``, of the mean of some channels."""
+
+    def pick(block: np.ndarray) -> np.ndarray:
+        return _some(block, channels).mean(axis=1)
+
     size = max(16, round(_FRAME * rate))
     hop = size // 2
     window = np.hanning(size)

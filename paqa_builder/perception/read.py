@@ -16,7 +16,7 @@ class Read(Stage):
     layer = "audio"
 
     def run(self, contexts: Sequence[ClipContext]) -> list[tuple[AudioInfo, ...]]:
-        found = []
+        found: list[tuple[AudioInfo, ...]] = []
         for context in contexts:
             found.append((context.info,))
             context.release()  # the clips of a part may be hours together

@@ -146,7 +146,9 @@ def _check(clip: Clip, source: str) -> None:
     where = f"source {source!r}, clip {clip.id!r}"
     if clip.split not in SPLITS:
         raise SourceError(f"{where}: unknown split {clip.split!r}", fix=f"use one of {', '.join(SPLITS)}")
-    for record in (*(clip.truth.turns or ()), *(clip.truth.tags or ()), *(clip.truth.utterances or ())):
+    truth = clip.truth
+    timed: tuple[Any, ...] = (*(truth.turns or ()), *(truth.tags or ()), *(truth.utterances or ()))
+    for record in timed:
         start, end = record.start, record.end
         if not isinstance(start, Real) or not isinstance(end, Real):
             raise SourceError(f"{where}: times are seconds as numbers, not {start!r} and {end!r}")

@@ -123,7 +123,7 @@ class _Worker(SpawnProcess):
 
 
 class _Spawn(SpawnContext):
-    Process = _Worker  # type: ignore[assignment]
+    Process = _Worker
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
