@@ -170,7 +170,9 @@ def test_models_find_the_same_in_blocks(
 
 
 @pytest.mark.models
-def test_an_enhancer_in_windows(talk: Path, tmp_path: Path, low_limit: Callable[[], None]) -> None:
+def test_an_enhancer_in_windows(
+    talk: Path, tmp_path: Path, low_limit: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from paqa_builder import registry
 
     stage = Separate(registry.get("separate", "deepfilternet3")())
@@ -188,6 +190,7 @@ def test_an_enhancer_in_windows(talk: Path, tmp_path: Path, low_limit: Callable[
 
     run()
     low_limit()
+    monkeypatch.setattr(separate, "CONTEXT", 2)
     run()
     mixture = sum(whole for whole, _ in stems.values())
     for whole, long in stems.values():
