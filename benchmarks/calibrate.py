@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from paqa_builder import json_files, registry
+from paqa_builder import registry
 from paqa_builder.audio import SILENCE_RMS, Audio, blend, read, resample
 from paqa_builder.labels.audioset import is_event, is_speech, related
 from paqa_builder.perception.backends.base import AudioInput, Span
@@ -38,6 +38,7 @@ from paqa_builder.perception.calibration import Curve, SameVoice
 from paqa_builder.perception.diarize import Diarize
 from paqa_builder.perception.tag import merge
 from paqa_builder.records import Origin, Tag
+from paqa_builder.untrusted import json_files
 
 KNOTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 PHANTOM, ENOUGH = 4.0, 8.0

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from paqa_builder import json_files
 from paqa_builder.audio import read, resample
 from paqa_builder.errors import AudioError
 from paqa_builder.mix.activity import active_rms, activity, clip_spans
 from paqa_builder.mix.room import convolve
 from paqa_builder.turns import rttm
+from paqa_builder.untrusted import json_files
 
 RATE = 16_000
 KINDS = {"crowd": 64, "talk": 32, "far": 20}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from paqa_builder.privacy import redact
+from paqa_builder.text.privacy import redact
 
 
 class ExitCode:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from paqa_builder.privacy import portable, redact
+from paqa_builder.text.privacy import portable, redact
 
 StageName = Literal["separate", "diarize", "tag", "transcribe", "measure"]
 STAGES: tuple[StageName, ...] = ("separate", "diarize", "tag", "transcribe", "measure")

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from paqa_builder import json_files
 from paqa_builder.files import write_atomic
-from paqa_builder.untrusted import byte_lines
+from paqa_builder.untrusted import byte_lines, json_files
 
 MARK = "complete.json"
 """The last file written to a checkpoint; a checkpoint without it is incomplete."""

@@ -24,7 +24,7 @@ from transformers import set_seed
 from paqa_builder import registry
 from paqa_builder.errors import ConfigError, ExitCode, NotReadyError, PaqaError
 from paqa_builder.files import write_atomic
-from paqa_builder.visible import VisibleFormatter, visible
+from paqa_builder.text.visible import VisibleFormatter, visible
 from recipes import config, progress
 
 log = logging.getLogger(__name__)

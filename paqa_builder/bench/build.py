@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import state
 from paqa_builder.bench.reference import Reference
 from paqa_builder.dataset import read
 from paqa_builder.errors import ConfigError
+from paqa_builder.files import state
 from paqa_builder.questions.question import Question
 from paqa_builder.records import Scene, Truth
 from paqa_builder.untrusted import read_json

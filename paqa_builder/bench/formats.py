@@ -12,13 +12,13 @@ from functools import partial as bound
 from pathlib import Path
 from typing import Any, TypeVar
 
-from paqa_builder import json_files
 from paqa_builder.bench.reference import ORIGIN, Reference
 from paqa_builder.errors import ConfigError
 from paqa_builder.intervals import Span, union
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.records import Tag, Truth, Turn, Utterance, Word
 from paqa_builder.turns import merge_turns
+from paqa_builder.untrusted import json_files
 
 MANIFEST = "manifest.jsonl"
 _FIX = "docs/bench.md describes the formats"

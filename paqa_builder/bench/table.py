@@ -13,7 +13,7 @@ from paqa_builder.bench.results import TALLIES, differences, precision
 from paqa_builder.bench.score import Scores
 from paqa_builder.bench.titles import TITLES, Title
 from paqa_builder.bench.verdicts import ANNOTATED, RIGHT, UNDECIDED, WRONG, tally
-from paqa_builder.terminal import line
+from paqa_builder.text.terminal import line
 
 
 def show(scores: Scores, console: Console, against: Scores | None = None) -> None:

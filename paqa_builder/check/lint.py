@@ -15,7 +15,7 @@ from paqa_builder.formats.defects import NO_AUDIO, Defects, defects
 from paqa_builder.formats.item import Item
 from paqa_builder.formats.read import Data, find_audio, open_data, parquet_files
 from paqa_builder.gate.item import BlindItem
-from paqa_builder.tables import damaged, open_table
+from paqa_builder.untrusted.tables import damaged, open_table
 
 LEAST = 50
 """Fewest questions for the blind solver."""

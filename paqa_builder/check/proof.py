@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import registry, tables
+from paqa_builder import registry
 from paqa_builder.config import validate_options
 from paqa_builder.dataset import lock
 from paqa_builder.dataset.read import rows
 from paqa_builder.errors import DamagedError, PaqaError
 from paqa_builder.files import file_sha256
 from paqa_builder.runtime.executor import Crash, Processes
+from paqa_builder.untrusted import tables
 
 _GROUPS = 8  # row groups (of 100 rows) in one task
 _SAME = ("source", "split", "license", "attribution", "source_url")

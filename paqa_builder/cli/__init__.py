@@ -70,10 +70,3 @@ def _main(
     ),
 ) -> None:
     pass
-
-
-def main() -> None:
-    """Runs the command line; entry point of the ``paqa`` script of earlier versions."""
-    from paqa_builder.__main__ import main as run
-
-    run()

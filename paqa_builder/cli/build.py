@@ -11,7 +11,7 @@ from rich.text import Text
 
 from paqa_builder.cli import common, explain
 from paqa_builder.errors import ExitCode
-from paqa_builder.terminal import line
+from paqa_builder.text.terminal import line
 
 if TYPE_CHECKING:
     from paqa_builder.dataset.summary import Summary

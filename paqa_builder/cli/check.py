@@ -12,7 +12,7 @@ from rich.text import Text
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption
 from paqa_builder.errors import ExitCode
-from paqa_builder.terminal import line
+from paqa_builder.text.terminal import line
 
 if TYPE_CHECKING:
     from paqa_builder.check.findings import Report

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from paqa_builder.errors import ExitCode, PaqaError
 from paqa_builder.runtime import interrupt
-from paqa_builder.terminal import Terminal, as_json
-from paqa_builder.visible import show_log, visible
+from paqa_builder.text.terminal import Terminal, as_json
+from paqa_builder.text.visible import show_log, visible
 
 if TYPE_CHECKING:
     from paqa_builder.config import Config

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, ShardsOption
-from paqa_builder.terminal import line
+from paqa_builder.text.terminal import line
 
 
 def explain(
@@ -27,7 +27,7 @@ def explain(
     paqa explain q-1f2e3d4c5b6a7988 --shards demo/shards
     """
     from paqa_builder.dataset import read
-    from paqa_builder.tables import damaged
+    from paqa_builder.untrusted.tables import damaged
 
     folder = common.shards_folder(shards)
     row = read.question(folder, question_id)

@@ -10,7 +10,7 @@ from rich.table import Table
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, ShardsOption
 from paqa_builder.labels.audioset import is_event
-from paqa_builder.terminal import line
+from paqa_builder.text.terminal import line
 
 _CERTAIN, _LIKELY = 0.7, 0.3  # lowest confidence or score of a full and of a half-tone bar
 _NAME_WIDTH = 18
@@ -34,7 +34,7 @@ def inspect(
     paqa inspect street_03 --shards demo/shards
     """
     from paqa_builder.dataset import read
-    from paqa_builder.tables import damaged
+    from paqa_builder.untrusted.tables import damaged
 
     folder = common.shards_folder(shards)
     row = read.scene(folder, clip)

@@ -10,7 +10,7 @@ import typer
 from paqa_builder.cli import common
 from paqa_builder.cli.common import JsonOption, PluginOption
 from paqa_builder.errors import ExitCode
-from paqa_builder.terminal import line
+from paqa_builder.text.terminal import line
 
 
 def verify(

@@ -16,7 +16,7 @@ from paqa_builder.dataset.summary import Summary
 from paqa_builder.licenses import hub_id
 from paqa_builder.records import STAGES, TRUTH
 from paqa_builder.sources import SPLITS
-from paqa_builder.visible import visible
+from paqa_builder.text.visible import visible
 
 MARK = "paqa-builder"
 """The tag that identifies a card written by paqa, on disk and on the Hub."""

@@ -28,9 +28,9 @@ from paqa_builder.dataset.ownership import README, TEMPORARY
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import AudioError, ClipChangedError, ConfigError, PaqaError
 from paqa_builder.files import disk_errors
-from paqa_builder.privacy import portable
 from paqa_builder.records import Failure, Scene
 from paqa_builder.runtime.hold import hold
+from paqa_builder.text.privacy import portable
 
 if TYPE_CHECKING:
     from paqa_builder.gate.report import Verdicts

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paqa_builder.formats.item import Broken, Item
-from paqa_builder.json_files import NotJson
+from paqa_builder.untrusted.json_files import NotJson
 
 _LETTER = re.compile(r"\(([a-h])\)\s*")
 # A letter stated as the answer: "the answer is (c)", "making the answer C", at the end of a text also

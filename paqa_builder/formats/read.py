@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from paqa_builder import json_files, tables
 from paqa_builder.errors import ConfigError, DamagedError
 from paqa_builder.formats.item import Broken, Item
 from paqa_builder.formats.known import FORMATS, Format, format_of
-from paqa_builder.json_files import NotJson
+from paqa_builder.untrusted import json_files, tables
+from paqa_builder.untrusted.json_files import NotJson
 
 _UNUSED = ("audio", "evidence", "provenance", "attribution")
 _SUFFIXES = ("", ".wav", ".flac", ".mp3", ".m4a", ".mp4", ".ogg")
@@ -65,7 +65,7 @@ def _why(row: Any) -> str:
 
 
 def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """The decoded rows of a JSON file, as :func:`paqa_builder.json_files.rows` reads them.
+    """The decoded rows of a JSON file, as :func:`paqa_builder.untrusted.json_files.rows` reads them.
 
     Of an object that is no question, the first list in it is read.
     """

@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from paqa_builder import files, state
+from paqa_builder import files
+from paqa_builder.files import state
 
 Messages = tuple[tuple[str, str], ...]
 """(role, text) of each message."""

@@ -14,7 +14,7 @@ from typing import Any
 from paqa_builder.errors import NotReadyError
 from paqa_builder.llm.cache import Reply, Request
 from paqa_builder.llm.options import LlmOptions
-from paqa_builder.privacy import keep_secret, redact
+from paqa_builder.text.privacy import keep_secret, redact
 
 INSTALL = "pip install 'paqa-builder[llm]'"
 

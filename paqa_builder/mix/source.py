@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar
 
-from paqa_builder import json_files
 from paqa_builder.errors import SourceError
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.licenses import combined
 from paqa_builder.records import Clip, Tag, Truth, Turn, Utterance, Word
 from paqa_builder.sources import SPLITS, Source
 from paqa_builder.turns import merge_turns
+from paqa_builder.untrusted import json_files
 
 SPLIT_OF = {**{split: split for split in SPLITS}, "dev": "validation", "eval": "test"}
 

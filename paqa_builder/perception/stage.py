@@ -22,9 +22,9 @@ from paqa_builder.errors import AudioError, ClipChangedError, ConfigError
 from paqa_builder.files import file_sha256
 from paqa_builder.perception.backends.base import AudioInput, Backend
 from paqa_builder.perception.results import check_finite
-from paqa_builder.privacy import published
 from paqa_builder.records import Abstention, AudioInfo, Clip, Origin, Stem, Tag, Turn, Utterance
 from paqa_builder.registry import load_attribute
+from paqa_builder.text.privacy import published
 
 BUILTIN = {
     "read": "paqa_builder.perception.read:Read",

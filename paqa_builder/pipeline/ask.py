@@ -15,8 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, registry, state
+from paqa_builder import files, registry
 from paqa_builder.config import Config, validate_options
+from paqa_builder.files import state
 from paqa_builder.pipeline import scenes
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash

@@ -29,13 +29,13 @@ from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reuse import CHANGED
 from paqa_builder.pipeline.reword import LlmReport
 from paqa_builder.pipeline.step import NoProgress, Progress, StageReport
-from paqa_builder.privacy import published
 from paqa_builder.questions import load_templates
 from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.templates import template_hash
 from paqa_builder.records import Failure, Scene, to_json
 from paqa_builder.runtime.executor import executor_for
 from paqa_builder.runtime.hold import hold
+from paqa_builder.text.privacy import published
 
 log = logging.getLogger(__name__)
 

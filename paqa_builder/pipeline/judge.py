@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from paqa_builder import files, state
+from paqa_builder import files
 from paqa_builder.config import Config, validate_options
+from paqa_builder.files import state
 from paqa_builder.gate.gate import Reader, judge
 from paqa_builder.gate.item import BlindItem
 from paqa_builder.gate.options import GateOptions

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from paqa_builder.privacy import redact
+from paqa_builder.text.privacy import redact
 
 _LOGGER = logging.getLogger("paqa_builder")
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from paqa_builder import files, state
+from paqa_builder import files
 from paqa_builder.errors import NotReadyError
+from paqa_builder.files import state
 from paqa_builder.pipeline import stage_task
 from paqa_builder.pipeline.plan import Plan, StagePlan
 from paqa_builder.pipeline.reuse import Reuse

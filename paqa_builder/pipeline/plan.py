@@ -16,9 +16,10 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, registry, state
+from paqa_builder import files, registry
 from paqa_builder.config import Config, StageConfig, validate_options
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
+from paqa_builder.files import state
 from paqa_builder.perception.stage import Stage, stage_class
 from paqa_builder.pipeline.own_folders import OwnFolders
 from paqa_builder.pipeline.storable import storable

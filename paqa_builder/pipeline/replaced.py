@@ -11,10 +11,9 @@ import logging
 import os
 from pathlib import Path
 
-from paqa_builder import state
 from paqa_builder.dataset import lock, read
 from paqa_builder.errors import ConfigError
-from paqa_builder.files import digest, file_sha256
+from paqa_builder.files import digest, file_sha256, state
 from paqa_builder.pipeline.plan import Plan
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, state
+from paqa_builder import files
+from paqa_builder.files import state
 from paqa_builder.pipeline.plan import Plan, StagePlan
 
 CHANGED = "ClipChangedError"

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, state
+from paqa_builder import files
+from paqa_builder.files import state
 from paqa_builder.gate.gate import Reader
 from paqa_builder.gate.item import BlindItem
 from paqa_builder.llm import blind, propose, rephrase

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from paqa_builder import files, state
+from paqa_builder import files
+from paqa_builder.files import state
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.records import (
     Abstention,

@@ -14,18 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, registry, state
+from paqa_builder import files, registry
 from paqa_builder.audio import Audio, write_flac
 from paqa_builder.audio.decode import MAX_SECONDS
 from paqa_builder.errors import NotReadyError, PaqaError
-from paqa_builder.files import Fingerprint
+from paqa_builder.files import Fingerprint, state
 from paqa_builder.perception.results import check_finite
 from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import StagePlan, build_stage
 from paqa_builder.pipeline.reuse import TOO_LONG
 from paqa_builder.pipeline.step import Done
-from paqa_builder.privacy import portable
 from paqa_builder.records import (
     Abstention,
     AudioInfo,
@@ -39,6 +38,7 @@ from paqa_builder.records import (
 )
 from paqa_builder.runtime import device
 from paqa_builder.runtime.time_limit import TimeLimitReached, in_worker, time_limit
+from paqa_builder.text.privacy import portable
 
 BATCH_SECONDS = 600.0
 """Seconds of audio in memory at once, unless a single clip is longer."""

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import files, state
+from paqa_builder import files
+from paqa_builder.files import state
 from paqa_builder.perception.stage import BUILTIN
 from paqa_builder.pipeline.plan import Plan
 

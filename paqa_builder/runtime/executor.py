@@ -24,7 +24,7 @@ from typing import Any, Protocol, TypeVar
 from paqa_builder.config import Config
 from paqa_builder.runtime.device import workers
 from paqa_builder.runtime.time_limit import mark_worker
-from paqa_builder.visible import show_log
+from paqa_builder.text.visible import show_log
 
 _PATIENCE = 1.0
 """Seconds to wait for terminated workers before they are killed."""

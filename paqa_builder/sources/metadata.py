@@ -15,10 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import json_files
 from paqa_builder.errors import SourceError
 from paqa_builder.sources import SPLITS, read_table
 from paqa_builder.sources.header import columns_of
+from paqa_builder.untrusted import json_files
 
 log = logging.getLogger(__name__)
 

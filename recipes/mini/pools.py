@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from paqa_builder import json_files
 from paqa_builder.audio.decode import decode
 from paqa_builder.errors import ConfigError
+from paqa_builder.untrusted import json_files
 
 DEMO = Path(__file__).parents[2] / "demo"
 TAKES = {"train": 8, "test": 4}

@@ -17,7 +17,7 @@ from paqa_builder.errors import ConfigError
 from paqa_builder.formats import known
 from paqa_builder.formats.item import Broken
 from paqa_builder.formats.read import json_rows
-from paqa_builder.json_files import NotJson
+from paqa_builder.untrusted.json_files import NotJson
 from recipes import config
 from recipes.data.rows import Row, row_of
 from recipes.scoring import answering, matching

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paqa_builder import json_files
+from paqa_builder.untrusted import json_files
 
 TABLE = "results.md"
 _MATERIAL = {

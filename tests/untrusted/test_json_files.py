@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from paqa_builder import json_files, untrusted
+from paqa_builder import untrusted
 from paqa_builder.bench.formats import load_references
 from paqa_builder.errors import ConfigError, SourceError
 from paqa_builder.formats.read import open_data
-from paqa_builder.json_files import NotJson
 from paqa_builder.mix.listings import read_recordings
 from paqa_builder.mix.source import Mix
 from paqa_builder.mix.spec import Spec
+from paqa_builder.untrusted import json_files
+from paqa_builder.untrusted.json_files import NotJson
 
 SEPARATORS = ("\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c", "\x1e")
 MARK = "\ufeff"

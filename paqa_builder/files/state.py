@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from paqa_builder.checksum import sealed, unsealed
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import Identity, row_identity, write_atomic
+from paqa_builder.files.checksum import sealed, unsealed
 
 
 def write_rows(path: Path, rows: Iterable[Any], *, sort_keys: bool = False) -> None:

@@ -9,9 +9,9 @@ Layout::
 
 A stage's key is a hash of everything that decides its results: versions, options, model revisions
 and the keys of earlier stages. A part's hash covers its clips. A changed option therefore selects another
-folder. Every file carries its checksum (:mod:`paqa_builder.state`; for stems, it is in the part): one that is
-damaged is made again. A build reserves its folders
-(:mod:`paqa_builder.runtime.hold`); workers write the same bytes to the same name.
+folder. Every file carries its checksum (:mod:`paqa_builder.files.state`; for stems, it is in the part):
+one that is damaged is made again. A build reserves its folders (:mod:`paqa_builder.runtime.hold`);
+workers write the same bytes to the same name.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from paqa_builder.checksum import sealed, unsealed
 from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.files.checksum import sealed, unsealed
 from paqa_builder.records import Clip, to_json
 
 Identity = tuple[str, str, str]

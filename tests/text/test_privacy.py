@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from paqa_builder.privacy import keep_secret, portable, published, redact
+from paqa_builder.text.privacy import keep_secret, portable, published, redact
 
 
 @pytest.mark.parametrize(

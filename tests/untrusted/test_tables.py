@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from paqa_builder import tables
 from paqa_builder.errors import DamagedError
+from paqa_builder.untrusted import tables
 
 
 @pytest.fixture(autouse=True)

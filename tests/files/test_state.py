@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from paqa_builder import files, state
+from paqa_builder import files
 from paqa_builder.errors import ConfigError
+from paqa_builder.files import state
 from paqa_builder.records import Clip
 
 ROWS = [{"clip": "line\u2028separator", "n": 1}, {"clip": "ü", "n": 2}]

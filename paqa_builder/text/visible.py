@@ -7,7 +7,7 @@ import re
 import sys
 from typing import Any
 
-from paqa_builder.privacy import redact
+from paqa_builder.text.privacy import redact
 
 ACTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"

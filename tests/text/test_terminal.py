@@ -8,8 +8,8 @@ import logging
 import pytest
 from rich.table import Table
 
-from paqa_builder.terminal import Terminal, as_json, line
-from paqa_builder.visible import show_log, visible
+from paqa_builder.text.terminal import Terminal, as_json, line
+from paqa_builder.text.visible import show_log, visible
 
 HOSTILE = "\x1b[31mred\x07 \x9b2J \u202e [bold]x[/] [link=file:///x]l[/link] [/] \\ :smile: \ud800"
 SHOWN = "\\x1b[31mred\\x07 \\x9b2J \\u202e [bold]x[/] [link=file:///x]l[/link] [/] \\ :smile: \\ud800"

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from paqa_builder.visible import ACTIVE, visible
+from paqa_builder.text.visible import ACTIVE, visible
 
 
 class Terminal(Console):

@@ -1,0 +1,1 @@
+"""Text for people: without secrets, without control characters, on the terminal."""
