@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError, NotReadyError, suggest
 from paqa_builder.records import STAGES
-from paqa_builder.runtime.environment import expanded
 
 ENTRY_POINT_GROUP = "paqa_builder.plugins"
 

@@ -14,8 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from paqa_builder.config import read_yaml
+from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
-from paqa_builder.runtime.environment import expanded
 from paqa_builder.untrusted import load_yaml
 from recipes.sections import Config, Data, Lora, Model, Optimiser, Run, Stage1
 

@@ -18,9 +18,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import read_rows, write_atomic, write_rows
-from paqa_builder.runtime.environment import expanded
 from recipes import config, mini, run
 from recipes.data import rows
 from recipes.data.rows import Row

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from paqa_builder.runtime.environment import UserPath, UserPathText
+from paqa_builder.config.environment import UserPath, UserPathText
 
 
 class Section(BaseModel):

@@ -122,9 +122,9 @@ def render(
 
     paqa mix render scenes/scenes/conversation_0_000007.json --out again --root speech0=/mnt/speech
     """
+    from paqa_builder.config.environment import expanded
     from paqa_builder.mix import folder
     from paqa_builder.mix.scene import read_design
-    from paqa_builder.runtime.environment import expanded
 
     design = read_design(scene)
     roots = folder.pool_roots(scene.parent.parent)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from paqa_builder.config.environment import expanded
 from paqa_builder.dataset.schema import check_columns, question_from_row, scene_from_row
 from paqa_builder.errors import ConfigError
 from paqa_builder.questions.question import Question
 from paqa_builder.records import Scene
-from paqa_builder.runtime.environment import expanded
 from paqa_builder.untrusted import tables
 
 T = TypeVar("T")

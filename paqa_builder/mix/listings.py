@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.audio import SUFFIXES
+from paqa_builder.config.environment import expanded
 from paqa_builder.errors import PaqaError, SourceError
 from paqa_builder.labels import audioset as ontology
 from paqa_builder.licenses import UNKNOWN, normal
 from paqa_builder.mix.recordings import Kind, Recording, RecordingPool, assign_splits, check_splits
 from paqa_builder.mix.spec import Spec
 from paqa_builder.pipeline.own_folders import OwnFolders
-from paqa_builder.runtime.environment import expanded
 from paqa_builder.sources import SPLITS
 from paqa_builder.sources.header import columns_of
 from paqa_builder.untrusted import json_files, loads

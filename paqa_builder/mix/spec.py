@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
-from paqa_builder.runtime.environment import expanded
 
 QUIETEST_FLOOR = -84.0
 """dBFS. A quieter room tone would round to digital silence in 16 bits, where 1 step is -90 dBFS."""

@@ -10,6 +10,7 @@ from typing import Any
 from paqa_builder import config as configuration
 from paqa_builder import files, registry
 from paqa_builder.config import validate_options
+from paqa_builder.config.environment import expanded
 from paqa_builder.errors import AudioError
 from paqa_builder.licenses import UNKNOWN
 from paqa_builder.pipeline import doctor, scenes
@@ -23,7 +24,6 @@ from paqa_builder.questions import verify as prove
 from paqa_builder.questions.generate import select
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.records import Clip, Scene
-from paqa_builder.runtime.environment import expanded
 from paqa_builder.runtime.executor import executor_for
 
 

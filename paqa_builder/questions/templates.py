@@ -17,10 +17,10 @@ from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import digest
 from paqa_builder.questions.facts.base import Fact, kind
-from paqa_builder.runtime.environment import expanded
 from paqa_builder.untrusted import load_yaml
 
 Level = Literal["speech_environment", "speaker_speaker", "both"]

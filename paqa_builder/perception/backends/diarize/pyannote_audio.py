@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from paqa_builder.config.environment import UserPathText
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Diarizer, Span
 from paqa_builder.runtime import compat, device
 from paqa_builder.runtime.compat import importing
-from paqa_builder.runtime.environment import UserPathText
 from paqa_builder.untrusted import load_yaml
 from paqa_builder.weights import store
 

@@ -14,11 +14,11 @@ import numpy as np
 from pydantic import Field
 
 from paqa_builder.audio import Audio
+from paqa_builder.config.environment import UserPathText
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Separator
 from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
-from paqa_builder.runtime.environment import UserPathText
 from paqa_builder.weights import store
 from paqa_builder.weights.table import TABLE
 

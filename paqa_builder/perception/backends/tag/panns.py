@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, model_validator
 
+from paqa_builder.config.environment import UserPathText
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.files import write_atomic
 from paqa_builder.labels import audioset
@@ -25,7 +26,6 @@ from paqa_builder.perception.backends.base import AudioInput, DeviceOptions, Spa
 from paqa_builder.perception.backends.tag._intervals import label_spans
 from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
-from paqa_builder.runtime.environment import UserPathText
 from paqa_builder.weights import store
 
 RATE = 32_000

@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import Field
 
+from paqa_builder.config.environment import UserPathText
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception import calibration
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import DECODING, Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
-from paqa_builder.runtime.environment import UserPathText
 from paqa_builder.weights import store
 from paqa_builder.weights.table import TABLE
 

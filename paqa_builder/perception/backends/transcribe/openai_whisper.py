@@ -14,12 +14,12 @@ from typing import Any
 from pydantic import Field
 
 from paqa_builder.audio import Audio
+from paqa_builder.config.environment import UserPathText
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import DECODING, Segment, WhisperOptions, sift
 from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
-from paqa_builder.runtime.environment import UserPathText
 from paqa_builder.weights import ctranslate2, store
 from paqa_builder.weights.table import TABLE
 

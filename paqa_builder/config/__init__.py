@@ -24,9 +24,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from paqa_builder.config.environment import PREFIX, UserPath, check_variables, expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.records import STAGES, StageName
-from paqa_builder.runtime.environment import PREFIX, UserPath, check_variables, expanded
 from paqa_builder.untrusted import load_yaml
 
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
