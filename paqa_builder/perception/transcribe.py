@@ -61,7 +61,7 @@ class Transcribe(Stage):
         inputs = [self.audio_input(*pair) for pair in zip(spoken, blends, strict=True)]
         if any(isinstance(item.main, LongAudio) for item in inputs):
             speeches = [
-                join(windows, self.results([cut(item, *window) for window in windows]))
+                join(windows, (self.results([cut(item, *window)])[0] for window in windows))
                 for context, item in zip(spoken, inputs, strict=True)
                 for windows in [between_pauses(item.main, context.turns)]
             ]
