@@ -68,7 +68,8 @@ def random_model(data: list[Any]) -> tuple[Any, Any]:
     import numpy as np
 
     from recipes.data import prompts
-    from recipes.mini import model, tokens
+    from recipes.families import tiny
+    from recipes.mini import model
 
     width, layers, mels, random = 512, 6, 80, np.random.default_rng(0)
     shapes: dict[str, tuple[int, ...]] = {
@@ -90,7 +91,7 @@ def random_model(data: list[Any]) -> tuple[Any, Any]:
     whisper = {
         f"encoder.{name}": random.normal(0, 0.02, shape).astype(np.float32) for name, shape in shapes.items()
     }
-    return model.build([prompts.prompt(row) for row in data] + tokens.tags(), whisper)
+    return model.build([prompts.prompt(row) for row in data] + tiny.marks(), whisper)
 
 
 def plain_generate(model: Any, inputs: Any, special: Any, budget: int, **options: Any) -> Any:
