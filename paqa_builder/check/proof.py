@@ -154,7 +154,10 @@ def _templates(recorded: Mapping[str, str] | None, folders: Sequence[Path]) -> I
 def _tasks(
     folder: Path, file: str, options: str, templates: tuple[Path, ...], plugins: tuple[Path, ...]
 ) -> Iterator[_Task]:
-    groups = tables.open_table(folder / file).num_row_groups
+    table = tables.open_table(folder / file)
+    if missing := [name for name in ("id", "clip_id") if name not in table.schema_arrow.names]:
+        raise ValueError(f"no column {missing[0]!r}")
+    groups = table.num_row_groups
     for at in range(0, groups, _GROUPS):
         yield _Task(folder, file, tuple(range(at, min(at + _GROUPS, groups))), options, templates, plugins)
 
@@ -189,25 +192,22 @@ def _prove(task: _Task) -> _Proved:
     proved = _Proved([], [], [])
     for group in task.groups:
         try:
-            questions, scenes = _read_group(task, group)
+            scenes = _scenes(task, group)
+            for row in tables.rows(task.folder / task.file, groups=[group]):
+                proved.ids.append(row["id"])
+                problems = _problems(row, scenes.get(row["clip_id"]), task)
+                if problems:
+                    proved.refuted.append(Refuted(row["id"], row["clip_id"], tuple(problems)))
         except _UNREADABLE as error:
             proved.unreadable.append(f"{task.file}, row group {group}, or its scenes cannot be read: {error}")
-            continue
-        for row in questions:
-            proved.ids.append(row["id"])
-            problems = _problems(row, scenes.get(row["clip_id"]), task)
-            if problems:
-                proved.refuted.append(Refuted(row["id"], row["clip_id"], tuple(problems)))
     return proved
 
 
-def _read_group(task: _Task, group: int) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The questions of a row group, and the scenes of their clips by id."""
-    scene_files = f"{Path(task.file).name.partition('-')[0]}-*.parquet"
-    questions = list(tables.rows(task.folder / task.file, groups=[group]))
-    clips = {row["clip_id"] for row in questions}
-    scenes = {s["clip_id"]: s for s in rows(task.folder, "scenes", files=scene_files, clip_id=clips)}
-    return questions, scenes
+def _scenes(task: _Task, group: int) -> dict[str, dict[str, Any]]:
+    """The scenes of the clips of a row group, by id."""
+    clips = {row["clip_id"] for row in tables.rows(task.folder / task.file, ["clip_id"], [group])}
+    files = f"{Path(task.file).name.partition('-')[0]}-*.parquet"
+    return {scene["clip_id"]: scene for scene in rows(task.folder, "scenes", files=files, clip_id=clips)}
 
 
 def _problems(row: dict[str, Any], scene_row: dict[str, Any] | None, task: _Task) -> list[str]:

@@ -115,6 +115,16 @@ def test_tampering_is_found(shards: Path, change: Callable[[dict[str, Any]], Non
     assert any("SHA-256" in problem for problem in proof.damaged)
 
 
+@pytest.mark.parametrize("dropped", [["id"], ["clip_id", "question"], None])
+def test_a_shard_without_columns_is_damaged(shards: Path, dropped: list[str] | None) -> None:
+    path = next((shards / "data").glob("*.parquet"))
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(dropped or table.column_names), path)
+    proof = prove(shards)
+    assert any("no column" in problem for problem in proof.damaged)
+    assert CliRunner().invoke(app, ["verify", str(shards)]).exit_code == 3
+
+
 @pytest.mark.parametrize("folder", ["data", "scenes"])
 @pytest.mark.parametrize("at", ["footer", "middle", "cut", "emptied"])
 def test_a_damaged_shard_is_reported(shards: Path, folder: str, at: str) -> None:
