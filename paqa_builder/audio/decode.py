@@ -221,10 +221,9 @@ def _with_av(data: Content, kind: str, name: str, most: float, folder: Path | No
                 planes = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
             assert planes is not None
             pieces += [piece.to_ndarray() for piece in planes.resample(frame)]
-            if tape is None and pieces:
-                channels = max(channels, pieces[-1].shape[0])
             seconds += frame.samples / frame.rate
             if seconds > spool.LONG_SECONDS and pieces:
+                channels = channels or max(map(len, pieces))
                 tape = _to(tape, [_spread(piece, channels).T for piece in pieces], folder)
                 pieces.clear()
             if seconds > most:
@@ -239,9 +238,8 @@ def _with_av(data: Content, kind: str, name: str, most: float, folder: Path | No
         raise AudioError(f"{name}: not a readable audio file ({error})") from error
     if not pieces:
         return Decoded(np.zeros((0, 1), np.float32), rate or 1)
-    if any(len(piece) != len(pieces[0]) for piece in pieces):
-        channels = max(map(len, pieces))
-        pieces = [_spread(piece, channels) for piece in pieces]
+    channels = max(map(len, pieces))
+    pieces = [_spread(piece, channels) for piece in pieces]
     return Decoded(np.concatenate(pieces, axis=1).T.astype(np.float32, copy=False), rate)
 
 

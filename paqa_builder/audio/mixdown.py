@@ -100,15 +100,14 @@ def mix_down(samples: np.ndarray, rate: int, name: str, folder: Path | None = No
 
 
 def _check_numbers(samples: np.ndarray, rate: int, name: str) -> None:
-    peak, whole, at = 0.0, True, 0
+    peak, at = 0.0, 0
     for block in spool.blocks(samples):
         if not np.isfinite(block).all():
             first = at + int(np.argmin(np.isfinite(block).all(axis=1)))
             raise AudioError(f"{name}: holds NaN or infinite samples (the first at {first / rate:.3f} s)")
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
-        whole = whole and np.array_equal(block, np.rint(block))
         at += len(block)
-    if peak >= 2.0 and whole:
+    if peak >= 2.0 and all(np.array_equal(block, np.rint(block)) for block in spool.blocks(samples)):
         raise AudioError(
             f"{name}: holds integers stored as float (up to {peak:.0f})",
             fix="divide the samples by their full scale (32768 for 16 bits) and write the file again",
@@ -137,13 +136,11 @@ def _audible(samples: np.ndarray) -> np.ndarray:
 
 def _channel_in_place_of_mean(samples: np.ndarray, channels: np.ndarray, rate: int, name: str) -> int | None:
     """The channel that holds everything where the mean of all does not; None where the mean does."""
-    count = len(channels)
-    cells = np.stack([_cells(samples, rate, channels[[n]]) for n in range(count)])
-    whole = cells.max(axis=0)
-    mixed = _cells(samples, rate, channels)
-    if _keeps(count**2 * mixed, whole, _LOST):
+    mixed, *cells = _cells(samples, rate, channels)
+    whole = np.max(cells, axis=0)
+    if _keeps(len(channels) ** 2 * mixed, whole, _LOST):
         return None
-    for channel in np.argsort(-cells.sum(axis=(1, 2)), kind="stable"):
+    for channel in np.argsort([-energy.sum() for energy in cells], kind="stable"):
         if _keeps(cells[channel], whole, _MOST_LOST):
             return int(channels[channel])
     raise AudioError(
@@ -161,27 +158,25 @@ def _keeps(mixed: np.ndarray, whole: np.ndarray, most: float) -> bool:
 
 
 def _cells(samples: np.ndarray, rate: int, channels: np.ndarray) -> np.ndarray:
-    """Energy by time and band, ``[time, band]``, of the mean of some channels."""
-
-    def pick(block: np.ndarray) -> np.ndarray:
-        return _some(block, channels).mean(axis=1)
-
+    """Energy by time and band of the mean of some channels, and of each: ``[1 + channels, time, band]``."""
     size = max(16, round(_FRAME * rate))
     hop = size // 2
     window = np.hanning(size)
     edges = np.searchsorted(np.fft.rfftfreq(size, 1 / rate), _BANDS[rate / 2 > _BANDS])
     edges = np.unique(edges)
     count = len(samples)
-    mean = sum(float(pick(block).sum(dtype=np.float64)) for block in spool.blocks(samples)) / count
-    rows = []
+    total = sum(_some(block, channels).sum(axis=0, dtype=np.float64) for block in spool.blocks(samples))
+    cells = []
     step = _CELLS * _SPECTRA * hop
     for at in range(0, count + 1, step):
         end = min(at + step, count + 1) - 1 + size  # of the last frame that starts before at + step
-        part = pick(samples[at : min(end, count)]) - mean
-        part = np.pad(part, (0, end - at - len(part)))
+        part = _some(samples[at : min(end, count)], channels) - total / count
+        part = np.pad(part.T, ((0, 0), (0, end - at - len(part))))
         spool.release(samples)
-        frames = np.lib.stride_tricks.sliding_window_view(part, size)[::hop]
-        for start in range(0, len(frames), _SPECTRA):
-            power = np.square(np.abs(np.fft.rfft(frames[start : start + _SPECTRA] * window))).sum(axis=0)
-            rows.append(np.add.reduceat(power, edges))
-    return np.array(rows)
+        frames = np.lib.stride_tricks.sliding_window_view(part, size, axis=1)[:, ::hop]
+        for start in range(0, frames.shape[1], _SPECTRA):
+            spectra = np.fft.rfft(frames[:, start : start + _SPECTRA] * window)
+            spectra = np.concatenate([spectra.mean(axis=0, keepdims=True), spectra])
+            power = np.square(np.abs(spectra)).sum(axis=1)
+            cells.append(np.add.reduceat(power, edges, axis=1))
+    return np.stack(cells, axis=1)

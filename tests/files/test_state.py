@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fault_trials import damage
 
 from paqa_builder import files
 from paqa_builder.errors import ConfigError
@@ -16,41 +17,20 @@ from paqa_builder.records import Clip
 ROWS = [{"clip": "line\u2028separator", "n": 1}, {"clip": "ü", "n": 2}]
 
 
-def _write(data: bytes) -> Callable[[Path], object]:
-    return lambda path: path.write_bytes(data)
-
-
-def _folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "edited": lambda path: path.write_bytes(path.read_bytes().replace(b"1", b"7", 1)),
-    "emptied": _write(b""),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:-30]),
-    "last line missing": lambda path: path.write_bytes(
-        b"\n".join(path.read_bytes().split(b"\n")[:-2]) + b"\n"
-    ),
-    "doubled": lambda path: path.write_bytes(2 * path.read_bytes()),
-    "an object": _write(b"{}"),
-    "a list": _write(b"[1, 2]\n"),
-    "null": _write(b"null\n"),
-    "not UTF-8": _write(b"\xff\xfe\x00{}"),
-    "deep nesting": _write(b"[" * 100_000),
-    "a long number": _write(b'{"n": ' + b"9" * 5000 + b"}"),
-    "deleted": Path.unlink,
-    "a folder": _folder,
+    **damage.DAMAGES,
+    "another digit": lambda path: path.write_bytes(path.read_bytes().replace(b"1", b"7", 1)),
+    "30 bytes less": lambda path: path.write_bytes(path.read_bytes()[:-30]),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_counts_as_missing_and_can_be_written_again(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_file_counts_as_missing_and_can_be_written_again(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "tag-0/part-0.jsonl"
     state.write_rows(path, ROWS)
     assert state.intact(path)
     assert state.read_rows(path) == ROWS
-    DAMAGES[damage](path)
+    DAMAGES[kind](path)
     assert not state.intact(path)
     assert state.read(path) is None
     assert state.failed_rows(path) == []
