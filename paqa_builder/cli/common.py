@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -54,8 +53,10 @@ def guard(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _expanded(value: Any) -> Any:
     """A flag's value with the home folder for ``~``, if it is a path or a list of paths."""
+    from paqa_builder.config.environment import expanded
+
     if isinstance(value, Path):
-        return Path(os.path.expanduser(value))
+        return expanded(value)
     return [_expanded(item) for item in value] if isinstance(value, list) else value
 
 

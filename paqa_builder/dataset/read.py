@@ -29,12 +29,13 @@ def load_scenes(shards: Path | str) -> Iterator[Scene]:
 
     Raises:
         ConfigError: The folder has no finished build.
+        DamagedError: A shard is damaged, or a row is malformed.
 
     Example:
         >>> for scene in load_scenes("shards"):  # doctest: +SKIP
         ...     print(scene.clip.id, [tag.label for tag in scene.tags or ()])
     """
-    return map(scene_from_row, _published(expanded(shards), "scenes"))
+    return _records(expanded(shards), "scenes", scene_from_row)
 
 
 def load_questions(shards: Path | str) -> Iterator[Question]:
@@ -45,12 +46,13 @@ def load_questions(shards: Path | str) -> Iterator[Question]:
 
     Raises:
         ConfigError: The folder has no finished build.
+        DamagedError: A shard is damaged, or a row is malformed.
 
     Example:
         >>> for question in load_questions("shards"):  # doctest: +SKIP
         ...     print(question.question, question.answer)
     """
-    return map(question_from_row, _published(expanded(shards), "data"))
+    return _records(expanded(shards), "data", question_from_row)
 
 
 def _records(shards: Path, folder: str, record: Callable[[dict[str, Any]], T]) -> Iterator[T]:
