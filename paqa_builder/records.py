@@ -91,6 +91,7 @@ class Utterance:
         speaker: As in the turns; None if no turn covers the words.
         language: ISO 639-1 code (``"en"``); None if unknown.
         translation: Translation from the corpus, in ``translation_language``.
+        emotion: Emotion that the corpus's annotators assigned, in lower case (``"joy"``); None if unknown.
     """
 
     start: float
@@ -103,6 +104,7 @@ class Utterance:
     origin: Origin
     translation: str | None = None
     translation_language: str | None = None
+    emotion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,18 +216,39 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Speaker:
+    """What a corpus states about a speaker of a clip; None for what it does not state.
+
+    Attributes:
+        name: As in the turns and utterances.
+        sex: ``"female"``, ``"male"`` or the corpus's own word.
+        age: Age or age group, in the corpus's own words (``"34"``, ``"twenties"``).
+        accent: Accent, dialect or native language, in the corpus's own words.
+    """
+
+    name: str
+    sex: str | None = None
+    age: str | None = None
+    accent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """A corpus's own annotation of one clip; None for a layer that it does not annotate.
 
     Attributes:
         tags_complete: Whether a label that is absent from ``tags`` is absent from the clip, so that it can be
             a wrong choice. This holds only for labels of the corpus's vocabulary.
+        captions: Descriptions of the clip as a whole, by people.
+        speakers: What is stated about the speakers, each once.
     """
 
     turns: tuple[Turn, ...] | None = None
     tags: tuple[Tag, ...] | None = None
     utterances: tuple[Utterance, ...] | None = None
     tags_complete: bool = False
+    captions: tuple[str, ...] | None = None
+    speakers: tuple[Speaker, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +260,9 @@ class Clip:
         path: Path of the audio on this machine; never published.
         split: ``"train"``, ``"validation"`` or ``"test"``.
         license: SPDX identifier or licence URL; ``"unknown"`` if the corpus names none.
+        groups: What the clip has in common with others, as ``kind:name`` (``"recording:123"``,
+            ``"dialogue:7"``, ``"speaker:anna"``, ``"uploader:bob"``). Names are unique within the source.
+            Clips that share a group can leak between splits.
     """
 
     id: str
@@ -247,6 +273,7 @@ class Clip:
     attribution: str = ""
     source_url: str = ""
     truth: Truth = field(default_factory=Truth)
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +328,7 @@ _NESTED: dict[str, type] = {
 _LISTS: dict[str, type] = {
     "turns": Turn, "tags": Tag, "utterances": Utterance, "words": Word, "stems": Stem,
     "failures": Failure, "abstentions": Abstention, "voices": VoiceMeasure, "events": EventMeasure,
-    "pauses": float,
+    "pauses": float, "captions": str, "speakers": Speaker, "groups": str,
 }  # fmt: skip
 
 
@@ -317,6 +344,6 @@ def from_json(cls: type, data: dict[str, Any]) -> Any:
             value = from_json(_NESTED[key], value)
         elif value is not None and key in _LISTS:
             kind = _LISTS[key]
-            value = tuple(kind(item) if kind is float else from_json(kind, item) for item in value)
+            value = tuple(kind(item) if kind in (float, str) else from_json(kind, item) for item in value)
         values[key] = value
     return cls(**values)

@@ -61,3 +61,29 @@ def test_unknown_fields_are_refused() -> None:
 def test_an_origin_as_text() -> None:
     assert str(ORIGIN) == "tag:fake@1"
     assert Origin("truth", "fsd50k", "1").is_truth
+
+
+def test_annotation_of_a_corpus_survives_json_and_shards() -> None:
+    from paqa_builder.dataset.schema import scene_from_row, scene_row
+    from paqa_builder.records import AudioInfo, Clip, Origin, Scene, Speaker, Truth, Utterance
+
+    said = Utterance(0.0, 1.0, "anna", "Hi.", (), "en", 1.0, Origin("truth", "x", "1"), emotion="joy")
+    truth = Truth(
+        utterances=(said,),
+        captions=("A woman greets.", "Somebody says hi."),
+        speakers=(Speaker("anna", "female", "34", None),),
+    )
+    clip = Clip("a", "x", "train", "", truth=truth, groups=("recording:1", "speaker:anna"))
+    assert from_json(Clip, to_json(clip)) == clip
+    scene = Scene(clip, AudioInfo(1.0, 16_000, 1, "0" * 64))
+    assert scene_from_row(scene_row(scene)).clip == clip
+
+
+@pytest.mark.parametrize("group", ["anna", "speaker:", ":anna"])
+def test_a_group_without_kind_or_name_is_refused(group: str) -> None:
+    from paqa_builder.errors import SourceError
+    from paqa_builder.pipeline.plan import _check
+    from paqa_builder.records import Clip
+
+    with pytest.raises(SourceError, match="kind:name"):
+        _check(Clip("a", "x", "train", "a.wav", groups=(group,)), "x")

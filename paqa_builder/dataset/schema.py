@@ -21,6 +21,7 @@ from paqa_builder.records import (
     Measures,
     Origin,
     Scene,
+    Speaker,
     Stem,
     Tag,
     Truth,
@@ -48,9 +49,10 @@ _TAGS = [{**_SPAN, "label": TEXT, "score": REAL, "stem": TEXT, "localized": TRUT
 _UTTERANCES = [
     {
         **_SPAN, "speaker": TEXT, "text": TEXT, "language": TEXT, "confidence": REAL, "origin": TEXT,
-        "translation": TEXT, "translation_language": TEXT, "words": [_WORD],
+        "translation": TEXT, "translation_language": TEXT, "emotion": TEXT, "words": [_WORD],
     }
 ]  # fmt: skip
+_SPEAKERS = [{"name": TEXT, "sex": TEXT, "age": TEXT, "accent": TEXT}]
 _VOICE = {
     "speaker": TEXT, "seconds": REAL, "pitch": REAL, "spread": REAL, "rate": REAL, "pauses": [REAL],
     "level": REAL,
@@ -123,6 +125,9 @@ SCENES: Columns = {
     "truth_tags": _TAGS,
     "truth_utterances": _UTTERANCES,
     "truth_tags_complete": TRUTH_VALUE,
+    "truth_captions": [TEXT],
+    "truth_speakers": _SPEAKERS,
+    "groups": [TEXT],
     "failures": [{"stage": TEXT, "error": TEXT, "message": TEXT}],
 }
 SCENES_WITH_AUDIO: Columns = {"clip_id": TEXT, "audio": AUDIO, **SCENES}
@@ -242,6 +247,9 @@ def scene_row(scene: Scene) -> dict[str, Any]:
         },
         "measures": None if scene.measures is None else _record_row(scene.measures),
         "truth_tags_complete": clip.truth.tags_complete,
+        "truth_captions": to_json(clip.truth.captions),
+        "truth_speakers": to_json(clip.truth.speakers),
+        "groups": list(clip.groups),
         "failures": to_json(scene.failures),
     }
 
@@ -261,6 +269,10 @@ def scene_from_row(row: Mapping[str, Any]) -> Scene:
         layer("truth_tags", Tag),
         layer("truth_utterances", Utterance),
         bool(row.get("truth_tags_complete")),
+        None if row.get("truth_captions") is None else tuple(row["truth_captions"]),
+        None
+        if row.get("truth_speakers") is None
+        else tuple(from_json(Speaker, item) for item in row["truth_speakers"]),
     )
     audio = None
     if row.get("duration") is not None:
@@ -268,7 +280,7 @@ def scene_from_row(row: Mapping[str, Any]) -> Scene:
             row["duration"], row["sample_rate"], row["channels"], row["sha256"], row.get("mixdown") or "mean"
         )
     return Scene(
-        Clip(id=row["clip_id"], path="", truth=truth, **published),
+        Clip(id=row["clip_id"], path="", truth=truth, groups=tuple(row.get("groups") or ()), **published),
         audio,
         stems=layer("stems", Stem),
         turns=layer("turns", Turn),

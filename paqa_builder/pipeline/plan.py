@@ -143,10 +143,14 @@ def _listed(source: Source, config: Config) -> list[Clip]:
 
 
 def _check(clip: Clip, source: str) -> None:
-    """Raises SourceError if a clip has an unknown split or a record without proper times."""
+    """Raises SourceError for an unknown split, a malformed group or a record without proper times."""
     where = f"source {source!r}, clip {clip.id!r}"
     if clip.split not in SPLITS:
         raise SourceError(f"{where}: unknown split {clip.split!r}", fix=f"use one of {', '.join(SPLITS)}")
+    for group in clip.groups:
+        kind, _, name = group.partition(":")
+        if not kind or not name:
+            raise SourceError(f"{where}: group {group!r} is not kind:name, such as recording:12")
     truth = clip.truth
     timed: tuple[Any, ...] = (*(truth.turns or ()), *(truth.tags or ()), *(truth.utterances or ()))
     for record in timed:

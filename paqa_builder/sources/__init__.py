@@ -78,10 +78,21 @@ class Source(ABC):
         speaker: str | None = None,
         translation: str | None = None,
         translation_language: str | None = None,
+        emotion: str | None = None,
     ) -> Utterance:
         """An utterance at an unknown time in the clip; :func:`settle_truth` extends it to the whole clip."""
         return Utterance(
-            0.0, 0.0, speaker, text, (), language, 1.0, self.origin, translation, translation_language
+            0.0,
+            0.0,
+            speaker,
+            text,
+            (),
+            language,
+            1.0,
+            self.origin,
+            translation,
+            translation_language,
+            emotion,
         )
 
     @abstractmethod
