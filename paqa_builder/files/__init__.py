@@ -6,6 +6,7 @@ Layout::
     WORK/<stage>-<key>/part-<hash>.jsonl       one line a clip: records, or the failure
     WORK/separate-<key>/stems/ab/<sha256>.speech.flac
     WORK/questions-<key>/part-<hash>.jsonl
+    WORK/derived-audio/ab/<hash>.flac          excerpts and joined files that a source made
 
 A stage's key is a hash of everything that decides its results: versions, options, model revisions
 and the keys of earlier stages. A part's hash covers its clips. A changed option therefore selects another
@@ -145,7 +146,7 @@ def lock(file: IO[Any]) -> bool:
     return True
 
 
-_OWN_FOLDER = re.compile(r"[a-z]+-[0-9a-f-]+|llm-cache")
+_OWN_FOLDER = re.compile(r"[a-z]+-[0-9a-f-]+|llm-cache|derived-audio")
 
 
 def remove_stale(work: Path) -> None:

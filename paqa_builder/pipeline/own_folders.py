@@ -22,15 +22,21 @@ class OwnFolders:
     folder. The corpus's own folder and those above it do not count: a corpus may be inside a build's folder.
     Folders are compared by their real paths, so a link to one counts, too.
 
+    Args:
+        root: The corpus's folder.
+        folders: The given folders.
+        kept: A folder in one of them with audio that the source made: its files are clips.
+
     Attributes:
         left_out: Number of clips that :meth:`without` left out, by folder.
     """
 
-    def __init__(self, root: Path, *folders: Path) -> None:
+    def __init__(self, root: Path, *folders: Path, kept: Path | None = None) -> None:
         real = os.path.realpath(root)
         self._above = {real, *map(str, Path(real).parents)}
         self._given = {os.path.realpath(folder) for folder in folders}
         self._known: dict[str, str | None] = {}
+        self._kept = Path(os.path.realpath(kept)) if kept is not None else None
         self.left_out: Counter[str] = Counter()
 
     def without(self, clips: Iterable[Clip]) -> Iterator[Clip]:
@@ -44,7 +50,10 @@ class OwnFolders:
 
     def of(self, path: str | os.PathLike[str]) -> str | None:
         """The folder that contains a file; None if no such folder does."""
-        return self._of_folder(os.path.dirname(os.path.realpath(path)))
+        real = Path(os.path.realpath(path))
+        if self._kept is not None and self._kept in real.parents:
+            return None
+        return self._of_folder(str(real.parent))
 
     def _of_folder(self, folder: str) -> str | None:
         if folder in self._above:

@@ -26,6 +26,8 @@ from paqa_builder.pipeline.storable import storable
 from paqa_builder.questions.examples import check_examples
 from paqa_builder.records import STAGES, Clip
 from paqa_builder.sources import SPLITS, Source
+from paqa_builder.sources.derived import FOLDER as DERIVED
+from paqa_builder.sources.derived import DerivedAudio
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +109,9 @@ def make(config: Config, *, save: bool = True) -> Plan:
         check_examples(config.templates)
     stages = resolve_stages(config)
     source = open_source(config)
+    source.derived = DerivedAudio(config.work_folder / DERIVED, write=save)
     clips, problems = storable(_listed(source, config))
+    problems |= {c.id: source.derived.problems[c.path] for c in clips if c.path in source.derived.problems}
     if not clips:
         raise SourceError(f"{config.root}: source {config.source!r} finds no audio in it", fix="check --root")
     repeated = [clip_id for clip_id, count in Counter(clip.id for clip in clips).items() if count > 1]
@@ -125,9 +129,11 @@ def make(config: Config, *, save: bool = True) -> Plan:
 
 def _listed(source: Source, config: Config) -> list[Clip]:
     """The first ``limit`` clips of a source, without the files of builds below its folder."""
-    own = OwnFolders(config.root or Path(), config.out, config.work_folder)
+    folders = (config.out, config.work_folder)
+    own = OwnFolders(config.root or Path(), *folders, kept=config.work_folder / DERIVED)
     try:
         clips = list(itertools.islice(own.without(source.clips()), config.limit))
+        source.derived.release()
     except PaqaError:
         raise
     except Exception as error:  # of a plugin, or of an adapter whose corpus has another layout

@@ -10,14 +10,18 @@ import csv
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from paqa_builder.errors import SourceError
 from paqa_builder.records import TRUTH, Clip, Origin, Tag, Truth, Turn, Utterance, Word
 from paqa_builder.sources.header import columns_of
+
+if TYPE_CHECKING:
+    from paqa_builder.sources.derived import DerivedAudio
 
 SPLITS = ("train", "validation", "test")
 
@@ -49,6 +53,16 @@ class Source(ABC):
         if not root.is_dir():
             raise SourceError(f"{root}: no such folder", fix="check --root")
         self.root = root
+
+    @cached_property
+    def derived(self) -> DerivedAudio:
+        """Makes audio files for clips that are no files of the corpus: excerpts, joined files.
+
+        A build sets it, so that they are in its work folder. Elsewhere none is made.
+        """
+        from paqa_builder.sources.derived import DerivedAudio
+
+        return DerivedAudio()
 
     @property
     def origin(self) -> Origin:
