@@ -37,10 +37,14 @@ BACKENDS = "paqa_builder.perception.backends"
 BUILTIN: dict[str, dict[str, Any]] = {
     "source": {
         "folder": "paqa_builder.sources.folder:Folder",
+        "audioset": "paqa_builder.sources.audioset:Audioset",
+        "clotho": "paqa_builder.sources.clotho:Clotho",
         "covost2": "paqa_builder.sources.covost2:Covost2",
+        "esc50": "paqa_builder.sources.esc50:Esc50",
         "fsd50k": "paqa_builder.sources.fsd50k:Fsd50k",
         "meld": "paqa_builder.sources.meld:Meld",
         "mix": "paqa_builder.mix.source:Mix",
+        "musan": "paqa_builder.sources.musan:Musan",
         "urbansound8k": "paqa_builder.sources.urbansound8k:UrbanSound8k",
     },
     "separate": {

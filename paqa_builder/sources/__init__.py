@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -125,16 +125,20 @@ def read_table(
     columns: Sequence[str],
     *,
     optional: Sequence[str] = (),
+    exact: Collection[str] = (),
+    encodings: Sequence[str] = ("utf-8-sig",),
     fix: str | None = None,
     **options: Any,
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Reads a table of a corpus (CSV in UTF-8 with a header).
+    """Reads a table of a corpus (CSV with a header).
 
     Names of columns are recognised in any case and with surrounding spaces.
 
     Args:
         columns: Columns that the table must have; it may have more.
         optional: Further columns that are read if they are there.
+        exact: Columns whose cells keep surrounding spaces.
+        encodings: The table is read in the first of these that can decode all of it.
         fix: Advice for the error if the table cannot be read or lacks a column.
         options: Format options of :class:`csv.DictReader`, such as ``delimiter``.
 
@@ -146,7 +150,7 @@ def read_table(
             number of fields.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding=_encoding_of(path, encodings), newline="") as file:
             table = csv.DictReader(file, strict=True, **options)
             names = columns_of(table.fieldnames or (), [*columns, *optional], path)
             table.fieldnames = names
@@ -158,9 +162,47 @@ def read_table(
                 where = f"{path}, row {table.line_num}"
                 if None in row or None in row.values():
                     raise SourceError(f"{where}: has not as many fields as the first line ({len(names)})")
-                yield where, {column: text.strip() for column, text in row.items()}
+                yield where, {name: text if name in exact else text.strip() for name, text in row.items()}
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: not there", fix=fix) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read as CSV in UTF-8 ({error})", fix=fix) from error
+        known = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
+        raise SourceError(f"{path}: cannot be read as CSV in {known} ({error})", fix=fix) from error
+
+
+def _encoding_of(path: Path, encodings: Sequence[str]) -> str:
+    """The first encoding that decodes a file, else the last."""
+    for encoding in encodings[:-1]:
+        try:
+            with path.open(encoding=encoding, newline="") as file:
+                while file.read(1 << 16):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return encodings[-1]
+
+
+def require(*paths: Path, fix: str | None = None) -> None:
+    """Checks that tables and folders of a corpus are there.
+
+    Raises:
+        SourceError: Names the first that is not.
+    """
+    for path in paths:
+        if not path.exists():
+            raise SourceError(f"{path}: not there", fix=fix)
+
+
+def plain_name(name: str, where: str) -> str:
+    """A file name from a table.
+
+    Raises:
+        SourceError: It is empty, or leads to another folder.
+    """
+    if not name.strip() or name in (".", "..") or any(mark in name for mark in "/\\\0"):
+        raise SourceError(f"{where}: {name!r} is no file name")
+    return name
 
 
 _Timed = TypeVar("_Timed", Turn, Tag, Utterance, Word)

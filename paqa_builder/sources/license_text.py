@@ -1,0 +1,57 @@
+"""Recognises the licence that a text names, such as a block of a LICENSE file."""
+
+from __future__ import annotations
+
+import re
+
+from paqa_builder.licenses import UNKNOWN, combined, spdx
+
+_URL = re.compile(r"https?://(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/[\w.+/-]{1,60}", re.I)
+_SHORT = re.compile(r"\bCC[ -]BY((?:-NC)?(?:-SA|-ND)?)(?:[ -]?(\d\.\d))?\b", re.I)
+_LONG = re.compile(
+    r"\bAttribution((?:[\s,/-]{1,3}(?:Non-?\s?Commercial|Share-?\s?Alike|No-?\s?Deriv\w{0,8}))*)"
+    r"(?:[\s,-]{1,3}(\d\.\d))?",
+    re.I,
+)
+_ZERO = re.compile(r"\bCC-?\s?0\b|\bCreative Commons (?:Zero|0)\b", re.I)
+_PUBLIC = re.compile(r"\bpublic[\s-]domain\b", re.I)
+_TERMS = (
+    ("nc", re.compile("commercial", re.I)),
+    ("sa", re.compile("share", re.I)),
+    ("nd", re.compile("deriv", re.I)),
+)
+
+
+def license_in(text: str) -> str:
+    """The licence that a text names, as an SPDX identifier; ``"unknown"`` if it names none.
+
+    Addresses of licences take precedence over their names. Several licences are joined as those of a mixture.
+
+    Example:
+        >>> license_in("Licensed under Creative Commons Attribution-NonCommercial 3.0"), license_in("CC0")
+        ('CC-BY-NC-3.0', 'CC0-1.0')
+    """
+    text = text[:20_000]
+    if urls := _URL.findall(text):
+        return combined(_of_url(url) for url in urls)
+    named = {_name(match[1].lower().replace("-", " ").split(), match[2]) for match in _SHORT.finditer(text)}
+    if not named and re.search(r"creative\s+commons|licen[sc]e", text, re.I):
+        for match in _LONG.finditer(text):
+            named.add(_name([term for term, word in _TERMS if word.search(match[1])], match[2]))
+    if named:
+        return combined(named)
+    if _ZERO.search(text):
+        return "CC0-1.0"
+    return "CC-PDM-1.0" if _PUBLIC.search(text) else UNKNOWN
+
+
+def _of_url(url: str) -> str:
+    url = url.rstrip(".,)").lower().replace("https://", "http://").replace("://www.", "://")
+    # A national port has terms of its own only in details; the international name is the nearest one.
+    match = re.match(r"http://creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)/(\d\.\d)", url)
+    return spdx(match[0] + "/") if match else spdx(url)
+
+
+def _name(terms: list[str], version: str | None) -> str:
+    order = [term for term in ("nc", "sa", "nd") if term in terms]
+    return "-".join(["CC-BY", *(term.upper() for term in order), *([version] if version else [])])
