@@ -1,0 +1,49 @@
+"""Lines of text files and values of cells, as corpora write them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from paqa_builder.errors import SourceError
+from paqa_builder.untrusted import lines
+
+
+def read_lines(path: Path, *, comment: str = "", fix: str | None = None) -> Iterator[tuple[str, str]]:
+    """Reads the lines of a file that are not blank.
+
+    Args:
+        comment: Lines that begin with this text are left out.
+        fix: Advice for the error if the file cannot be read.
+
+    Yields:
+        The position of a line for error messages, and the line without its end.
+
+    Raises:
+        SourceError: The file cannot be read, or is not text in UTF-8.
+    """
+    try:
+        for number, line in lines(path):
+            if not (comment and line.startswith(comment)):
+                yield f"{path}, line {number}", line
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"{path}: cannot be read as text in UTF-8 ({reason})", fix=fix) from error
+
+
+def sex_of(text: str) -> str | None:
+    """Female or male for the letters and words of corpora; other words as they are; None for none.
+
+    Example:
+        >>> sex_of(" F "), sex_of("male_masculine"), sex_of("intersex"), sex_of("do_not_wish_to_say")
+        ('female', 'male', 'intersex', None)
+    """
+    word = text.strip().casefold()
+    return _SEX.get(word, word) or None
+
+
+_SEX = {
+    "f": "female", "m": "male", "w": "female", "female_feminine": "female", "male_masculine": "male",
+    "woman": "female", "man": "male", "do_not_wish_to_say": "", "unknown": "", "n/a": "", "na": "",
+}  # fmt: skip
