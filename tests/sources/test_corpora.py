@@ -1,9 +1,8 @@
-"""The sources ``covost2``, ``meld`` and ``urbansound8k`` on small trees, and on real rows where they are."""
+"""The sources ``covost2`` and ``urbansound8k`` on small trees, and on real rows where they are."""
 
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from paqa_builder.errors import SourceError
 from paqa_builder.labels import audioset
 from paqa_builder.sources import settle_truth
 from paqa_builder.sources.covost2 import Covost2, Covost2Options
-from paqa_builder.sources.meld import Meld
 from paqa_builder.sources.urbansound8k import LABELS, UrbanSound8k
 
 HEAD = "path\tsentence\ttranslation\tclient_id\n"
@@ -86,39 +84,6 @@ def test_covost_on_real_rows(tmp_path: Path, testdata: Path) -> None:
     assert [(c.truth.utterances or ())[0].translation for c in clips] == [r["tgt_text"].strip() for r in rows]
 
 
-MELD = (
-    "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
-)
-
-
-def test_meld_gives_words_and_speaker(tmp_path: Path) -> None:
-    (tmp_path / "dev_sent_emo.csv").write_text(
-        f'{MELD}1,"Oh my God, he\x92s lost it.",Phoebe,sadness,negative,0,1,4,7,"0","1"\n', encoding="utf-8"
-    )
-    (tmp_path / "dev_splits_complete").mkdir()
-    (clip,) = Meld(tmp_path).clips()
-    assert (clip.id, clip.split) == ("dev/dia0_utt1", "validation")
-    assert clip.path == str(tmp_path / "dev_splits_complete" / "dia0_utt1.mp4")
-    (said,) = settle_truth(clip.truth, 2.5).utterances or ()
-    assert (said.text, said.speaker, said.language, said.end) == (
-        "Oh my God, he’s lost it.",
-        "Phoebe",
-        "en",
-        2.5,
-    )
-    with pytest.raises(SourceError, match=r"MELD\.Raw"):
-        list(Meld(tmp_path / "dev_splits_complete").clips())
-
-
-@pytest.mark.testdata
-def test_meld_on_the_official_table(testdata: Path) -> None:
-    clips = list(Meld(testdata / "corpora" / "MELD.Raw").clips())
-    assert len({clip.id for clip in clips}) == len(clips) > 1000
-    assert {clip.split for clip in clips} == {"validation"}
-    speakers = Counter((clip.truth.utterances or ())[0].speaker for clip in clips)
-    assert {"Joey", "Ross", "Rachel", "Phoebe", "Monica", "Chandler"} <= set(speakers)
-
-
 US8K = "slice_file_name,fsID,start,end,salience,fold,classID,class\n"
 
 
@@ -157,7 +122,7 @@ def test_urbansound_on_the_official_table(testdata: Path) -> None:
 def test_they_are_in_the_registry_and_have_a_card() -> None:
     names = {entry.name for entry in registry.entries("source")}
     cards = Path(__file__).parents[2] / "data_cards"
-    for name in ("covost2", "meld", "urbansound8k"):
+    for name in ("covost2", "urbansound8k"):
         assert name in names
         assert registry.get("source", name).name == name
         assert (cards / f"{name}.md").is_file()
