@@ -37,6 +37,7 @@ BACKENDS = "paqa_builder.perception.backends"
 BUILTIN: dict[str, dict[str, Any]] = {
     "source": {
         "folder": "paqa_builder.sources.folder:Folder",
+        "ami": "paqa_builder.sources.ami:Ami",
         "audioset": "paqa_builder.sources.audioset:Audioset",
         "clotho": "paqa_builder.sources.clotho:Clotho",
         "common_voice": "paqa_builder.sources.common_voice:CommonVoice",
@@ -50,6 +51,7 @@ BUILTIN: dict[str, dict[str, Any]] = {
         "musan": "paqa_builder.sources.musan:Musan",
         "ravdess": "paqa_builder.sources.ravdess:Ravdess",
         "urbansound8k": "paqa_builder.sources.urbansound8k:UrbanSound8k",
+        "voxconverse": "paqa_builder.sources.voxconverse:VoxConverse",
     },
     "separate": {
         "deepfilternet3": f"{BACKENDS}.separate.deepfilternet3:DeepFilterNet3",

@@ -1,4 +1,4 @@
-"""Speaker turns: merged from speech activity, and written as RTTM."""
+"""Speaker turns: merged from speech activity, written as RTTM and read from it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,22 @@ def rttm(clip: str, turns: Iterable[tuple[float, float, str]]) -> str:
         f"SPEAKER {clip} 1 {start:.3f} {end - start:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
         for start, end, speaker in turns
     )
+
+
+def rttm_turn(fields: Sequence[str]) -> tuple[str, float, float, str] | None:
+    """The turn of a line of RTTM.
+
+    Args:
+        fields: The words of the line, at least one.
+
+    Returns:
+        Clip, start, end and speaker; None for a line of another type than SPEAKER.
+
+    Raises:
+        IndexError: The line has too few fields.
+        ValueError: A time is no number.
+    """
+    if fields[0] != "SPEAKER":
+        return None
+    start = float(fields[3])
+    return fields[1], start, start + float(fields[4]), fields[7]

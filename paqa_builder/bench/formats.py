@@ -17,7 +17,7 @@ from paqa_builder.errors import ConfigError
 from paqa_builder.intervals import Span, union
 from paqa_builder.labels.crosswalk import audioset_name
 from paqa_builder.records import Tag, Truth, Turn, Utterance, Word
-from paqa_builder.turns import merge_turns
+from paqa_builder.turns import merge_turns, rttm_turn
 from paqa_builder.untrusted import json_files
 
 MANIFEST = "manifest.jsonl"
@@ -192,14 +192,14 @@ class _Folder:
             self.aliases.setdefault(str(clip), set()).add(file.stem)
 
     def _rttm(self, fields: list[str]) -> str | None:
-        if fields[0] != "SPEAKER":
+        line = rttm_turn(fields)
+        if line is None:
             return None
-        start = float(fields[3])
-        turn = Turn(start, start + float(fields[4]), fields[7], 1.0, ORIGIN)
-        turns = self.turns.setdefault(fields[1], {})
-        if turn.start < turn.end:
-            turns[turn] = None
-        return fields[1]
+        clip, start, end, speaker = line
+        turns = self.turns.setdefault(clip, {})
+        if start < end:
+            turns[Turn(start, end, speaker, 1.0, ORIGIN)] = None
+        return clip
 
     def _uem(self, fields: list[str]) -> str:
         self.scored.setdefault(fields[0], []).append((float(fields[2]), float(fields[3])))

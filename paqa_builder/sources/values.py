@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from paqa_builder.errors import SourceError
+from paqa_builder.turns import rttm_turn
 from paqa_builder.untrusted import lines
 
 
@@ -47,3 +48,23 @@ _SEX = {
     "f": "female", "m": "male", "w": "female", "female_feminine": "female", "male_masculine": "male",
     "woman": "female", "man": "male", "do_not_wish_to_say": "", "unknown": "", "n/a": "", "na": "",
 }  # fmt: skip
+
+
+def read_rttm(path: Path) -> dict[str, list[tuple[float, float, str]]]:
+    """The turns of an RTTM file (NIST) by recording, as (start, end, speaker).
+
+    Raises:
+        SourceError: The file cannot be read, or a line is malformed.
+    """
+    turns: dict[str, list[tuple[float, float, str]]] = {}
+    for where, line in read_lines(path, comment=";"):
+        try:
+            turn = rttm_turn(line.split())
+        except (IndexError, ValueError) as error:
+            raise SourceError(f"{where}: no line of RTTM ({error})") from error
+        if turn is not None:
+            name, start, end, speaker = turn
+            own = turns.setdefault(name, [])
+            if 0.0 <= start < end < float("inf"):
+                own.append((start, end, speaker))
+    return turns
