@@ -1,4 +1,5 @@
-"""Registry of all extensible parts: sources, backends, fact kinds, rewards and model families.
+"""Registry of all extensible parts: sources, backends, fact kinds, rewards, model families and export
+formats.
 
 A built-in is an entry ``name -> "module:attribute"``; listing does not import it. Plugins come from the
 entry point group ``paqa_builder.plugins`` of installed packages and from files given with ``--plugin``.
@@ -8,7 +9,8 @@ A plugin is a module that defines any of:
 - subclasses of a stage's base in :mod:`paqa_builder.backends`,
 - subclasses of :class:`~paqa_builder.questions.facts.FactKind`,
 - functions decorated with :func:`reward`,
-- subclasses of ``recipes.families.Family``.
+- subclasses of ``recipes.families.Family``,
+- subclasses of :class:`~paqa_builder.export.ExportFormat`.
 
 The name of an entry is its ``name`` attribute, or else its class or function name in snake case. The
 attribute ``plugin_kind`` of a base class states the kind of its subclasses.
@@ -33,6 +35,7 @@ from paqa_builder.records import STAGES
 ENTRY_POINT_GROUP = "paqa_builder.plugins"
 
 BACKENDS = "paqa_builder.perception.backends"
+EXPORTS = "paqa_builder.export.formats"
 
 BUILTIN: dict[str, dict[str, Any]] = {
     "source": {
@@ -77,9 +80,30 @@ BUILTIN: dict[str, dict[str, Any]] = {
         "signal": f"{BACKENDS}.measure.signal:Signal",
         "fake": f"{BACKENDS}.fake:FakeMeasurer",
     },
+    "export": {
+        "ms-swift": f"{EXPORTS}.ms_swift:MsSwift",
+        "llama-factory": f"{EXPORTS}.llama_factory:LlamaFactory",
+        "lmms-eval": f"{EXPORTS}.lmms_eval:LmmsEval",
+        "trl": f"{EXPORTS}.trl:Trl",
+        "moss": f"{EXPORTS}.moss:Moss",
+        "avqa": f"{EXPORTS}.avqa:Avqa",
+        "audiomcq": f"{EXPORTS}.audiomcq:AudioMcq",
+        "lhotse": f"{EXPORTS}.lhotse:Lhotse",
+        "nemo": f"{EXPORTS}.nemo:Nemo",
+        "webdataset": f"{EXPORTS}.webdataset:WebDataset",
+        "label-studio": f"{EXPORTS}.label_studio:LabelStudio",
+        "textgrid": f"{EXPORTS}.textgrid:TextGrid",
+        "eaf": f"{EXPORTS}.eaf:Eaf",
+        "audacity": f"{EXPORTS}.audacity:Audacity",
+        "rttm": f"{EXPORTS}.rttm:Rttm",
+        "ctm": f"{EXPORTS}.ctm:Ctm",
+        "jams": f"{EXPORTS}.jams:Jams",
+    },
 }
-KINDS = ("source", *STAGES, "fact", "reward", "family")
-_LISTED_BY: dict[str, str] = {"source": "paqa ls sources"} | dict.fromkeys(STAGES, "paqa ls backends")
+KINDS = ("source", *STAGES, "fact", "reward", "family", "export")
+_LISTED_BY: dict[str, str] = {"source": "paqa ls sources", "export": "paqa ls exports"} | dict.fromkeys(
+    STAGES, "paqa ls backends"
+)
 
 F = TypeVar("F", bound=Callable[..., list[float]])
 
@@ -235,7 +259,7 @@ def _register_all(module: Any, where: str) -> list[Entry]:
         added.append(register(kind, name, thing, where))
     if not added:
         raise ConfigError(
-            f"plugin {where}: defines no Source, Backend, FactKind, Family or reward",
+            f"plugin {where}: defines no Source, Backend, FactKind, Family, ExportFormat or reward",
             fix="see the files in examples/",
         )
     return added

@@ -1,4 +1,4 @@
-"""``paqa ls``: lists sources, backends, stages, templates and presets."""
+"""``paqa ls``: lists sources, backends, stages, templates, presets and export formats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paqa_builder.cli import common
 from paqa_builder.cli.common import ConfigOption, JsonOption, PluginOption, PresetOption
 from paqa_builder.errors import ConfigError
 
-KINDS = ("sources", "backends", "stages", "templates", "presets")
+KINDS = ("sources", "backends", "stages", "templates", "presets", "exports")
 
 
 def ls(
@@ -24,7 +24,7 @@ def ls(
         bool, typer.Option("--markdown", help="Print templates as Markdown, with all phrasings.")
     ] = False,
 ) -> None:
-    """List sources, backends, stages, templates or presets.
+    """List sources, backends, stages, templates, presets or export formats.
 
     [dim]Examples:[/]
 

@@ -1,4 +1,5 @@
-"""Lists what a configuration can name: sources, backends, stages, templates and presets, as plain rows."""
+"""Lists what a configuration can name: sources, backends, stages, templates, presets and export formats, as
+rows."""
 
 from __future__ import annotations
 
@@ -56,7 +57,12 @@ def presets(_: Config) -> list[dict[str, Any]]:
     ]
 
 
-KINDS = {function.__name__: function for function in (sources, backends, stages, templates, presets)}
+def exports(_: Config) -> list[dict[str, Any]]:
+    """Name and description of each export format."""
+    return [{"name": entry.name, **_described(entry)} for entry in registry.entries("export")]
+
+
+KINDS = {function.__name__: function for function in (sources, backends, stages, templates, presets, exports)}
 
 
 def _described(entry: Entry) -> dict[str, str]:

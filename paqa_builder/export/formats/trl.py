@@ -1,0 +1,39 @@
+"""TRL: conversational prompt and completion, whose messages the processors of Hugging Face read.
+
+``load_dataset("json", data_files="DIR/trl/train.jsonl")``. The audio is the absolute path of a file, under
+the key ``audio``, which ``processor.apply_chat_template`` loads. ``answer`` and ``solution`` are for the
+rewards of GRPO.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paqa_builder.export import texts
+from paqa_builder.export.base import ExportClip, QuestionFormat
+from paqa_builder.export.formats.ms_swift import about
+from paqa_builder.export.output import Output
+from paqa_builder.questions.question import Question
+
+
+class Trl(QuestionFormat):
+    """TRL: conversational prompt and completion."""
+
+    name = "trl"
+
+    def row(self, clip: ExportClip, question: Question, out: Output) -> dict[str, Any]:
+        assert clip.audio
+        form = self.options.answer
+        asked = [
+            {"type": "audio", "audio": str(clip.audio.path)},
+            {"type": "text", "text": texts.prompt(question, form)},
+        ]
+        answered = [{"type": "text", "text": texts.answer(question, form)}]
+        return {
+            "prompt": [{"role": "user", "content": asked}],
+            "completion": [{"role": "assistant", "content": answered}],
+            "solution": texts.solution(question, form),
+            "choices": list(question.choices),
+            "answer": question.answer,
+            **about(clip, question),
+        }
