@@ -1,4 +1,4 @@
-"""Layers of a scene that are exported: those of the corpus's annotation, of the models, or the better ones."""
+"""The exported layers of a scene: the corpus's annotation, the models' records, or the better ones."""
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ from helpers.dataset import (
     questions_of,
     scene_of,
 )
-
 from paqa_builder.dataset.write import write_shards
 from paqa_builder.records import Scene, Tag, Truth, Turn, Utterance, Word
 
@@ -35,7 +34,8 @@ def hard_scene(path: Path, clip_id: str) -> Scene:
             Turn(0.2, 0.45, "A B", 0.9, DIARIZE), Turn(0.3, 9.0, "A_B", 0.5, DIARIZE),
         ),
         tags=(
-            Tag(0.0, 0.4, NASTY, 0.7, "background", True, TAG), Tag(0.2, 0.5, NASTY, 0.6, "background", True, TAG),
+            Tag(0.0, 0.4, NASTY, 0.7, "background", True, TAG),
+            Tag(0.2, 0.5, NASTY, 0.6, "background", True, TAG),
             Tag(0.0, 0.5, "Rain", 0.6, "background", False, TAG),
         ),
         utterances=(
@@ -46,7 +46,7 @@ def hard_scene(path: Path, clip_id: str) -> Scene:
 
 
 def export_shards(folder: Path) -> Path:
-    """Five clips that can be read, one that cannot, one without questions, in two splits; returns the shards."""
+    """Shards in two splits: five clips, of which one has no questions, and one that cannot be read."""
     audio = folder / "audio"
     plain = scene_of(clip_file(audio, "plain.wav"))
     known = replace(plain.clip.truth, turns=(Turn(0.2, 0.4, "anna", 1.0, CORPUS),))
