@@ -1,17 +1,22 @@
-"""Normalises the names of licences and derives the licence of a mixture of recordings.
+"""Licences: their names, their terms, and the licence of a mixture of recordings.
 
 A name is an SPDX identifier where there is one, else the licence's URL. A mixture is an adaptation of
 all its recordings, so all their licences apply. If one licence includes the terms of all others, it alone is
-named (the most restrictive one). Otherwise those with distinct terms are joined to an SPDX expression:
-``CC-BY-SA-4.0 AND CC-BY-NC-4.0``. Whether such a mixture may be published is a legal question that this
-module does not answer. One recording of unknown licence makes the licence of the mixture unknown.
+named (the most restrictive one). Otherwise those with distinct terms are joined to an SPDX expression,
+such as ``CC-BY-NC-4.0 AND http://creativecommons.org/licenses/sampling+/1.0/``. :func:`conflict` finds
+licences whose recordings may not be mixed. One recording of unknown licence makes the licence of the
+mixture unknown.
+
+Source: the terms of the licences, and the compatibility table of Creative Commons
+(https://wiki.creativecommons.org/wiki/Wiki/cc_license_compatibility).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
+from itertools import combinations
 
 UNKNOWN = "unknown"
 
@@ -90,14 +95,105 @@ def combined(licenses: Iterable[str]) -> str:
     return " AND ".join(sorted(kept))
 
 
+def is_open(name: str) -> bool:
+    """True if a licence asks for attribution at most: CC0, public domain, CC BY, MIT and the like.
+
+    An expression is open if all its licences are.
+
+    >>> is_open("CC-BY-4.0"), is_open("CC-BY-NC-4.0"), is_open("unknown")
+    (True, False, False)
+    """
+    return all(_terms(part) <= {"by"} for part in _parts(name))
+
+
+def is_restricted(name: str) -> bool:
+    """True if a licence is known and not open: non-commercial, share-alike, no derivatives, Sampling+ …"""
+    return normal(name) != UNKNOWN and not is_open(name)
+
+
+def allows(allowed: Collection[str], name: str) -> bool:
+    """True if all licences of a name or an expression are in a list.
+
+    Args:
+        allowed: Names of licences, or families without a version: ``CC0``, ``CC-BY`` (not ``CC-BY-NC``),
+            ``CC-BY-NC``; ``open`` for all open licences (:func:`is_open`); ``unknown``. Case does not matter.
+
+    >>> allows(["CC-BY"], "CC-BY-3.0"), allows(["CC-BY"], "CC-BY-NC-3.0")
+    (True, False)
+    """
+    wanted = {normal(entry).casefold() for entry in allowed} | {entry.strip().casefold() for entry in allowed}
+    return all(
+        part.casefold() in wanted
+        or _family(part).casefold() in wanted
+        or ("open" in wanted and part != UNKNOWN and is_open(part))
+        for part in _parts(name)
+    )
+
+
+def conflict(licenses: Iterable[str]) -> tuple[str, str, str] | None:
+    """Two licences whose recordings may not be in one published mixture, and the reason; None if all may.
+
+    Unknown licences are not judged. A licence without derivatives conflicts with all, also with itself.
+
+    >>> conflict(["CC-BY-SA-4.0", "CC-BY-NC-4.0"])[2]
+    'CC-BY-SA-4.0 asks for the same licence on the mixture, which CC-BY-NC-4.0 does not permit'
+    """
+    names = sorted({part for name in licenses for part in _parts(name)} - {UNKNOWN})
+    for name in names:
+        if "nd" in _terms(name):
+            return name, name, f"{name} does not permit mixtures"
+    for one, other in combinations(names, 2):
+        for own, foreign in ((one, other), (other, one)):
+            if _copyleft(own) and not _terms(foreign) <= _terms(own):
+                reason = f"{own} asks for the same licence on the mixture, which {foreign} does not permit"
+                return own, foreign, reason
+    return None
+
+
+def url(name: str) -> str:
+    """The address of a licence's text; empty if it is unknown.
+
+    >>> url("CC-BY-NC-3.0")
+    'https://creativecommons.org/licenses/by-nc/3.0/'
+    """
+    if name.startswith(("http://", "https://")):
+        return name
+    if match := re.fullmatch(r"CC-(BY(?:-NC)?(?:-SA|-ND)?)-(\d\.\d)", name):
+        return f"https://creativecommons.org/licenses/{match[1].lower()}/{match[2]}/"
+    if match := re.fullmatch(r"CC0-(\d\.\d)", name):
+        return f"https://creativecommons.org/publicdomain/zero/{match[1]}/"
+    return "" if name == UNKNOWN or " " in name else f"https://spdx.org/licenses/{name}.html"
+
+
+def _parts(name: str) -> list[str]:
+    return [normal(part) for part in name.split(" AND ")]
+
+
+def _family(name: str) -> str:
+    """A Creative Commons licence without its version: ``CC-BY-NC`` for ``CC-BY-NC-3.0``."""
+    if match := _PORTED.match(name):
+        return f"CC-{match[1].upper()}"
+    return re.sub(r"-\d\.\d$", "", name) if name.upper().startswith("CC") else name
+
+
+def _copyleft(name: str) -> bool:
+    """True for share-alike licences, and for those that are not known here, which may be such."""
+    terms = _terms(name)
+    return "by-sa" in terms or "by-nc-sa" in terms or any(term.startswith(_COPYLEFT) for term in terms)
+
+
+_COPYLEFT = ("gpl", "lgpl", "agpl", "odbl")
+_PORTED = re.compile(r"https?://(?:www\.)?creativecommons\.org/licenses/(by(?:-nc)?(?:-sa|-nd)?)/\d\.\d/")
+
+
 def _terms(name: str) -> frozenset[str]:
     """The terms of a licence. A licence that is not listed here has a term of its own."""
     lower = name.lower()
-    if lower.startswith(("cc0", "cc-pdm")):
+    if lower.startswith(("cc0", "cc-pdm", "https://creativecommons.org/publicdomain")):
         return frozenset()
     if lower in _PERMISSIVE:
         return frozenset({"by"})
-    match = re.fullmatch(r"cc-(by(?:-nc)?(?:-sa|-nd)?)(?:-\d\.\d)?", lower)
+    match = re.fullmatch(r"cc-(by(?:-nc)?(?:-sa|-nd)?)(?:-\d\.\d)?", lower) or _PORTED.match(lower)
     if not match:
         return frozenset({"by", lower})
     # Share-alike requires exactly the same terms: BY-NC-SA does not satisfy BY-SA.

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from paqa_builder.licenses import hub_id, spdx
+from paqa_builder.licenses import (
+    allows,
+    conflict,
+    hub_id,
+    is_open,
+    is_restricted,
+    normal,
+    spdx,
+    url,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +46,77 @@ def test_spdx(text: str, name: str) -> None:
 )  # fmt: skip
 def test_hub_id(name: str, hub: str) -> None:
     assert hub_id(name) == hub
+
+
+@pytest.mark.parametrize(
+    ("name", "is_it"),
+    [
+        ("CC0-1.0", True), ("CC0", True), ("CC-BY-4.0", True), ("MIT", True), ("CC-BY-4.0 (VCTK)", True),
+        ("http://creativecommons.org/licenses/by/3.0/us/", True), ("CC-BY-3.0 AND CC-BY-4.0", True),
+        ("CC-BY-NC-3.0", False), ("CC-BY-SA-4.0", False), ("CC-BY-ND-4.0", False), ("ODbL-1.0", False),
+        ("GPL-3.0", False), ("unknown", False), ("", False), ("CC-BY-4.0 AND CC-BY-NC-4.0", False),
+        ("http://creativecommons.org/licenses/sampling+/1.0/", False), ("https://example.org/terms", False),
+        ("http://creativecommons.org/licenses/by-nc/3.0/us/", False),
+    ],
+)  # fmt: skip
+def test_open_licences(name: str, is_it: bool) -> None:
+    assert is_open(name) is is_it
+    assert is_restricted(name) is (not is_it and normal(name) != "unknown")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name", "is_it"),
+    [
+        (["CC-BY"], "CC-BY-3.0", True), (["CC-BY"], "CC-BY-NC-3.0", False),
+        (["CC-BY"], "CC-BY-SA-3.0", False),
+        (["cc-by-nc"], "CC-BY-NC-3.0", True), (["CC0"], "CC0-1.0", True), (["CC-BY-4.0"], "CC-BY-3.0", False),
+        (["open"], "MIT", True), (["open"], "unknown", False), (["unknown"], "", True),
+        (["CC-BY"], "http://creativecommons.org/licenses/by/3.0/us/", True),
+        (["https://creativecommons.org/licenses/by/4.0/"], "CC-BY-4.0", True),
+        (["CC-BY"], "CC-BY-4.0 AND CC-BY-NC-4.0", False),
+        (["CC-BY", "CC-BY-NC"], "CC-BY-4.0 AND CC-BY-NC-4.0", True),
+        ([], "CC0-1.0", False), (["GPL-3.0"], "gpl-3.0", True),
+    ],
+)  # fmt: skip
+def test_allowed_licences(allowed: list[str], name: str, is_it: bool) -> None:
+    assert allows(allowed, name) is is_it
+
+
+@pytest.mark.parametrize(
+    ("names", "which"),
+    [
+        (["CC-BY-SA-4.0", "CC-BY-NC-4.0"], ("CC-BY-SA-4.0", "CC-BY-NC-4.0")),
+        (["CC-BY-SA-4.0", "CC-BY-NC-SA-4.0"], True),
+        (["CC-BY-ND-4.0"], ("CC-BY-ND-4.0", "CC-BY-ND-4.0")),
+        (["GPL-3.0", "CC-BY-NC-4.0"], True),
+        (["ODbL-1.0", "CC-BY-SA-4.0"], True),
+        (["CC-BY-SA-4.0", "http://creativecommons.org/licenses/sampling+/1.0/"], True),
+        (["CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-4.0", "CC0"], None),
+        (["CC-BY-NC-4.0", "CC-BY-4.0", "CC0-1.0"], None),
+        (["CC-BY-NC-SA-4.0", "CC-BY-NC-4.0"], None),
+        (["CC-BY-NC-4.0", "http://creativecommons.org/licenses/sampling+/1.0/"], None),
+        (["ODbL-1.0", "CC-BY-4.0"], None),
+        (["unknown", "CC-BY-SA-4.0"], None),
+        ([], None),
+    ],
+)
+def test_licences_that_may_not_be_mixed(names: list[str], which: object) -> None:
+    found = conflict(names)
+    assert (found is None) if which is None else found is not None
+    if isinstance(which, tuple):
+        assert found is not None
+        assert found[:2] == which
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("CC-BY-NC-3.0", "https://creativecommons.org/licenses/by-nc/3.0/"),
+        ("CC0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
+        ("MIT", "https://spdx.org/licenses/MIT.html"),
+        ("https://example.org/terms", "https://example.org/terms"),
+        ("unknown", ""),
+    ],
+)
+def test_address_of_a_licence(name: str, address: str) -> None:
+    assert url(name) == address

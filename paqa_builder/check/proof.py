@@ -206,7 +206,7 @@ def _prove(task: _Task) -> _Proved:
 def _scenes(task: _Task, group: int) -> dict[str, dict[str, Any]]:
     """The scenes of the clips of a row group, by id."""
     clips = {row["clip_id"] for row in tables.rows(task.folder / task.file, ["clip_id"], [group])}
-    files = f"{Path(task.file).name.partition('-')[0]}-*.parquet"
+    files = f"{Path(task.file).name.removeprefix(lock.NC).partition('-')[0]}-*.parquet"
     return {scene["clip_id"]: scene for scene in rows(task.folder, "scenes", files=files, clip_id=clips)}
 
 

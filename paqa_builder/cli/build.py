@@ -40,6 +40,7 @@ def build(
     jobs: common.JobsOption = None,
     device: common.DeviceOption = None,
     seed: common.SeedOption = None,
+    license_allow: common.LicenseAllowOption = None,
     retry_failed: Annotated[
         bool,
         typer.Option(
@@ -84,7 +85,7 @@ def build(
 
     settings = common.configure(
         source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
-        plugin=plugin, jobs=jobs, device=device, seed=seed,
+        plugin=plugin, jobs=jobs, device=device, seed=seed, license_allow=common.listed(license_allow),
         llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value} or None,
     )  # fmt: skip
     with Progress() as progress:

@@ -130,6 +130,15 @@ PluginOption = Annotated[
         rich_help_panel="How",
     ),
 ]
+LicenseAllowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--license-allow",
+        help="Use only clips under these licences: CC0, CC-BY, CC-BY-NC-4.0, …, or open (CC0, CC BY and the "
+        "like); may be repeated or separated by commas.",
+        rich_help_panel="What",
+    ),
+]
 JobsOption = Annotated[
     int | None,
     typer.Option(
@@ -158,6 +167,12 @@ def configure(*, config: Path | None = None, plugin: list[Path] | None = None, *
     from paqa_builder.config import load
 
     return load({**flags, "plugins": plugin or None}, config)
+
+
+def listed(values: list[str] | None) -> list[str] | None:
+    """Values of a flag that may be repeated and hold several, separated by commas; None without one."""
+    names = [name.strip() for value in values or () for name in value.split(",")]
+    return [name for name in names if name] or None
 
 
 def shards_folder(shards: Path | None) -> Path:

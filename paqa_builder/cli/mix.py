@@ -58,6 +58,15 @@ def mix(
             "--stems/--no-stems", help="Also write every source as a file of its own.", rich_help_panel="How"
         ),
     ] = None,
+    license_allow: common.LicenseAllowOption = None,
+    license_conflicts: Annotated[
+        str | None,
+        typer.Option(
+            "--license-conflicts",
+            help="If licences do not permit a mixture: refuse, or keep (for private use) \\[refuse].",
+            rich_help_panel="What",
+        ),
+    ] = None,
     jobs: JobsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,7 +90,8 @@ def mix(
     from paqa_builder.mix import folder
     from paqa_builder.mix.spec import load_spec
 
-    settings = load_spec(spec, {"scenes": n, "seed": seed, "stems": stems})
+    changes = {"scenes": n, "seed": seed, "stems": stems, "license_conflicts": license_conflicts}
+    settings = load_spec(spec, {**changes, "license_allow": common.listed(license_allow)})
     if clips is not None and not (clips / "clips.csv").is_file():
         raise ConfigError(
             f"--clips {clips}: has no clips.csv", fix="name the recordings with --speech and --events"

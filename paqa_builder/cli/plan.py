@@ -16,6 +16,7 @@ def plan(
     plugin: common.PluginOption = None,
     device: common.DeviceOption = None,
     seed: common.SeedOption = None,
+    license_allow: common.LicenseAllowOption = None,
     as_json: common.JsonOption = False,
 ) -> None:
     """Show what a build would do: its stages, their models, and the clips done and to do. Writes nothing.
@@ -29,7 +30,7 @@ def plan(
 
     settings = common.configure(
         source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
-        plugin=plugin, device=device, seed=seed,
+        plugin=plugin, device=device, seed=seed, license_allow=common.listed(license_allow),
     )  # fmt: skip
     planned = make(settings, save=False)
     rows = of_plan(planned)

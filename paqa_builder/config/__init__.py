@@ -97,6 +97,16 @@ class Config(BaseSettings):
         gt=0,
         description="Seconds that a stage may take for one clip; by default 600, and 60 per second of audio.",
     )
+    license_allow: list[str] = Field(
+        default_factory=list,
+        description="Licences that clips may have: names, families such as CC-BY, or open; empty for all.",
+    )
+    speaker_names: Literal["hash", "keep"] = Field(
+        "hash", description="Replace names of speakers in the corpus's annotation by hashes, or keep them."
+    )
+    speaker_key: str = Field(
+        "", repr=False, description="Secret that is part of these hashes; set it as PAQA_SPEAKER_KEY."
+    )
     shard_mb: int = Field(300, ge=1, description="MB of audio after which a new shard starts.")
 
     @property

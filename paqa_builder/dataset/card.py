@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from pathlib import Path
@@ -11,15 +10,23 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from paqa_builder.dataset.lock import ShardFile
+from paqa_builder.dataset.lock import NC, ShardFile
 from paqa_builder.dataset.summary import Summary
-from paqa_builder.licenses import hub_id
+from paqa_builder.licenses import hub_id, is_restricted
 from paqa_builder.records import STAGES, TRUTH
 from paqa_builder.sources import SPLITS
-from paqa_builder.text.visible import visible
+from paqa_builder.text.markdown import fence, plain
 
 MARK = "paqa-builder"
 """The tag that identifies a card written by paqa, on disk and on the Hub."""
+
+CONFIGURATIONS = {
+    "default": "data/",
+    "nc": f"data/{NC}",
+    "scenes": "scenes/",
+    "quarantine": "quarantine/",
+}
+"""Beginnings of the paths of the shards, by configuration."""
 
 _SIZES = [
     (10**3, "n<1K"),
@@ -55,9 +62,9 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        finalize=_plain,
+        finalize=plain,
     )
-    environment.filters["fence"] = _fence
+    environment.filters["fence"] = fence
     return environment.from_string(_text("_template.md.j2")).render(
         front=Markup(front_matter(summary, files)),
         title=build.get("title")
@@ -70,6 +77,8 @@ def render(
         configs=_configs(files),
         about=Markup((about or "\n\n".join(map(about_source, sorted(summary.sources)))).strip()),
         audio_of_all=audio_of_all,
+        restricted={name: n for name, n in summary.licenses.items() if is_restricted(name)},
+        hashed=build.get("speaker_names") == "hash",
     )
 
 
@@ -123,30 +132,8 @@ def _license(summary: Summary) -> dict[str, str]:
 
 def _configs(files: Sequence[ShardFile]) -> dict[str, list[dict[str, str]]]:
     configs: dict[str, list[dict[str, str]]] = {}
-    for name, folder in (("default", "data"), ("scenes", "scenes"), ("quarantine", "quarantine")):
-        splits = [s for s in SPLITS if any(f.path.startswith(f"{folder}/{s}-") for f in files)]
+    for name, start in CONFIGURATIONS.items():
+        splits = [s for s in SPLITS if any(f.path.startswith(f"{start}{s}-") for f in files)]
         if splits:
-            configs[name] = [{"split": s, "path": f"{folder}/{s}-*.parquet"} for s in splits]
+            configs[name] = [{"split": s, "path": f"{start}{s}-*.parquet"} for s in splits]
     return configs
-
-
-_ACTIVE = re.compile(r"[\\`*|\[\]]|^\s*[#+=-](?=\s|$)|^\s*\d+[.)](?=\s)|^\s*>")
-
-
-def _plain(value: Any) -> Any:
-    """A value of the template as one line of text: HTML, images, links and other Markdown are escaped.
-
-    :class:`markupsafe.Markup` is Markdown by paqa and stays.
-    """
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    text = re.sub(r"\s+", " ", visible(value))
-    text = _ACTIVE.sub(lambda found: found[0][:-1] + "\\" + found[0][-1], text)
-    return re.sub(r"&(?=#?\w+;)", "&amp;", text).replace("<", "&lt;")
-
-
-def _fence(text: str) -> Markup:
-    """A fenced code block whose fence is longer than any run of backticks in it."""
-    text = visible(text)
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return Markup(f"{fence}text\n{text.rstrip()}\n{fence}")

@@ -69,7 +69,8 @@ def push(
             f"{folder}: {shared_audio.message(groups)}: a model would be tested on audio of its training",
             fix="remove the copies and build again; or add --force",
         )
-    files = [file.path for file in content.files] + ["README.md", lock.LOCK]
+    files = [file.path for file in content.files]
+    files += [name for name in lock.DOCUMENTS if (folder / name).is_file()] + [lock.LOCK]
     size = sum((folder / name).stat().st_size for name in files)
     amount = f"{len(files)} files ({size / 1e6:.1f} MB)"
     visibility = "public" if public else "private"

@@ -13,7 +13,7 @@ import reprlib
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,14 @@ from paqa_builder.sources import SPLITS
 from paqa_builder.untrusted import read_json
 
 LOCK = "paqa.lock.json"
+README, ATTRIBUTION, CROISSANT = "README.md", "ATTRIBUTION.md", "croissant.json"
+DOCUMENTS = (README, ATTRIBUTION, CROISSANT)
 FORMAT = 1
-_SHARD = re.compile(rf"(?:data|scenes|quarantine)/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
+NC = "nc-"
+"""First part of the names of shards of the configuration ``nc``."""
+_SHARD = re.compile(
+    rf"(?:data/(?:{NC})?|scenes/|quarantine/)(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet"
+)
 _LIBRARIES = ("av", "jinja2", "numpy", "pyarrow", "scipy", "soundfile", "soxr")
 _EXAMPLE = "data/train-00000-of-00001.parquet"
 
@@ -55,12 +61,19 @@ class Lock:
         build: Description of the build: source, options, stages, keys, templates.
         software: Versions of the software that decided the results; see :func:`software`.
         card_sha256: SHA-256 of ``README.md`` as it was written; users may edit it afterwards.
+        documents: SHA-256 of the other documents as they were written, by name.
     """
 
     build: dict[str, Any]
     software: dict[str, str]
     files: tuple[ShardFile, ...]
     card_sha256: str
+    documents: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def all_documents(self) -> dict[str, str]:
+        """SHA-256 of all documents as they were written, by name."""
+        return {README: self.card_sha256, **self.documents}
 
     def to_bytes(self) -> bytes:
         """The bytes of the lock file."""
@@ -85,10 +98,15 @@ def checked(file: ShardFile) -> ShardFile:
 def _checked(lock: Lock) -> Lock:
     if not isinstance(lock.build, dict) or not isinstance(lock.card_sha256, str):
         raise TypeError("the description of the build or the SHA-256 of the card has another type")
-    versions = lock.software.items() if isinstance(lock.software, dict) else [(None, None)]
-    if not all(isinstance(text, str) for pair in versions for text in pair):
+    if not _is_texts(lock.software):
         raise TypeError("software is not an object of versions")
+    if not _is_texts(lock.documents) or not set(lock.documents) <= set(DOCUMENTS):
+        raise TypeError("documents is not an object of hashes")
     return lock
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for pair in value.items() for text in pair)
 
 
 def read(folder: Path) -> Lock | None:
@@ -148,7 +166,7 @@ def up_to_date(folder: Path, build: Mapping[str, Any]) -> bool:
         if lock is None or lock.build != json.loads(json.dumps(build)) or lock.software != software(build):
             return False
         verify(folder)
-        return file_sha256(folder / "README.md") == lock.card_sha256
+        return all(file_sha256(folder / name) == sha256 for name, sha256 in lock.all_documents.items())
     except (PaqaError, OSError):
         return False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +19,13 @@ from paqa_builder.errors import ConfigError, PaqaError
 from paqa_builder.sources import SPLITS
 from paqa_builder.untrusted import read_json
 
-README = "README.md"
 FOLDERS = ("data", "scenes", "quarantine")
 TEMPORARY = ".paqa-incoming"
 JOURNAL = ".paqa-incoming.json"
 
 # The card declares all files of these names as the data set's.
-_DECLARED = re.compile(rf"(?:{'|'.join(SPLITS)})-.*\.parquet", re.DOTALL)
-_INCOMING = re.compile(rf"(?:{'|'.join(SPLITS)})-\d{{5}}\.parquet")
+_DECLARED = re.compile(rf"(?:{lock.NC})?(?:{'|'.join(SPLITS)})-.*\.parquet", re.DOTALL)
+_INCOMING = re.compile(rf"(?:{lock.NC})?(?:{'|'.join(SPLITS)})-\d{{5}}\.parquet")
 _SHOWN = 5
 
 
@@ -36,11 +35,12 @@ class Owned:
 
     Attributes:
         shards: Shards by path below the folder; several while a build replaces one by another.
-        cards: SHA-256 of the cards; None if no build wrote into the folder.
+        documents: Name and SHA-256 of the card and the other documents; None if no build wrote into the
+            folder.
     """
 
     shards: frozenset[ShardFile]
-    cards: frozenset[str] | None
+    documents: frozenset[tuple[str, str]] | None
 
     def listed(self, name: str) -> list[ShardFile]:
         return [shard for shard in self.shards if shard.path == name]
@@ -52,7 +52,7 @@ def owned(out: Path) -> Owned:
     Raises:
         ConfigError: The lock is damaged, so it is unknown which files are paqa's.
     """
-    shards, cards = _journal(out)
+    shards, documents = _journal(out)
     try:
         written = lock.read(out)
     except PaqaError as error:
@@ -61,8 +61,8 @@ def owned(out: Path) -> Owned:
             fix=f"choose another --out, or move the files out of '{out}' and build again",
         ) from error
     if written:
-        shards, cards = shards | set(written.files), cards | {written.card_sha256}
-    return Owned(frozenset(shards), frozenset(cards) if cards else None)
+        shards, documents = shards | set(written.files), documents | set(written.all_documents.items())
+    return Owned(frozenset(shards), frozenset(documents) if documents else None)
 
 
 def check(out: Path, *, hashes: bool) -> Owned:
@@ -88,7 +88,7 @@ def check(out: Path, *, hashes: bool) -> Owned:
 
 
 def _links_and_types(out: Path) -> Iterator[str]:
-    for name in (*FOLDERS, TEMPORARY, README, lock.LOCK, JOURNAL):
+    for name in (*FOLDERS, TEMPORARY, *lock.DOCUMENTS, lock.LOCK, JOURNAL):
         path = out / name
         if path.is_symlink():
             yield f"{name} (a link)"
@@ -100,8 +100,8 @@ def _links_and_types(out: Path) -> Iterator[str]:
 
 
 def _others(out: Path, own: Owned, *, hashes: bool) -> Iterator[str]:
-    if own.cards is None and (out / README).exists():
-        yield README
+    if own.documents is None:
+        yield from (name for name in lock.DOCUMENTS if (out / name).exists())
     for folder in FOLDERS:
         for path in sorted((out / folder).glob("*.parquet")):
             if _DECLARED.fullmatch(path.name):
@@ -134,7 +134,7 @@ def _problem(path: Path, listed: list[ShardFile], *, hashes: bool) -> str:
 def _is_incoming(path: Path, out: Path) -> bool:
     folder = path.parent
     if folder == out / TEMPORARY:
-        return path.name in (README, lock.LOCK)
+        return path.name in (*lock.DOCUMENTS, lock.LOCK)
     return folder.parent == out / TEMPORARY and bool(_INCOMING.fullmatch(path.name))
 
 
@@ -142,7 +142,7 @@ def remove_stale(out: Path) -> None:
     """Deletes temporary files that ended processes left."""
     for folder in (out, out / TEMPORARY):
         if not folder.is_symlink():
-            files.remove_stale_in(folder, (README, lock.LOCK, JOURNAL))
+            files.remove_stale_in(folder, (*lock.DOCUMENTS, lock.LOCK, JOURNAL))
 
 
 def clear_incoming(out: Path) -> None:
@@ -160,27 +160,29 @@ def clear_incoming(out: Path) -> None:
         temporary.rmdir()
 
 
-def write_journal(out: Path, own: Owned, shards: Iterable[ShardFile], card: str) -> None:
+def write_journal(out: Path, own: Owned, shards: Iterable[ShardFile], documents: Mapping[str, str]) -> None:
     """Records the files of the earlier and of the new data set until the new lock is written.
 
     Args:
-        card: SHA-256 of the new card.
+        documents: SHA-256 of the new card and the other new documents, by name.
     """
     listed = sorted({*own.shards, *shards}, key=lambda shard: (shard.path, shard.sha256))
     content = {
         "files": [[shard.path, shard.rows, shard.bytes, shard.sha256] for shard in listed],
-        "cards": sorted({*(own.cards or ()), card}),
+        "documents": sorted({*(own.documents or ()), *documents.items()}),
     }
     files.write_atomic(out / JOURNAL, (json.dumps(content, indent=1) + "\n").encode(), setting="--out")
 
 
-def _journal(out: Path) -> tuple[set[ShardFile], set[str]]:
+def _journal(out: Path) -> tuple[set[ShardFile], set[tuple[str, str]]]:
     try:
         content = read_json(out / JOURNAL)
-        return {lock.checked(ShardFile(*row)) for row in content["files"]}, set(content["cards"])
+        cards = [(lock.README, sha256) for sha256 in content.get("cards", ())]  # of earlier versions
+        documents = {(str(name), str(sha256)) for name, sha256 in content.get("documents", cards)}
+        return {lock.checked(ShardFile(*row)) for row in content["files"]}, documents
     except FileNotFoundError:
         return set(), set()
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise ConfigError(
             f"{out / JOURNAL}: damaged ({type(error).__name__})",
             fix=f"choose another --out, or move the files out of '{out}' and build again",

@@ -25,11 +25,19 @@ SHARD_ROWS = 20_000
 
 
 class Configuration:
-    """The shards of one configuration; every split has its own, so that splits may come in any order."""
+    """The shards of one configuration; every split has its own, so that splits may come in any order.
 
-    def __init__(self, temporary: Path, folder: str, columns: schema.Columns, shard_bytes: int) -> None:
+    Args:
+        prefix: First part of the names of its files, where configurations share a folder.
+    """
+
+    def __init__(
+        self, temporary: Path, folder: str, columns: schema.Columns, shard_bytes: int, prefix: str = ""
+    ) -> None:
         self.folder = folder
-        self.splits = {split: _Split(temporary / folder, split, columns, shard_bytes) for split in SPLITS}
+        self.splits = {
+            split: _Split(temporary / folder, f"{prefix}{split}", columns, shard_bytes) for split in SPLITS
+        }
 
     def add(self, split: str, rows: list[dict[str, Any]], audio: tuple[bytes, str] | None) -> None:
         """Adds the rows of one clip.
@@ -42,18 +50,18 @@ class Configuration:
     def close(self) -> dict[str, tuple[Path, int]]:
         """Finishes all files; maps final path below the data set's folder -> (path now, number of rows)."""
         shards = {}
-        for name, split in self.splits.items():
+        for split in self.splits.values():
             files = split.close()
             for n, (path, rows) in enumerate(files):
-                shards[f"{self.folder}/{name}-{n:05d}-of-{len(files):05d}.parquet"] = (path, rows)
+                shards[f"{self.folder}/{split.name}-{n:05d}-of-{len(files):05d}.parquet"] = (path, rows)
         return shards
 
 
 class _Split:
     """The shards of one split: rows are collected into row groups, row groups into files."""
 
-    def __init__(self, folder: Path, split: str, columns: schema.Columns, shard_bytes: int) -> None:
-        self.folder, self.split, self.columns, self.shard_bytes = folder, split, columns, shard_bytes
+    def __init__(self, folder: Path, name: str, columns: schema.Columns, shard_bytes: int) -> None:
+        self.folder, self.name, self.columns, self.shard_bytes = folder, name, columns, shard_bytes
         self.done: list[tuple[Path, int]] = []
         self.writer: pyarrow.parquet.ParquetWriter | None = None
         self.written_rows = self.written_audio = 0
@@ -98,7 +106,7 @@ class _Split:
         if self.writer is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.writer = pq.ParquetWriter(
-                self.folder / f"{self.split}-{len(self.done):05d}.parquet",
+                self.folder / f"{self.name}-{len(self.done):05d}.parquet",
                 table.schema,
                 compression="snappy",  # the Hub writes this too; audio hardly shrinks
                 dictionary_pagesize_limit=(1 << 31) - 1,  # `add` keeps row groups small

@@ -11,6 +11,7 @@ from typing import Any
 
 from paqa_builder.gate.report import GateReport
 from paqa_builder.labels.audioset import is_event
+from paqa_builder.licenses import is_restricted
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.records import Origin, Scene
 
@@ -43,6 +44,11 @@ class Summary:
         reasons: Reasons of refusals, with numbers and quotations masked.
         contributions: Questions by ``audio_contribution``, where the gate judged it.
         gate: Report of the blind gate; None where the gate did not run.
+        restricted: Number of questions in the configuration ``nc``.
+        speech: Number of clips with speech.
+        transcribed: Number of clips with words.
+        stated: Clips by what the corpus states about speakers: ``"sex"``, ``"age"``, ``"accent"``,
+            ``"emotion"``.
     """
 
     clips: Counter[str] = field(default_factory=Counter)
@@ -65,6 +71,10 @@ class Summary:
     reasons: Counter[str] = field(default_factory=Counter)
     contributions: Counter[str] = field(default_factory=Counter)
     gate: GateReport | None = None
+    restricted: int = 0
+    speech: int = 0
+    transcribed: int = 0
+    stated: Counter[str] = field(default_factory=Counter)
 
     def add(self, scene: Scene, rows: Sequence[dict[str, Any]]) -> None:
         """Adds one clip and the rows of its questions (:func:`paqa_builder.dataset.schema.question_row`)."""
@@ -88,7 +98,15 @@ class Summary:
             self.origins.update(record.origin for record in layer or ())
         if scene.measures is not None:
             self.origins.add(scene.measures.origin)
+        utterances = (*(scene.utterances or ()), *(truth.utterances or ()))
+        self.speech += bool(scene.turns or truth.turns or utterances)
+        self.transcribed += bool(utterances)
+        self.stated.update(
+            name for name in ("sex", "age", "accent") if any(getattr(s, name) for s in truth.speakers or ())
+        )
+        self.stated.update({"emotion"} if any(u.emotion for u in utterances) else ())
         if rows:
+            self.restricted += len(rows) * is_restricted(clip.license)
             self.asked_about += 1
             self.questions[clip.split] += len(rows)
             self.skills.update(row["skill"] for row in rows)

@@ -1,8 +1,9 @@
 """Writes the published data set: Parquet shards, card and lock.
 
-There are three configurations: ``data/`` has a row per question with its audio, ``scenes/`` a row per clip
-with all its records, ``quarantine/`` a row per refused question. ``datasets.load_dataset(folder)`` and
-the Hub's viewer read this layout without a script; ``docs/shards.md`` describes it.
+There are four configurations. ``default`` and ``nc``, both in ``data/``, have a row per question with its
+audio: ``nc`` those about clips whose licence is known and not open. ``scenes/`` has a row per clip with all
+its records, ``quarantine/`` a row per refused question. ``datasets.load_dataset(folder)`` and the Hub's
+viewer read this layout without a script; ``docs/shards.md`` describes it.
 
 Files are written to a temporary folder, then renamed, the lock last. A build that is killed leaves the
 earlier data set, or one without a lock, which the next run completes. Only files of an earlier build are
@@ -23,11 +24,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paqa_builder import files
-from paqa_builder.dataset import card, lock, ownership, parquet, schema
-from paqa_builder.dataset.ownership import README, TEMPORARY
+from paqa_builder.dataset import card, croissant, lock, ownership, parquet, schema
+from paqa_builder.dataset.attribution import Attribution
+from paqa_builder.dataset.lock import ATTRIBUTION, CROISSANT, NC, README
+from paqa_builder.dataset.ownership import TEMPORARY
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import AudioError, ClipChangedError, ConfigError, PaqaError
 from paqa_builder.files import disk_errors
+from paqa_builder.licenses import is_restricted
 from paqa_builder.records import Failure, Scene
 from paqa_builder.runtime.hold import hold
 from paqa_builder.text.privacy import portable
@@ -107,10 +111,12 @@ def _write(
 ) -> Summary:
     ownership.clear_incoming(out)
     temporary = out / TEMPORARY
+    attribution = Attribution()
     try:
         summary = Summary(gate=verdicts.report if verdicts else None)
         columns = schema.SCENES_WITH_AUDIO if scenes_audio else schema.SCENES
         data = parquet.Configuration(temporary, "data", schema.QUESTIONS, shard_bytes)
+        restricted = parquet.Configuration(temporary, "data", schema.QUESTIONS, shard_bytes, NC)
         scenes = parquet.Configuration(temporary, "scenes", columns, shard_bytes)
         quarantine = parquet.Configuration(temporary, "quarantine", schema.QUARANTINE, shard_bytes)
         wanted = partial(_audio_or_failure, scenes_audio=scenes_audio, failures=failures)
@@ -119,15 +125,24 @@ def _write(
             if refused:
                 quarantine.add(split, refused, None)
             if rows:
-                data.add(split, rows, audio)
+                (restricted if is_restricted(scene.clip.license) else data).add(split, rows, audio)
             scenes.add(split, [schema.scene_row(scene)], audio if scenes_audio else None)
-        shards = {**data.close(), **scenes.close(), **quarantine.close()}
-        write_card = partial(card.render, summary, build=build, about=about, audio_of_all=scenes_audio)
+            attribution.add(scene.clip)
+        shards = {**data.close(), **restricted.close(), **scenes.close(), **quarantine.close()}
         if failures:  # so that a build that finds these files again is not up to date
             build = {**build, "unpublished": [clip_id for clip_id, _ in failures]}
-        _publish(out, shards, build, write_card)
+        published = _published(shards)
+        documents: dict[str, Callable[[], Iterable[bytes]]] = {
+            README: lambda: [
+                card.render(summary, published, build, about, audio_of_all=scenes_audio).encode()
+            ],
+            ATTRIBUTION: attribution.text,
+            CROISSANT: lambda: [croissant.render(summary, published, build)],
+        }
+        _publish(out, shards, published, build, documents)
         return summary
     finally:
+        attribution.close()
         with suppress(OSError):
             ownership.clear_incoming(out)
 
@@ -230,31 +245,40 @@ def _audio(scene: Scene) -> StoredAudio:
     return data, Path(clip.path).name
 
 
-def _publish(
-    out: Path,
-    shards: Mapping[str, tuple[Path, int]],
-    build: Mapping[str, Any],
-    write_card: Callable[..., str],
-) -> None:
-    """Moves shards to their final paths, writes card and lock, deletes an earlier build's shards.
-
-    Args:
-        shards: Final path below ``out`` -> (path now, number of rows).
-    """
-    published = [
+def _published(shards: Mapping[str, tuple[Path, int]]) -> list[lock.ShardFile]:
+    return [
         lock.ShardFile(name, rows, path.stat().st_size, files.file_sha256(path))
         for name, (path, rows) in sorted(shards.items())
     ]
-    text = write_card(files=published).encode()
-    card_sha256 = hashlib.sha256(text).hexdigest()
-    new_lock = lock.Lock(dict(build), lock.software(build), tuple(published), card_sha256)
+
+
+def _publish(
+    out: Path,
+    shards: Mapping[str, tuple[Path, int]],
+    published: Sequence[lock.ShardFile],
+    build: Mapping[str, Any],
+    documents: Mapping[str, Callable[[], Iterable[bytes]]],
+) -> None:
+    """Moves shards to their final paths, writes documents and lock, deletes an earlier build's shards.
+
+    Args:
+        shards: Final path below ``out`` -> (path now, number of rows).
+        documents: Contents of the card and the other documents, by name.
+    """
+    hashes = {}
+    for name, content in documents.items():
+        with files.atomic_file(out / TEMPORARY / name, setting="--out") as file:
+            for block in content():
+                file.write(block)
+        hashes[name] = files.file_sha256(out / TEMPORARY / name)
+    card_sha256 = hashes.pop(README)
+    new_lock = lock.Lock(dict(build), lock.software(build), tuple(published), card_sha256, hashes)
     # All that needs space is written before the first file of the earlier data set is replaced.
-    files.write_atomic(out / TEMPORARY / README, text, setting="--out")
     files.write_atomic(out / TEMPORARY / lock.LOCK, new_lock.to_bytes(), setting="--out")
     own = ownership.check(out, hashes=True)
     _make_folders(out, shards)
-    _keep_edited_card(out, own)
-    ownership.write_journal(out, own, published, card_sha256)
+    _keep_edited(out, own)
+    ownership.write_journal(out, own, published, new_lock.all_documents)
 
     (out / lock.LOCK).unlink(missing_ok=True)  # from here on the folder is not a finished build
     for name, (path, _) in shards.items():
@@ -262,7 +286,8 @@ def _publish(
     for earlier in own.shards:
         if lock.is_shard(earlier.path) and earlier.path not in shards:
             (out / earlier.path).unlink(missing_ok=True)
-    files.move_atomic(out / TEMPORARY / README, out / README)
+    for name in documents:
+        files.move_atomic(out / TEMPORARY / name, out / name)
     files.move_atomic(out / TEMPORARY / lock.LOCK, out / lock.LOCK)
     (out / ownership.JOURNAL).unlink()
 
@@ -275,10 +300,11 @@ def _make_folders(out: Path, shards: Iterable[str]) -> None:
             pass
 
 
-def _keep_edited_card(out: Path, own: ownership.Owned) -> None:
-    """Renames a card that was edited by hand, so that the new one does not overwrite it."""
-    readme = out / README
-    if own.cards and readme.is_file() and files.file_sha256(readme) not in own.cards:
-        kept = ownership.unused_name(readme)
-        readme.rename(kept)
-        log.warning("%s was edited by hand: kept as %s", readme, kept.name)
+def _keep_edited(out: Path, own: ownership.Owned) -> None:
+    """Renames documents that were edited by hand, so that the new ones do not overwrite them."""
+    for name in lock.DOCUMENTS if own.documents else ():
+        path = out / name
+        if path.is_file() and (name, files.file_sha256(path)) not in (own.documents or ()):
+            kept = ownership.unused_name(path)
+            path.rename(kept)
+            log.warning("%s was edited by hand: kept as %s", path, kept.name)

@@ -20,10 +20,13 @@ from paqa_builder.mix.scene import VERSION, Design, Place, Room, Segment, Sound,
 from paqa_builder.mix.spec import RoomSpec, Spec
 from paqa_builder.seeded import below, digest, shuffled, unit
 
+_NO_CHOICES = {"scenes", "seed", "stems", "jams", "license_allow", "license_conflicts"}
+"""Settings that do not change the random choices of a scene."""
+
 
 def spec_digest(spec: Spec) -> str:
     """Hash of a specification without the number of scenes and the files to write."""
-    settings = spec.model_dump(mode="json", exclude={"scenes", "seed", "stems", "jams"})
+    settings = spec.model_dump(mode="json", exclude=_NO_CHOICES)
     return digest(json.dumps(settings, sort_keys=True, ensure_ascii=False))
 
 

@@ -29,6 +29,7 @@ import soundfile
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import write_atomic, write_rows
+from paqa_builder.licenses import conflict
 from paqa_builder.mix import truth_files
 from paqa_builder.mix.design import design_scene
 from paqa_builder.mix.listings import read_recordings
@@ -64,6 +65,10 @@ class Job:
         """Folders of both pools by name."""
         pools = [pool for pool in (self.speech, self.events) if pool]
         return {name: root for pool in pools for name, root in pool.roots.items()}
+
+
+_LATER: dict[str, Any] = {"license_allow": [], "license_conflicts": "refuse"}
+"""Keys that spec.yaml of earlier versions lacks, with the values that they had in effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,26 @@ def prepare(spec: Spec, out: Path, speech: Sequence[str], events: Sequence[str])
                 f"split {split!r} has {speakers} speakers, but scenes may have {max(spec.speech.speakers)}",
                 fix="add --speech …, lower speech.speakers, or give the split a larger share",
             )
+    if spec.license_conflicts == "refuse":
+        _check_licenses(job)
     return job
+
+
+def _check_licenses(job: Job) -> None:
+    """Raises ConfigError if recordings of one split have licences that do not permit a mixture."""
+    pools = [pool for pool in (job.speech, job.events) if pool]
+    for split in job.spec.used_splits:
+        recordings = [r for pool in pools for r in pool.recordings if r.split == split]
+        found = conflict({recording.license for recording in recordings})
+        if found:
+            one, other, reason = found
+            named = [next(r for r in recordings if name in r.license) for name in dict.fromkeys((one, other))]
+            examples = ", ".join(f"{r.path} ({r.license})" for r in named)
+            raise ConfigError(
+                f"recordings of split {split!r} may not be mixed: {reason}; such as {examples}",
+                fix="choose licences with --license-allow, such as --license-allow open; for scenes that are "
+                "never published: --license-conflicts keep",
+            )
 
 
 def mix(job: Job, workers: int = 1) -> Iterator[dict[str, Any]]:
@@ -136,6 +160,8 @@ def _begin(job: Job) -> None:
     settings = job.spec.model_dump(mode="json")
     if file.is_file():
         before = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if isinstance(before, dict):  # of an earlier version, which had fewer keys
+            before = {**_LATER, **before}
         if not isinstance(before, dict) or {**before, "scenes": 0} != {**settings, "scenes": 0}:
             raise ConfigError(
                 f"{job.out}: holds scenes of another specification or seed",

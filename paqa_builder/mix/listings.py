@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from paqa_builder.audio import SUFFIXES
 from paqa_builder.config.environment import expanded
 from paqa_builder.errors import PaqaError, SourceError
 from paqa_builder.labels import audioset as ontology
-from paqa_builder.licenses import UNKNOWN, normal
+from paqa_builder.licenses import UNKNOWN, allows, normal
 from paqa_builder.mix.recordings import Kind, Recording, RecordingPool, assign_splits, check_splits
 from paqa_builder.mix.spec import Spec
 from paqa_builder.pipeline.own_folders import OwnFolders
@@ -63,6 +64,7 @@ def read_recordings(kind: Kind, places: Iterable[str], spec: Spec, out: Path | N
     if kind == "events" and spec.events and spec.events.labels is not None:
         wanted = {*spec.events.labels, *(spec.ambience.labels if spec.ambience else ())}
         recordings = [recording for recording in recordings if {recording.label, recording.group} & wanted]
+    recordings = _allowed(recordings, kind, spec)
     recordings = assign_splits(recordings, kind, {name: spec.splits[name] for name in spec.used_splits})
     check_splits(recordings, kind)
     for split in spec.used_splits:
@@ -72,6 +74,17 @@ def read_recordings(kind: Kind, places: Iterable[str], spec: Spec, out: Path | N
                 fix=f"add --{kind} …, or remove {split} from the specification's splits",
             )
     return RecordingPool(kind, roots, tuple(recordings))
+
+
+def _allowed(recordings: list[Recording], kind: Kind, spec: Spec) -> list[Recording]:
+    """The recordings under licences that the specification allows."""
+    if not spec.license_allow:
+        return recordings
+    kept = [recording for recording in recordings if allows(spec.license_allow, recording.license)]
+    if left_out := Counter(r.license for r in recordings) - Counter(r.license for r in kept):
+        counted = ", ".join(f"{count} {name}" for name, count in left_out.most_common())
+        log.warning("%s: left out recordings whose licence is not allowed: %s", kind, counted)
+    return kept
 
 
 def _read(kind: Kind, place: str, name: str, spec: Spec, out: Path | None) -> tuple[Path, list[Recording]]:

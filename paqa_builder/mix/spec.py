@@ -196,6 +196,14 @@ class Spec(_Part):
         default=False, description="Also write a stem for each speaker, each sound and the room tone."
     )
     jams: bool = Field(default=True, description="Write a JAMS file for each scene.")
+    license_allow: tuple[str, ...] = Field(
+        default=(),
+        description="Licences of the recordings: names, families such as CC-BY, or open; empty for all.",
+    )
+    license_conflicts: Literal["refuse", "keep"] = Field(
+        default="refuse",
+        description="What happens if licences do not permit a mixture: refuse, or keep for private use.",
+    )
 
     @model_validator(mode="after")
     def _audible_floor(self) -> Spec:

@@ -211,6 +211,8 @@ def _describe(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
             "options": gate.options_of(config).model_dump(mode="json"),
             "report": verdicts.report.to_json(),
         },
+        "speaker_names": config.speaker_names,
+        "license_allow": config.license_allow,
         "shard_mb": config.shard_mb,
     }
     return published(description, *filter(None, [config.root, config.out, config.work_folder]))

@@ -21,7 +21,9 @@ from paqa_builder.config import Config, StageConfig, validate_options
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
 from paqa_builder.files import state
 from paqa_builder.perception.stage import Stage, stage_class
+from paqa_builder.pipeline.licensed import Licensed
 from paqa_builder.pipeline.own_folders import OwnFolders
+from paqa_builder.pipeline.pseudonyms import pseudonymised
 from paqa_builder.pipeline.storable import storable
 from paqa_builder.questions.examples import check_examples
 from paqa_builder.records import STAGES, Clip
@@ -128,11 +130,12 @@ def make(config: Config, *, save: bool = True) -> Plan:
 
 
 def _listed(source: Source, config: Config) -> list[Clip]:
-    """The first ``limit`` clips of a source, without the files of builds below its folder."""
+    """The first ``limit`` clips with an allowed licence, without files of builds."""
     folders = (config.out, config.work_folder)
     own = OwnFolders(config.root or Path(), *folders, kept=config.work_folder / DERIVED)
+    licensed = Licensed(config.license_allow)
     try:
-        clips = list(itertools.islice(own.without(source.clips()), config.limit))
+        clips = list(itertools.islice(licensed.of(own.without(source.clips())), config.limit))
         source.derived.release()
     except PaqaError:
         raise
@@ -145,7 +148,10 @@ def _listed(source: Source, config: Config) -> list[Clip]:
         ) from error
     for folder, count in own.left_out.items():
         log.warning("%s: %d files left out, because a build writes or wrote this folder", folder, count)
-    return clips
+    licensed.report(none_left=not clips)
+    if config.speaker_names == "keep":
+        return clips
+    return [pseudonymised(clip, config.speaker_key) for clip in clips]
 
 
 def _check(clip: Clip, source: str) -> None:

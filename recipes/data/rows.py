@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cachetools import LRUCache, cached
 
 from paqa_builder.dataset import read as reader
+from paqa_builder.dataset.lock import NC
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.formats.audio_column import rows_without_audio
 from paqa_builder.formats.defects import Defects, defects
@@ -190,8 +191,8 @@ def _of_shards(folder: Path, split: str) -> Iterator[Row]:
             f"{folder}: no shards in it (data/*.parquet)",
             fix=f"paqa build --source folder --root AUDIO --out {folder}",
         )
-    splits = sorted({file.name.rpartition("-of-")[0].rpartition("-")[0] for file in files})
-    chosen = [file for file in files if file.name.startswith(f"{split}-")]
+    splits = sorted({file.name.removeprefix(NC).rpartition("-of-")[0].rpartition("-")[0] for file in files})
+    chosen = [file for file in files if file.name.removeprefix(NC).startswith(f"{split}-")]
     if not chosen:
         raise ConfigError(f"{folder}: no split {split!r}; there are: {', '.join(splits)}")
     scenes = {row["clip_id"]: _scene(row) for row in reader.rows(folder, "scenes", split=split)}

@@ -92,7 +92,7 @@ class TestPush:
         pushed = hub.push(built, REPO, dry_run=True)
         assert server.requests == []
         assert set(pushed.files) == set(on_disk(built))
-        assert pushed.summary.startswith("Would send 6 files")
+        assert pushed.summary.startswith("Would send 8 files")
 
 
 class TestInterruption:

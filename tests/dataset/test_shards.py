@@ -194,8 +194,8 @@ class TestSafety:
         (out / "data" / "mine.parquet").write_bytes(b"mine")
         write_shards(out, items[:1], BUILD)
         assert sorted(contents(out)) == [
-            "README.md", "data/mine.parquet", "data/train-00000-of-00001.parquet", "paqa.lock.json",
-            "scenes/train-00000-of-00001.parquet",
+            "ATTRIBUTION.md", "README.md", "croissant.json", "data/mine.parquet",
+            "data/train-00000-of-00001.parquet", "paqa.lock.json", "scenes/train-00000-of-00001.parquet",
         ]  # fmt: skip
 
     def test_a_foreign_readme_is_not_overwritten(self, items: list, tmp_path: Path) -> None:
