@@ -6,25 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.mix_pools import events_manifest, speech_manifest
+from helpers.mix_pools import SPEC, events_manifest, speech_manifest
 
 from paqa_builder.errors import ConfigError
 from paqa_builder.mix.folder import mix, prepare
-from paqa_builder.mix.spec import Spec
-
-SPEC = {
-    "scenes": 2,
-    "rate": 8000,
-    "splits": {"train": 1.0},
-    "duration": [5, 8],
-    "speech": {"speakers": {1: 1, 2: 1}, "piece": [0.5, 4]},
-    "events": {"kinds": {1: 1}, "length": [0.5, 2]},
-    "ambience": None,
-}
+from paqa_builder.mix.spec import Spec, make_spec
 
 
 def spec(**changes: object) -> Spec:
-    return Spec.model_validate({**SPEC, **changes})
+    return make_spec({**SPEC, "splits": {"train": 1}, **changes})
 
 
 @pytest.fixture(scope="module")
