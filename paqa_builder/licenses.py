@@ -68,6 +68,25 @@ def hub_id(identifier: str) -> str:
     return name if name in _HUB else "other"
 
 
+_CASED = {
+    name.lower(): name
+    for name in ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "GPL-3.0", "LGPL-3.0",
+                 "AGPL-3.0", "ODbL-1.0", "MPL-2.0", "CDLA-Permissive-2.0", "CDLA-Permissive-1.0")
+}  # fmt: skip
+
+
+def from_hub(text: str) -> str:
+    """The SPDX identifier for the Hub's identifier of a licence, or for what :func:`normal` knows.
+
+    >>> from_hub("cc-by-nc-4.0"), from_hub("mit"), from_hub("https://example.org/terms")
+    ('CC-BY-NC-4.0', 'MIT', 'https://example.org/terms')
+    """
+    name = text.strip().lower()
+    if re.fullmatch(r"cc(0|-by(-nc)?(-sa|-nd)?)-\d\.\d", name):
+        return name.upper()
+    return _CASED.get(name, UNKNOWN if name in ("other", "unknown") else normal(text))
+
+
 _PERMISSIVE = frozenset({"mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "isc"})
 
 

@@ -48,6 +48,7 @@ BUILTIN: dict[str, dict[str, Any]] = {
         "crema_d": "paqa_builder.sources.crema_d:CremaD",
         "esc50": "paqa_builder.sources.esc50:Esc50",
         "fsd50k": "paqa_builder.sources.fsd50k:Fsd50k",
+        "hub": "paqa_builder.sources.hub:Hub",
         "librispeech": "paqa_builder.sources.librispeech:LibriSpeech",
         "meld": "paqa_builder.sources.meld:Meld",
         "mix": "paqa_builder.mix.source:Mix",
