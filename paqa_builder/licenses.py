@@ -21,34 +21,62 @@ from itertools import combinations
 UNKNOWN = "unknown"
 
 _CC = re.compile(
-    r"https?://(?:www\.)?creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)/(\d\.\d)/?([a-z.]*)/?"
+    r"(?:https?:)?(?://)?(?:www\.)?creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)/(\d\.\d)/?"
+    r"([a-z]{2,3}(?:-[a-z]{2})?/?)?(?:(?:deed|legalcode)(?:\.[a-z_-]+)?/?)?(?:[?#].*)?",
+    re.IGNORECASE,
 )
 # The two public domain tools of Creative Commons.
 _PUBLIC_DOMAIN = {"zero": "CC0", "mark": "CC-PDM"}
+# Names as people write them, in lower case with hyphens for spaces and underscores.
+_NOISE = re.compile(r"-(?:international|unported|generic|universal|licen[cs]e|public-domain-dedication)\b")
+_ZERO = re.compile(r"(?:cc-?0|cc-?zero|creative-commons-(?:0|zero))(?:-v?(\d\.\d))?")
+_SHORT = re.compile(r"(?:cc|creative-commons)-?by(-?nc)?(-?sa|-?nd)?(?:-?v?(\d\.\d))?")
+_LONG = re.compile(
+    r"(?:(?:creative-commons|cc)-)?attribution(-?non-?commercial)?(-?share-?alike|-?no-?deriv\w*)?"
+    r"(?:-v?(\d\.\d))?"
+)
+_PUBLIC = re.compile(r"public-?domain(?:-mark)?(?:-1\.0)?")
 
 
 @cache
 def spdx(text: str) -> str:
-    """Converts a Creative Commons URL to its SPDX identifier.
+    """The SPDX identifier of a licence that is named by a URL of Creative Commons or as people write it.
 
     Other texts are stripped and returned unchanged: SPDX identifiers, other URLs, and Creative Commons
     licences without an SPDX identifier (Sampling+, national ports). An empty text becomes ``"unknown"``.
 
-    >>> spdx("http://creativecommons.org/licenses/by-nc/3.0/")
-    'CC-BY-NC-3.0'
+    >>> spdx("http://creativecommons.org/licenses/by-nc/3.0/"), spdx("CC BY 4.0"), spdx("cc0")
+    ('CC-BY-NC-3.0', 'CC-BY-4.0', 'CC0-1.0')
     >>> spdx("http://creativecommons.org/licenses/sampling+/1.0/")
     'http://creativecommons.org/licenses/sampling+/1.0/'
     """
     text = text.strip()
-    match = _CC.fullmatch(text.removesuffix("legalcode").removesuffix("deed.en"))
+    match = _CC.fullmatch(text)
     if not match:
-        return text or UNKNOWN
+        return _named(text) or text or UNKNOWN
     kind, name, version, port = match.groups()
+    kind, name = kind.lower(), name.lower()
     if kind == "publicdomain" and name in _PUBLIC_DOMAIN:
         return f"{_PUBLIC_DOMAIN[name]}-{version}"
     if kind == "licenses" and re.fullmatch(r"by(-nc)?(-sa|-nd)?", name) and not port:
         return f"CC-{name.upper()}-{version}"
     return text
+
+
+def _named(text: str) -> str:
+    """The identifier of a Creative Commons licence by its name; empty if it is none."""
+    name = _NOISE.sub("", re.sub(r"[\s_,/()-]+", "-", text[:200].lower()).strip("-."))
+    if match := _ZERO.fullmatch(name):
+        return f"CC0-{match[1] or '1.0'}"
+    if _PUBLIC.fullmatch(name):
+        return "CC-PDM-1.0"
+    if match := _SHORT.fullmatch(name) or _LONG.fullmatch(name):
+        last = (
+            {"sa": "-SA", "sh": "-SA", "nd": "-ND", "no": "-ND"}[match[2].strip("-")[:2]] if match[2] else ""
+        )
+        version = f"-{match[3]}" if match[3] else ""
+        return f"CC-BY{'-NC' if match[1] else ''}{last}{version}"
+    return ""
 
 
 # Licence identifiers of the Hub's dataset cards: SPDX identifiers in lower case.
@@ -96,8 +124,7 @@ def normal(text: str) -> str:
     >>> normal("CC-BY-4.0 (VCTK)"), normal("CC0"), normal("")
     ('CC-BY-4.0', 'CC0-1.0', 'unknown')
     """
-    bare = re.sub(r"\s*\([^)]*\)$", "", text.strip())
-    return "CC0-1.0" if bare.upper() == "CC0" else spdx(bare)
+    return spdx(re.sub(r"\s*\([^)]*\)$", "", text.strip()))
 
 
 def combined(licenses: Iterable[str]) -> str:

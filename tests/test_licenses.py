@@ -120,3 +120,27 @@ def test_licences_that_may_not_be_mixed(names: list[str], which: object) -> None
 )
 def test_address_of_a_licence(name: str, address: str) -> None:
     assert url(name) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("CC BY 4.0", "CC-BY-4.0"), ("cc-by-4.0", "CC-BY-4.0"), ("CC_BY_NC_SA_4.0", "CC-BY-NC-SA-4.0"),
+        ("cc-by", "CC-BY"), ("CC BY-NC 3.0 Unported", "CC-BY-NC-3.0"), ("CC-BY4.0", "CC-BY-4.0"),
+        ("Creative Commons Attribution 4.0 International", "CC-BY-4.0"),
+        ("Creative Commons Attribution-NonCommercial 4.0 International License", "CC-BY-NC-4.0"),
+        ("Attribution NonCommercial", "CC-BY-NC"), ("Attribution-ShareAlike 3.0", "CC-BY-SA-3.0"),
+        ("Attribution-NoDerivatives 4.0", "CC-BY-ND-4.0"), ("Creative Commons 0", "CC0-1.0"),
+        ("CC0 1.0 Universal", "CC0-1.0"), ("cc0-1.0", "CC0-1.0"), ("Public Domain", "CC-PDM-1.0"),
+        ("https://creativecommons.org/licenses/by-nc/4.0/deed.de", "CC-BY-NC-4.0"),
+        ("creativecommons.org/licenses/by/4.0", "CC-BY-4.0"),
+        ("//creativecommons.org/licenses/by/4.0/", "CC-BY-4.0"),
+        ("https://creativecommons.org/licenses/by/4.0/?ref=chooser", "CC-BY-4.0"),
+        ("HTTPS://CreativeCommons.org/licenses/BY/4.0/", "CC-BY-4.0"),
+        ("https://creativecommons.org/publicdomain/zero/1.0/legalcode.en", "CC0-1.0"),
+        ("All rights reserved", "All rights reserved"), ("by", "by"), ("Apache-2.0", "Apache-2.0"),
+        ("GPL-3.0", "GPL-3.0"), ("attributed to Bob", "attributed to Bob"),
+    ],
+)  # fmt: skip
+def test_names_as_people_write_them(text: str, name: str) -> None:
+    assert spdx(text) == name

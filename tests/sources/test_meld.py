@@ -48,7 +48,13 @@ def tree(root: Path) -> Path:
 
 
 def plan_of(root: Path, save: bool = True, **options: object) -> Plan:
-    flags = {"source": "meld", "root": root, "out": root.parent / "out", "preset": "fake"}
+    flags = {
+        "source": "meld",
+        "root": root,
+        "out": root.parent / "out",
+        "preset": "fake",
+        "speaker_names": "keep",
+    }
     return make(load(flags | {"source_options": {"mode": "dialogues", **options}}), save=save)
 
 
