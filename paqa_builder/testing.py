@@ -1,12 +1,15 @@
-"""Test helpers for authors of backends: the contract of a backend, and synthetic audio.
+"""Test helpers for authors of plugins: the contracts of backends and sources, and synthetic audio.
 
 In the tests of a plugin::
 
-    from paqa_builder.testing import check_backend
+    from paqa_builder.testing import check_backend, check_source
     from my_plugin import MyTagger
 
     def test_contract():
         check_backend(MyTagger)
+
+    def test_listing():
+        check_source("my_corpus.py", "tests/data/small_corpus")
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ from pydantic import ValidationError
 from paqa_builder.audio import Audio, resample
 from paqa_builder.perception.backends.base import AudioInput, Backend, Measured, Separator, Span, Speech
 from paqa_builder.perception.backends.fake import SOUNDS, VOICES
+from paqa_builder.testing_sources import check_source, write_tones
+
+__all__ = ["check_backend", "check_source", "hear", "murmur", "tone_scene", "write_tones"]
 
 FADE = 0.01
 """Seconds of fade-in and fade-out of a tone; without them, its edges are broadband clicks."""

@@ -21,6 +21,7 @@ from paqa_builder.cli import (
     inspect,
     ls,
     mix,
+    new,
     plan,
     push,
     status,
@@ -57,6 +58,7 @@ for name, command, panel in (
 ):
     app.command(name, rich_help_panel=panel, help=paragraphs(command))(guard(command))
 app.add_typer(mix.app, name="mix", rich_help_panel=_MAKE)
+app.add_typer(new.app, name="new", rich_help_panel=_HELP)
 
 
 def _version(requested: bool) -> None:

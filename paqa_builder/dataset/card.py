@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
+from paqa_builder import registry
 from paqa_builder.dataset.lock import NC, ShardFile
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.licenses import hub_id, is_restricted
@@ -83,12 +85,25 @@ def render(
 
 
 def about_source(name: str) -> str:
-    """The text of ``data_cards/NAME.md`` without its heading; empty if there is no such file."""
+    """The text of ``data_cards/NAME.md`` without its heading; empty if there is no such file.
+
+    The card of a plugin's source is beside the plugin.
+    """
     try:
         text = _text(f"{name}.md")
     except FileNotFoundError:
-        return ""
+        text = _of_plugin(name)
     return text.partition("\n")[2].strip() if text.startswith("# ") else text.strip()
+
+
+def _of_plugin(name: str) -> str:
+    if name not in registry.names("source"):
+        return ""
+    file = getattr(sys.modules[registry.get("source", name).__module__], "__file__", None)
+    try:
+        return Path(file).with_name(f"{name}.md").read_text(encoding="utf-8") if file else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _text(name: str) -> str:
