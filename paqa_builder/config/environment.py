@@ -16,7 +16,7 @@ from pydantic import AfterValidator
 from paqa_builder.errors import ConfigError, suggest
 
 PREFIX = "PAQA_"
-OTHER = ("PAQA_CACHE", "PAQA_DATA", "PAQA_TESTDATA")
+OTHER = ("PAQA_CACHE", "PAQA_DATA", "PAQA_MIRROR", "PAQA_TESTDATA")
 """Variables with the prefix that are no settings of a build."""
 
 

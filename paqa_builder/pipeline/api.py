@@ -30,7 +30,7 @@ from paqa_builder.runtime.executor import executor_for
 def build(
     source: str,
     *,
-    root: Path | str,
+    root: Path | str | None = None,
     out: Path | str,
     preset: str = "cpu",
     progress: Progress | None = None,
@@ -40,7 +40,7 @@ def build(
 
     Args:
         source: Name of a source; ``paqa ls sources`` lists them.
-        root: The corpus's folder.
+        root: The corpus's folder; by default the one that ``paqa fetch`` made.
         out: Folder for the Parquet shards.
         preset: Named set of models: ``"cpu"``, ``"gpu"`` or ``"fake"``.
         progress: Receives progress updates.

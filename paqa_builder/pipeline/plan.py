@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import traceback
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from typing import Any
 
 from paqa_builder import files, registry
 from paqa_builder.config import Config, StageConfig, validate_options
+from paqa_builder.corpora.locate import locate
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
 from paqa_builder.files import state
 from paqa_builder.perception.stage import Stage, stage_class
@@ -110,9 +112,10 @@ def make(config: Config, *, save: bool = True) -> Plan:
     if config.templates:
         check_examples(config.templates)
     stages = resolve_stages(config)
+    config, partial = with_root(config)
     source = open_source(config)
     source.derived = DerivedAudio(config.work_folder / DERIVED, write=save)
-    clips, problems = storable(_listed(source, config))
+    clips, problems = storable(_listed(source, config, only_present=partial))
     problems |= {c.id: source.derived.problems[c.path] for c in clips if c.path in source.derived.problems}
     if not clips:
         raise SourceError(f"{config.root}: source {config.source!r} finds no audio in it", fix="check --root")
@@ -129,13 +132,40 @@ def make(config: Config, *, save: bool = True) -> Plan:
     return Plan(config, source, tuple(files.parts_of(fingerprints, size)), stages)
 
 
-def _listed(source: Source, config: Config) -> list[Clip]:
-    """The first ``limit`` clips with an allowed licence, without files of builds."""
+def with_root(config: Config) -> tuple[Config, bool]:
+    """The configuration with the folder of the fetched corpus, where it names no folder.
+
+    Returns:
+        The configuration, and whether clips of the corpus may be missing there.
+
+    Raises:
+        NotReadyError: The corpus can be fetched, but was not.
+    """
+    if config.root is not None or config.source is None:
+        return config, False
+    cls = registry.get("source", config.source)
+    if cls.downloads is None:
+        return config, False
+    fetched = locate(cls)
+    options = {**fetched.options, **config.source_options}
+    update = {"root": fetched.root, "source_options": options}
+    return config.model_copy(update=update), fetched.partial
+
+
+def _listed(source: Source, config: Config, *, only_present: bool = False) -> list[Clip]:
+    """The first ``limit`` clips with an allowed licence, without files of builds.
+
+    Args:
+        only_present: Whether to leave out clips without a file.
+    """
     folders = (config.out, config.work_folder)
     own = OwnFolders(config.root or Path(), *folders, kept=config.work_folder / DERIVED)
     licensed = Licensed(config.license_allow)
     try:
-        clips = list(itertools.islice(licensed.of(own.without(source.clips())), config.limit))
+        listed = source.clips()
+        if only_present:
+            listed = (clip for clip in listed if _is_there(clip, source.derived))
+        clips = list(itertools.islice(licensed.of(own.without(listed)), config.limit))
         source.derived.release()
     except PaqaError:
         raise
@@ -152,6 +182,13 @@ def _listed(source: Source, config: Config) -> list[Clip]:
     if config.speaker_names == "keep":
         return clips
     return [pseudonymised(clip, config.speaker_key) for clip in clips]
+
+
+def _is_there(clip: Clip, derived: DerivedAudio) -> bool:
+    """Whether a clip has a file, or would get one in a build."""
+    if os.path.exists(clip.path):
+        return True
+    return not derived.write and Path(clip.path).is_relative_to(derived.folder)
 
 
 def _check(clip: Clip, source: str) -> None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from paqa_builder.errors import SourceError
 from paqa_builder.records import TRUTH, Clip, Origin, Tag, Truth, Turn, Utterance, Word
+from paqa_builder.sources.downloads import Downloads
 from paqa_builder.sources.header import columns_of
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class Source(ABC):
         name: Its name in the registry and in the ``source`` column.
         revision: Revision of the adapter and the corpus; a change redoes facts and questions.
         Options: The pydantic model of its settings.
+        downloads: The official files, for ``paqa fetch``; None where the corpus cannot be had without a form.
     """
 
     plugin_kind: ClassVar[str] = "source"
     name: ClassVar[str]
     revision: ClassVar[str] = "1"
     Options: ClassVar[type[SourceOptions]] = SourceOptions
+    downloads: ClassVar[Downloads | None] = None
 
     def __init__(self, root: Path | None, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()
@@ -63,6 +66,15 @@ class Source(ABC):
         from paqa_builder.sources.derived import DerivedAudio
 
         return DerivedAudio()
+
+    @classmethod
+    def fetched_options(cls, subsets: Sequence[str]) -> dict[str, Any]:
+        """Options for a folder into which only some of the :attr:`downloads` were fetched.
+
+        Args:
+            subsets: The subsets that are there.
+        """
+        return {"subsets": tuple(subsets)} if "subsets" in cls.Options.model_fields else {}
 
     @property
     def origin(self) -> Origin:

@@ -28,6 +28,7 @@ from paqa_builder.labels import audioset
 from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip, Tag, Truth
 from paqa_builder.sources import Source, SourceOptions
+from paqa_builder.sources.downloads import ALL, Archive, Downloads, zenodo
 from paqa_builder.sources.header import columns_of
 from paqa_builder.untrusted import read_json
 
@@ -37,6 +38,54 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SPLIT_OF = {"train": "train", "val": "validation", "eval": "test"}
+
+
+_RECORD = 4060432
+_PART = 3_221_225_472
+DOWNLOADS = Downloads(
+    license="CC-BY-4.0 as a whole; each clip CC0, CC BY, CC BY-NC or Sampling+",
+    page="https://zenodo.org/records/4060432",
+    archives=(
+        Archive(
+            "zip",
+            (zenodo(_RECORD, "FSD50K.ground_truth.zip", 334_701, "ca27382c195e37d2269c4c866dd73485"),),
+            unpacked=10_000_000,
+            small=ALL,
+            small_bytes=334_701,
+        ),
+        Archive(
+            "zip",
+            (zenodo(_RECORD, "FSD50K.metadata.zip", 6_700_838, "b9ea0c829a411c1d42adb9da539ed237"),),
+            unpacked=80_000_000,
+            small=ALL,
+            small_bytes=6_700_838,
+        ),
+        Archive(
+            "zip",
+            (
+                zenodo(_RECORD, "FSD50K.eval_audio.z01", _PART, "3090670eaeecc013ca1ff84fe4442aeb"),
+                zenodo(_RECORD, "FSD50K.eval_audio.zip", 3_037_675_767, "6fa47636c3a3ad5c7dfeba99f2637982"),
+            ),
+            subset="eval",
+            unpacked=8_900_000_000,
+            small=64,
+            small_bytes=45_000_000,
+        ),
+        Archive(
+            "zip",
+            (
+                zenodo(_RECORD, "FSD50K.dev_audio.z01", _PART, "faa7cf4cc076fc34a44a479a5ed862a3"),
+                zenodo(_RECORD, "FSD50K.dev_audio.z02", _PART, "8f9b66153e68571164fb1315d00bc7bc"),
+                zenodo(_RECORD, "FSD50K.dev_audio.z03", _PART, "1196ef47d267a993d30fa98af54b7159"),
+                zenodo(_RECORD, "FSD50K.dev_audio.z04", _PART, "d088ac4e11ba53daf9f7574c11cccac9"),
+                zenodo(_RECORD, "FSD50K.dev_audio.z05", _PART, "81356521aa159accd3c35de22da28c7f"),
+                zenodo(_RECORD, "FSD50K.dev_audio.zip", 2_306_663_327, "c480d119b8f7a7e32fdb58f3ea4d6c5a"),
+            ),
+            subset="dev",
+            unpacked=25_600_000_000,
+        ),
+    ),
+)
 
 
 class Fsd50kOptions(SourceOptions):
@@ -53,6 +102,7 @@ class Fsd50k(Source):
     name: ClassVar[str] = "fsd50k"
     revision: ClassVar[str] = "1.0"
     Options = Fsd50kOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         seen: set[str] = set()

@@ -16,6 +16,7 @@ from typing import ClassVar
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Truth
 from paqa_builder.sources import Source, read_table
+from paqa_builder.sources.downloads import Archive, Downloads, zenodo
 
 # The corpus's classes by their AudioSet names.
 LABELS = {
@@ -30,6 +31,18 @@ LABELS = {
     "siren": "Siren",
     "street_music": "Music",
 }
+DOWNLOADS = Downloads(
+    license="CC-BY-NC-3.0",
+    page="https://zenodo.org/records/1203745",
+    archives=(
+        Archive(
+            "tar",
+            (zenodo(1203745, "UrbanSound8K.tar.gz", 6_023_741_708, "9aa69802bbf37fb986f71ec1483a196e"),),
+            unpacked=7_100_000_000,
+            strip="UrbanSound8K",
+        ),
+    ),
+)
 _COLUMNS = ("slice_file_name", "fsID", "fold", "class")
 
 
@@ -38,6 +51,7 @@ class UrbanSound8k(Source):
 
     name: ClassVar[str] = "urbansound8k"
     revision: ClassVar[str] = "1.0"
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         path = self.root / "metadata" / "UrbanSound8K.csv"

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -23,23 +21,13 @@ from pathlib import Path
 
 from paqa_builder.errors import ConfigError, NotReadyError, suggest
 from paqa_builder.files import atomic_file, write_atomic
+from paqa_builder.runtime.folders import CACHE as _CACHE
+from paqa_builder.runtime.folders import cache_dir
 from paqa_builder.weights.table import EMBEDDED, GROUPS, TABLE, PackageFile, RemoteFile, Weights
 
 FETCH_EMBEDDED = f"paqa fetch {EMBEDDED}"
-HUB = "https://huggingface.co"
 MANIFEST = "fetched.json"
-_CACHE = "PAQA_CACHE"
 _MB = 1_000_000
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def cache_dir() -> Path:
-    """The folder of joined and downloaded weights: ``$PAQA_CACHE``, or the user's cache folder."""
-    if own := os.environ.get(_CACHE):
-        return Path(own).expanduser()
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base).expanduser() / "paqa"
-    return Path.home() / ".cache" / "paqa"
 
 
 def select(name: str) -> tuple[Weights, ...]:
@@ -170,7 +158,8 @@ def fetch(weights: Weights, progress: Callable[[str, int, int | None], None]) ->
     Raises:
         NotReadyError: The network, the server, a checksum, a login or the disk is in the way.
     """
-    from paqa_builder.weights.download import download
+    from paqa_builder.transfer import hub
+    from paqa_builder.transfer.download import download
 
     place = home(weights)
     again = f"paqa fetch {weights.name}"
@@ -188,13 +177,15 @@ def fetch(weights: Weights, progress: Callable[[str, int, int | None], None]) ->
             if path in known and target.is_file():
                 continue
             assert isinstance(file, RemoteFile)
-            url, sha256, token = file.source, file.sha256, None
+            url, stated, token = file.source, "", None
             if "://" not in file.source:
-                url, stated, token = _on_hub(file.source, weights, again)
-                sha256 = sha256 or stated
-            known[path] = download(
-                url, target, sha256, token=token, again=again, progress=partial(progress, path)
-            )
+                url, stated, token = hub.resolve(file.source, again, weights.terms)
+            checksum = f"sha256:{file.sha256}" if file.sha256 else stated
+            actual = download(
+                url, target, checksum, token=token, again=again, refused=hub.REFUSED,
+                progress=partial(progress, path),
+            )  # fmt: skip
+            known[path] = actual.removeprefix("sha256:")
             text = json.dumps(known, indent=1, sort_keys=True) + "\n"
             write_atomic(place / MANIFEST, text.encode(), setting=_CACHE)
     except OSError as error:
@@ -203,33 +194,6 @@ def fetch(weights: Weights, progress: Callable[[str, int, int | None], None]) ->
             fix=f"free some disk space, or: export {_CACHE}=/a/writable/folder",
         ) from error
     return place
-
-
-def _on_hub(source: str, weights: Weights, again: str) -> tuple[str, str, str | None]:
-    """URL, SHA-256 (empty where the Hub states none) and login for a file on the Hub."""
-    from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
-
-    from paqa_builder.weights.download import REFUSED
-
-    repository, _, path = source.partition(":")
-    endpoint = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
-    url = hf_hub_url(repository, path, endpoint=endpoint)
-    try:
-        etag = get_hf_file_metadata(url, endpoint=endpoint, retry_on_errors=True).etag or ""
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in (401, 403) and weights.terms:
-            pages = " and ".join(f"{HUB}/{page}" for page in weights.terms)
-            raise NotReadyError(
-                f"{url}: refused (HTTP {status}); its authors ask users to accept their terms first",
-                fix=f"accept them at {pages}, then: hf auth login, then: {again}",
-            ) from error
-        raise NotReadyError(f"{url}: HTTP {status}", fix=REFUSED) from error
-    except (HTTPError, OfflineModeIsEnabled) as error:
-        raise NotReadyError(f"{url} cannot be reached ({error})", fix=again) from error
-    # Of a small file the Hub states another hash.
-    return url, etag if _SHA256.fullmatch(etag) else "", get_token()
 
 
 def _installed(weights: Weights, file: PackageFile | RemoteFile) -> list[Path]:

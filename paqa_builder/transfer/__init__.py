@@ -1,0 +1,1 @@
+"""Transfer of files: download over HTTP, reading of remote ranges, unpacking of archives."""
