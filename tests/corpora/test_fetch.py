@@ -296,7 +296,7 @@ def test_killed_at_any_moment(server: Server, data: Path, tmp_path: Path) -> Non
         "    moves[0] += 1\n"
         "    if moves[0] == int(sys.argv[1]): os.kill(os.getpid(), 9)\n"
         "    real(*names)\n"
-        "os.replace = replace\n"
+        "os.replace, os.sync = replace, lambda: None\n"
         "from paqa_builder.corpora import plan, fetch\n"
         "fetch.fetch(plan.plan('fsd50k'), mirror=os.environ['PAQA_MIRROR'])\n"
     )

@@ -85,3 +85,4 @@ def publish(server: Server, monkeypatch: pytest.MonkeyPatch, folder: Path, *, ch
     monkeypatch.setenv("PAQA_MIRROR", server.url)
     monkeypatch.setenv("PAQA_DATA", str(folder / "data"))
     monkeypatch.setattr("paqa_builder.transfer.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("os.sync", lambda: None)
