@@ -233,6 +233,25 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
+class CorpusQuestion:
+    """A multiple-choice question of the corpus about a clip; a claim that the records have yet to prove.
+
+    Attributes:
+        id: Unique within the clip.
+        answer: Index of the right choice, by the corpus.
+        kind: Type of question, in the corpus's own words (``"Come From"``).
+        about: What it is about, in the corpus's own words (``"Sound"``, ``"View"``, ``"Both"``).
+    """
+
+    id: str
+    text: str
+    choices: tuple[str, ...]
+    answer: int
+    kind: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """A corpus's own annotation of one clip; None for a layer that it does not annotate.
 
@@ -263,6 +282,7 @@ class Clip:
         groups: What the clip has in common with others, as ``kind:name`` (``"recording:123"``,
             ``"dialogue:7"``, ``"speaker:anna"``, ``"uploader:bob"``). Names are unique within the source.
             Clips that share a group can leak between splits.
+        questions: Questions of the corpus about the clip. They are no ground truth.
     """
 
     id: str
@@ -274,6 +294,7 @@ class Clip:
     source_url: str = ""
     truth: Truth = field(default_factory=Truth)
     groups: tuple[str, ...] = ()
+    questions: tuple[CorpusQuestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +350,7 @@ _LISTS: dict[str, type] = {
     "turns": Turn, "tags": Tag, "utterances": Utterance, "words": Word, "stems": Stem,
     "failures": Failure, "abstentions": Abstention, "voices": VoiceMeasure, "events": EventMeasure,
     "pauses": float, "captions": str, "speakers": Speaker, "groups": str,
+    "questions": CorpusQuestion, "choices": str,
 }  # fmt: skip
 
 

@@ -42,6 +42,7 @@ BUILTIN: dict[str, dict[str, Any]] = {
         "folder": "paqa_builder.sources.folder:Folder",
         "ami": "paqa_builder.sources.ami:Ami",
         "audioset": "paqa_builder.sources.audioset:Audioset",
+        "avqa": "paqa_builder.sources.avqa:Avqa",
         "clotho": "paqa_builder.sources.clotho:Clotho",
         "common_voice": "paqa_builder.sources.common_voice:CommonVoice",
         "covost2": "paqa_builder.sources.covost2:Covost2",

@@ -190,6 +190,8 @@ def _show(report: BuildReport) -> None:
     for skill, count in summary.skills.most_common():
         table.add_row("", f"{count:>4}  {skill}")
     table.add_row("variety", _variety(summary))
+    if report.grounded:
+        table.add_row("corpus's own", _grounded(report.grounded))
     table.add_row("refused", _counted(summary.refused, "by the {}") if summary.refused else "none")
     table.add_row("blind score", _blind(report))
     if report.llm and report.llm.model:
@@ -252,6 +254,20 @@ def _reworded(report: LlmReport) -> str:
     return "\n".join(lines)
 
 
+def _grounded(counts: Counter[str]) -> str:
+    """Questions of the corpus by result, and the reasons of those that are not kept."""
+    sums: Counter[str] = Counter()
+    for name, count in counts.items():
+        sums[name.partition(":")[0]] += count
+    return "\n".join(
+        [
+            f"{counts.total()} questions of the corpus: "
+            + ", ".join(f"{count} {name}" for name, count in sums.most_common()),
+            *(f"{count:>4}  {name}" for name, count in counts.most_common() if ":" in name),
+        ]
+    )
+
+
 def _counted(counter: Any, phrase: str, most: int | None = None) -> str:
     pairs = [f"{count} {phrase.format(name)}" for name, count in counter.most_common(most)]
     rest = len(counter) - len(pairs)
@@ -272,6 +288,7 @@ def _json(report: BuildReport) -> dict[str, Any]:
         "templates": dict(summary.templates),
         "template_entropy": round(summary.entropy, 3),
         "quarantined": dict(report.quarantined),
+        "corpus_questions": dict(report.grounded),
         "gate": report.verdicts.report.to_json(),
         "llm": asdict(report.llm) if report.llm and report.llm.model else None,
         "warnings": list(report.warnings),

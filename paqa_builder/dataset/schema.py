@@ -17,6 +17,7 @@ from paqa_builder.records import (
     Abstention,
     AudioInfo,
     Clip,
+    CorpusQuestion,
     Failure,
     Measures,
     Origin,
@@ -52,6 +53,9 @@ _UTTERANCES = [
         "translation": TEXT, "translation_language": TEXT, "emotion": TEXT, "words": [_WORD],
     }
 ]  # fmt: skip
+_CORPUS_QUESTIONS = [
+    {"id": TEXT, "text": TEXT, "choices": [TEXT], "answer": WHOLE, "kind": TEXT, "about": TEXT}
+]
 _SPEAKERS = [{"name": TEXT, "sex": TEXT, "age": TEXT, "accent": TEXT}]
 _VOICE = {
     "speaker": TEXT, "seconds": REAL, "pitch": REAL, "spread": REAL, "rate": REAL, "pauses": [REAL],
@@ -128,6 +132,7 @@ SCENES: Columns = {
     "truth_captions": [TEXT],
     "truth_speakers": _SPEAKERS,
     "groups": [TEXT],
+    "corpus_questions": _CORPUS_QUESTIONS,
     "failures": [{"stage": TEXT, "error": TEXT, "message": TEXT}],
 }
 SCENES_WITH_AUDIO: Columns = {"clip_id": TEXT, "audio": AUDIO, **SCENES}
@@ -250,6 +255,7 @@ def scene_row(scene: Scene) -> dict[str, Any]:
         "truth_captions": to_json(clip.truth.captions),
         "truth_speakers": to_json(clip.truth.speakers),
         "groups": list(clip.groups),
+        "corpus_questions": to_json(clip.questions),
         "failures": to_json(scene.failures),
     }
 
@@ -280,7 +286,14 @@ def scene_from_row(row: Mapping[str, Any]) -> Scene:
             row["duration"], row["sample_rate"], row["channels"], row["sha256"], row.get("mixdown") or "mean"
         )
     return Scene(
-        Clip(id=row["clip_id"], path="", truth=truth, groups=tuple(row.get("groups") or ()), **published),
+        Clip(
+            id=row["clip_id"],
+            path="",
+            truth=truth,
+            groups=tuple(row.get("groups") or ()),
+            questions=tuple(from_json(CorpusQuestion, item) for item in row.get("corpus_questions") or ()),
+            **published,
+        ),
         audio,
         stems=layer("stems", Stem),
         turns=layer("turns", Turn),

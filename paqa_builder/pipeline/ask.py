@@ -125,7 +125,10 @@ def items(plan: Plan, folder: Path) -> Iterator[tuple[Scene, list[Question], lis
 
 def _key(plan: Plan, templates: Iterable[Template], corpus: Any) -> str:
     dumped = [template.model_dump(mode="json") for template in templates]
-    truths = [[clip.id, clip.split, clip.source, to_json(clip.truth)] for clip in plan.clips]
+    truths = [
+        [clip.id, clip.split, clip.source, to_json(clip.truth), *to_json(clip.questions)]
+        for clip in plan.clips
+    ]
     return files.digest(
         [
             code_hash(*_CODE), plan.config.seed, options_of(plan.config).model_dump(mode="json"),

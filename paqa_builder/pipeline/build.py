@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from paqa_builder.dataset import lock, shared_audio, write
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import NotReadyError, PaqaError
 from paqa_builder.gate.report import Verdicts
-from paqa_builder.pipeline import ask, doctor, perceive, replaced
+from paqa_builder.pipeline import ask, doctor, grounded, perceive, replaced
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.kept_warnings import keep_warnings
@@ -54,6 +54,7 @@ class BuildReport:
         unchanged: Whether the shards were already up to date.
         llm: Requests to a language model; its ``model`` is empty if none was used.
         warnings: All different warnings of this run.
+        grounded: What became of the corpus's own questions; see :mod:`paqa_builder.pipeline.grounded`.
     """
 
     config: Config
@@ -65,6 +66,7 @@ class BuildReport:
     unchanged: bool
     llm: LlmReport | None = None
     warnings: tuple[str, ...] = ()
+    grounded: Counter[str] = field(default_factory=Counter)
 
 
 def build(config: Config, progress: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
@@ -143,6 +145,8 @@ def publish(
     failures: list[tuple[str, Failure]] = []
     unpublished: list[tuple[str, Failure]] = []
     quarantined: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    thresholds = ask.options_of(plan.config).thresholds
 
     def items() -> Iterator[tuple[Scene, list[Question], list[Quarantined]]]:
         for scene, proved, refused in ask.items(plan, folder):
@@ -154,6 +158,7 @@ def publish(
                 if question.id in verdicts.refused
             ]
             quarantined.update(problem for item in refused for problem in item.problems)
+            asked.update(grounded.results(scene, kept, thresholds))
             yield scene, kept, refused
 
     description = _describe(plan, folder, verdicts)
@@ -173,8 +178,9 @@ def publish(
         )
     failures += unpublished
     return BuildReport(
-        plan.config, summary, reports, tuple(failures), quarantined, verdicts, unchanged, requests
-    )
+        plan.config, summary, reports, tuple(failures), quarantined, verdicts, unchanged, requests,
+        grounded=asked,
+    )  # fmt: skip
 
 
 def _describe(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def storable(clips: Iterable[Clip]) -> tuple[list[Clip], dict[str, str]]:
 def _problem(clip: Clip) -> str:
     try:
         check_finite(Path(clip.path).name, "the file name")
-        for name in (*_TEXTS, "groups"):
+        for name in (*_TEXTS, "groups", "questions"):
             check_finite(getattr(clip, name), f"the clip's {name}")
     except ResultError as error:
         return f"{error}; rename it"

@@ -27,6 +27,7 @@ _FORMS = {
     AnswerType.LISTED: "one of a list",
     AnswerType.PAIR: "two sounds",
     AnswerType.SEQUENCE: "an order of sounds",
+    AnswerType.GIVEN: "one of the corpus's own choices",
 }
 
 

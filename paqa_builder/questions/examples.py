@@ -20,6 +20,7 @@ from paqa_builder.records import (
     TRUTH,
     AudioInfo,
     Clip,
+    CorpusQuestion,
     EventMeasure,
     Measures,
     Origin,
@@ -48,7 +49,11 @@ def scene_of(mini: MiniScene, clip_id: str = "example") -> Scene:
     if mini.truth is not None:
         turns, tags, utterances = _layers(mini.truth, _TRUTH, mini.duration)
         truth = Truth(turns, tags, utterances, mini.tags_complete)
-    clip = Clip(clip_id, "example", "train", f"{clip_id}.wav", truth=truth)
+    asked = tuple(
+        CorpusQuestion(str(n), text, tuple(choices), answer)
+        for n, (text, choices, answer) in enumerate(mini.questions)
+    )
+    clip = Clip(clip_id, "example", "train", f"{clip_id}.wav", truth=truth, questions=asked)
     turns, tags, utterances = _layers(mini, _MODELS, mini.duration)
     audio = AudioInfo(mini.duration, 16_000, 1, "0" * 64)
     return Scene(

@@ -20,10 +20,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import digest
-from paqa_builder.questions.facts.base import Fact, kind
+from paqa_builder.questions.facts.base import AnswerType, Fact, kind
 from paqa_builder.untrusted import load_yaml
 
 Level = Literal["speech_environment", "speaker_speaker", "both"]
+_PHRASINGS = 6
 LEVELS: tuple[Level, ...] = ("speech_environment", "speaker_speaker", "both")
 
 _jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
@@ -80,6 +81,9 @@ class MiniScene(MiniLayers):
     measures: MiniMeasures | None = None
     truth: MiniLayers | None = None
     tags_complete: bool = False
+    questions: list[tuple[str, list[str], int]] = Field(
+        default=[], description="Questions of the corpus: [text, choices, index of the right one]"
+    )
 
 
 class Example(_Strict):
@@ -104,7 +108,9 @@ class Template(_Strict):
     when: str = Field(
         default="", description="Jinja expression over the slots; facts for which it is false are not asked"
     )
-    phrasings: list[str] = Field(min_length=6, description="Texts of the question")
+    phrasings: list[str] = Field(
+        min_length=1, description="Texts of the question, at least six unless the corpus asks it"
+    )
     planning: list[str] = Field(min_length=2, description="Texts of PLANNING: what to listen for")
     statement: list[str] = Field(
         min_length=3, description="The answer as a sentence; the slot `answer` is its form within a sentence"
@@ -125,6 +131,8 @@ class Template(_Strict):
                 raise ValueError(f"{text!r}: {error}") from error
             if unknown:
                 raise ValueError(f"{text!r}: unknown {', '.join(sorted(unknown))}; slots: {sorted(allowed)}")
+        if len(self.phrasings) < _PHRASINGS and kind(self.fact).form is not AnswerType.GIVEN:
+            raise ValueError(f"phrasings: {len(self.phrasings)}, at least {_PHRASINGS} are needed")
         if len(set(self.phrasings)) < len(self.phrasings):
             raise ValueError("two phrasings are equal")
         return self

@@ -80,10 +80,28 @@ def test_the_trace_tells_unknown_from_empty() -> None:
     }
 
 
+def brought_along() -> Scene:
+    """A scene whose corpus asks a question of its own."""
+    asked = ("What is the sound in the video?", ["dogs barking", "a piano", "train", "church bells"], 0)
+    return scene_of(MiniScene(tags=[(1.0, 3.0, "Bark", 0.9)], turns=[], questions=[asked]))
+
+
+def test_questions_of_the_corpus_keep_their_words() -> None:
+    scene = brought_along()
+    (good,) = (q for q in ask(scene) if q.template == "avqa")
+    assert verify(good, scene) == []
+    assert (good.question, good.answer) == ("What is the sound in the video?", "dogs barking")
+    assert set(good.choices) == {"dogs barking", "a piano", "train", "church bells"}
+    assert "dogs barking" in good.trace
+    other = dataclasses.replace(scene, clip=dataclasses.replace(scene.clip, questions=()))
+    assert verify(good, other)
+
+
 def test_every_kind_of_fact_is_found_somewhere() -> None:
     asked = {q.template for scene in (*MANY, kitchen(), annotated(), foreign()) for q in ask(scene)}
     # Answers that are always the same in the synthetic corpus are not asked for.
     asked |= {q.template for q in ask(farm(), corpus=Corpus())}
+    asked |= {q.template for q in ask(brought_along())}
     assert asked == {template.name for template in TEMPLATES}
 
 

@@ -35,11 +35,18 @@ class AnswerType(StrEnum):
     LISTED = "listed"
     PAIR = "pair"
     SEQUENCE = "sequence"
+    GIVEN = "given"
 
     @property
     def closed(self) -> bool:
         """True if every clip has the same few possible answers, which must be balanced over a corpus."""
-        return self not in (AnswerType.SOUND, AnswerType.PAIR, AnswerType.SEQUENCE, *_SPOKEN)
+        return self not in (
+            AnswerType.SOUND,
+            AnswerType.PAIR,
+            AnswerType.SEQUENCE,
+            AnswerType.GIVEN,
+            *_SPOKEN,
+        )
 
     @property
     def spoken(self) -> bool:
