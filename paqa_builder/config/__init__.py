@@ -72,6 +72,7 @@ class Config(BaseSettings):
     )
     questions: dict[str, Any] = Field(default_factory=dict, description="Options of the questions.")
     gate: dict[str, Any] = Field(default_factory=dict, description="Options of the blind gate.")
+    leaks: dict[str, Any] = Field(default_factory=dict, description="Options of leaks and doubles.")
     llm: dict[str, Any] = Field(
         default_factory=dict, description="Options of the optional language model; off by default."
     )

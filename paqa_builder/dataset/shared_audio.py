@@ -10,7 +10,8 @@ from pathlib import Path
 from paqa_builder.dataset.read import rows
 
 _ORDER = {"train": 0, "validation": 1, "test": 2}
-_EMPTY = hashlib.sha256(b"").hexdigest()  # empty files are failures
+EMPTY = hashlib.sha256(b"").hexdigest()
+"""SHA-256 of empty files, which are failures."""
 
 
 def shared_audio(clips: Iterable[tuple[str, str, str | None]]) -> list[list[tuple[str, str]]]:
@@ -24,7 +25,7 @@ def shared_audio(clips: Iterable[tuple[str, str, str | None]]) -> list[list[tupl
     """
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for clip, split, sha256 in clips:
-        if sha256 and sha256 != _EMPTY:
+        if sha256 and sha256 != EMPTY:
             groups[sha256].append((clip, split))
     return [group for group in groups.values() if len({split for _, split in group}) > 1]
 

@@ -28,6 +28,7 @@ from paqa_builder.text.privacy import published
 
 BUILTIN = {
     "read": "paqa_builder.perception.read:Read",
+    "fingerprint": "paqa_builder.perception.fingerprint:Fingerprints",
     "separate": "paqa_builder.perception.separate:Separate",
     "diarize": "paqa_builder.perception.diarize:Diarize",
     "tag": "paqa_builder.perception.tag:TagEvents",

@@ -21,7 +21,8 @@ from paqa_builder.dataset import lock, shared_audio, write
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import NotReadyError, PaqaError
 from paqa_builder.gate.report import Verdicts
-from paqa_builder.pipeline import ask, doctor, grounded, perceive, replaced
+from paqa_builder.leaks.resolve import LeakReport
+from paqa_builder.pipeline import ask, doctor, grounded, leaks, perceive, replaced
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.kept_warnings import keep_warnings
@@ -55,6 +56,7 @@ class BuildReport:
         llm: Requests to a language model; its ``model`` is empty if none was used.
         warnings: All different warnings of this run.
         grounded: What became of the corpus's own questions; see :mod:`paqa_builder.pipeline.grounded`.
+        leaks: Groups and doubles: what crosses splits, and the clips that were dropped or moved.
     """
 
     config: Config
@@ -67,6 +69,7 @@ class BuildReport:
     llm: LlmReport | None = None
     warnings: tuple[str, ...] = ()
     grounded: Counter[str] = field(default_factory=Counter)
+    leaks: LeakReport = field(default_factory=LeakReport)
 
 
 def build(config: Config, progress: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
@@ -91,29 +94,34 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
 
 def _build(config: Config, progress: Progress, retry_failed: bool) -> BuildReport:
     files.remove_stale(config.work_folder)
+    leaks.options_of(config)
     plan = make(config)
     replaced.check(plan)
-    _warn_of_shared_audio(plan)
     doctor.require(
         (stage.name, stage.backend) for stage in plan.stages if stage.config and plan.missing(stage)
     )
-    reports = [
-        perceive.run_stage(
-            plan, stage, executor_for(config, on_gpu=stage.on_gpu), progress, retry_failed=retry_failed
-        )
-        for stage in plan.stages
-    ]
+    listed = plan
+    plan, first_reports, leak_report = leaks.run(plan, progress, retry_failed=retry_failed)
+    _warn_of_shared_audio(plan)
+    reports = list(first_reports)
+    for stage in plan.stages:
+        if first_reports and stage.name == "read":
+            if plan.missing(stage):  # clips were dropped, so the parts differ
+                perceive.run_stage(plan, stage, executor_for(config), NoProgress())
+            continue
+        executor = executor_for(config, on_gpu=stage.on_gpu)
+        reports.append(perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed))
     folder, ask_report = ask.run(plan, executor_for(config), progress)
     requests, talk = LlmReport(), llm.start(plan)
     folder, reword_reports = llm.run(plan, folder, talk, requests, progress)
     reader, reader_key, blind_reports = llm.read_blind(plan, folder, talk, requests, progress)
     verdicts, gate_report = gate.run(plan, folder, progress, reader, reader_key)
     reports += [ask_report, *reword_reports, *blind_reports, gate_report]
-    report = publish(plan, folder, verdicts, tuple(reports), requests)
+    report = publish(plan, folder, verdicts, tuple(reports), requests, leak_report)
     with suppress(NotReadyError):  # the data set is complete, even if the disk of the work folder is full
         replaced.record(plan)
         changed = {clip_id for clip_id, failure in report.failures if failure.error == CHANGED}
-        files.forget_fingerprints(plan.work, [clip.path for clip in plan.clips if clip.id in changed])
+        files.forget_fingerprints(plan.work, [clip.path for clip in listed.clips if clip.id in changed])
         costs = [asdict(stage) | {"rtf": stage.rtf} for stage in reports if stage.clips]
         if costs:
             data = {"clips": len(plan.clips), "jobs": config.workers, "stages": costs}
@@ -134,6 +142,7 @@ def publish(
     verdicts: Verdicts,
     reports: tuple[StageReport, ...] = (),
     requests: LlmReport | None = None,
+    leak_report: LeakReport | None = None,
 ) -> BuildReport:
     """Writes the shards from finished parts, unless they are up to date.
 
@@ -141,6 +150,7 @@ def publish(
         folder: The folder of the questions; see :func:`paqa_builder.pipeline.ask.run`.
         verdicts: See :func:`paqa_builder.pipeline.judge.run`.
         requests: Requests to a language model, if one was used.
+        leak_report: Groups and doubles; see :func:`paqa_builder.pipeline.leaks.run`.
     """
     failures: list[tuple[str, Failure]] = []
     unpublished: list[tuple[str, Failure]] = []
@@ -164,6 +174,8 @@ def publish(
     description = _describe(plan, folder, verdicts)
     if requests and requests.model:
         description["llm"] = requests.to_json()
+    leak_report = leak_report or LeakReport(leaks.options_of(plan.config))
+    description["leaks"] = leak_report.to_json()
     unchanged = lock.up_to_date(plan.config.out, description)
     if unchanged:
         summary = write.summarise(items(), verdicts)
@@ -179,7 +191,7 @@ def publish(
     failures += unpublished
     return BuildReport(
         plan.config, summary, reports, tuple(failures), quarantined, verdicts, unchanged, requests,
-        grounded=asked,
+        grounded=asked, leaks=leak_report,
     )  # fmt: skip
 
 

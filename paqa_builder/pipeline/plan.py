@@ -128,8 +128,13 @@ def make(config: Config, *, save: bool = True) -> Plan:
         replace(item, sha256="", problem=problems[item.clip.id]) if item.clip.id in problems else item
         for item in files.fingerprint(clips, config.work_folder, save=save)
     ]
-    size = config.part_size or max(1, min(32, len(clips) // 32))
-    return Plan(config, source, tuple(files.parts_of(fingerprints, size)), stages)
+    return Plan(config, source, parts_of(fingerprints, config), stages)
+
+
+def parts_of(fingerprints: list[files.Fingerprint], config: Config) -> tuple[files.Part, ...]:
+    """Splits a list of clips into parts of the configured size."""
+    size = config.part_size or max(1, min(32, len(fingerprints) // 32))
+    return tuple(files.parts_of(fingerprints, size))
 
 
 def with_root(config: Config) -> tuple[Config, bool]:

@@ -1,0 +1,136 @@
+"""Leaks and doubles of a plan: fingerprints its clips, reports what crosses splits, drops or moves clips.
+
+This happens before the models run: a clip that is dropped costs no model's time. The fingerprints are a stage
+of their own, on which no other stage depends, so that a change of the settings redoes no model.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from paqa_builder import files
+from paqa_builder.config import Config, validate_options
+from paqa_builder.dataset import shared_audio
+from paqa_builder.files import state
+from paqa_builder.leaks.fingerprint import AcousticFingerprint, StoredFingerprint
+from paqa_builder.leaks.groups import DOUBLE, Crossing, by_kind
+from paqa_builder.leaks.matching import components, matches
+from paqa_builder.leaks.options import LeakOptions
+from paqa_builder.leaks.resolve import LeakReport, is_strict, resolve
+from paqa_builder.perception.stage import stage_class
+from paqa_builder.pipeline import perceive
+from paqa_builder.pipeline.plan import Plan, StagePlan, parts_of
+from paqa_builder.pipeline.step import Progress, StageReport
+from paqa_builder.records import from_json
+from paqa_builder.runtime.executor import executor_for
+
+log = logging.getLogger(__name__)
+
+STAGE = "fingerprint"
+_EXAMPLES = 3
+
+
+def options_of(config: Config) -> LeakOptions:
+    """The validated ``leaks`` section of a configuration."""
+    return validate_options(LeakOptions, config.leaks, "leaks")
+
+
+def stage_of(plan: Plan) -> StagePlan | None:
+    """The stage *fingerprint* of a plan; None where duplicates are not looked for."""
+    if options_of(plan.config).duplicates == "off":
+        return None
+    upstream = tuple((stage.name, stage.key) for stage in plan.stages if stage.name == "read")
+    return StagePlan(STAGE, None, upstream, files.digest([STAGE, stage_class(STAGE).version, upstream]), "")
+
+
+def run(
+    plan: Plan, progress: Progress, *, retry_failed: bool = False
+) -> tuple[Plan, tuple[StageReport, ...], LeakReport]:
+    """Fingerprints the clips of a plan and applies its settings.
+
+    Returns:
+        The plan without dropped clips and with changed splits, the costs of the stages *read* and
+        *fingerprint*, and the report.
+    """
+    reports = []
+    stage = stage_of(plan)
+    if stage is not None:
+        for needed in (*(s for s in plan.stages if s.name == "read"), stage):
+            executor = executor_for(plan.config)
+            reports.append(perceive.run_stage(plan, needed, executor, progress, retry_failed=retry_failed))
+    plan, report = applied(plan)
+    _warn(report)
+    return plan, tuple(reports), report
+
+
+def applied(plan: Plan) -> tuple[Plan, LeakReport]:
+    """Applies the settings to a plan as far as its clips have fingerprints; runs nothing."""
+    options = options_of(plan.config)
+    items = [item for part in plan.parts for item in part.fingerprints]
+    doubles: list[list[int]] = []
+    unknown = 0
+    if (stage := stage_of(plan)) is not None:
+        known = _fingerprints(plan, stage)
+        unknown = sum(bool(item.sha256) for item in items) - len(known)
+        doubles = _doubles(items, known)
+    clips, report = resolve([item.clip for item in items], doubles, options)
+    kept = [replace(item, clip=clip) for item, clip in zip(items, clips, strict=True) if clip is not None]
+    if len(kept) < len(items):
+        parts = parts_of(kept, plan.config)
+    else:
+        rest = iter(kept)
+        parts = tuple(
+            replace(part, fingerprints=tuple(next(rest) for _ in part.fingerprints)) for part in plan.parts
+        )
+    return replace(plan, parts=parts), replace(report, unknown=unknown)
+
+
+def _fingerprints(plan: Plan, stage: StagePlan) -> dict[int, AcousticFingerprint]:
+    """Fingerprints by the position of their clip."""
+    found, position = {}, 0
+    folder = stage.folder(plan.work)
+    for part in plan.parts:
+        rows = state.read_rows(part.file(folder)) if state.intact(part.file(folder)) else []
+        for number, row in enumerate(rows):
+            if records := row.get("records"):
+                found[position + number] = AcousticFingerprint.of(from_json(StoredFingerprint, records[0]))
+        position += len(part.fingerprints)
+    return found
+
+
+def _doubles(items: Sequence[files.Fingerprint], known: dict[int, AcousticFingerprint]) -> list[list[int]]:
+    """Positions of the clips of each recording that several clips hold."""
+    positions = sorted(known)
+    pairs = [
+        (positions[m.first], positions[m.second]) for m in matches([known[index] for index in positions])
+    ]
+    same: dict[str, list[int]] = defaultdict(list)
+    for index, item in enumerate(items):
+        if item.sha256 and item.sha256 != shared_audio.EMPTY:
+            same[item.sha256].append(index)
+    pairs += [(members[0], other) for members in same.values() for other in members[1:]]
+    return components(len(items), pairs)
+
+
+def _warn(report: LeakReport) -> None:
+    for kind, crossing in by_kind(report.crossing).items():
+        if is_strict(kind, report.options.strict):
+            setting = "duplicates" if kind == DOUBLE else "groups"
+            log.warning("%s: `paqa push` refuses the data set without --force; see the setting leaks.%s",
+                        sentence(kind, crossing), setting)  # fmt: skip
+        else:
+            log.warning("%s; the setting leaks.strict makes this an error", sentence(kind, crossing))
+    if report.unknown:
+        log.warning("%d readable clips have no fingerprint and were not compared", report.unknown)
+
+
+def sentence(kind: str, crossing: Sequence[Crossing]) -> str:
+    """One sentence that counts the crossing groups of a kind and names the first."""
+    plural = "recordings under several names" if kind == DOUBLE else f"groups of the kind {kind}"
+    singular = "a recording under several names" if kind == DOUBLE else f"a group of the kind {kind}"
+    count = f"{singular} is" if len(crossing) == 1 else f"{len(crossing)} {plural} are"
+    more = ", …" if len(crossing) > _EXAMPLES else ""
+    return f"{count} in several splits ({'; '.join(map(str, crossing[:_EXAMPLES]))}{more})"
