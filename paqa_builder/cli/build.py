@@ -15,11 +15,13 @@ from paqa_builder.text.terminal import line
 
 if TYPE_CHECKING:
     from paqa_builder.dataset.summary import Summary
+    from paqa_builder.leaks.resolve import LeakReport
     from paqa_builder.pipeline.build import BuildReport
     from paqa_builder.pipeline.reword import LlmReport
     from paqa_builder.pipeline.step import Done, StageReport
 
 _SHOWN_FAILURES = 10
+_SHOWN_DROPPED = 5
 _SHOWN_WARNINGS = 20
 _SHOWN_EVIDENCE = 10
 # Seconds between two lines of progress without a terminal.
@@ -196,8 +198,16 @@ def _show(report: BuildReport) -> None:
     table.add_row("blind score", _blind(report))
     if report.llm and report.llm.model:
         table.add_row("rewording", _reworded(report.llm))
+    table.add_row("leaks", _leaks(report.leaks))
     table.add_row("failures", _counted(summary.failures, "{}") if report.failures else "none")
     common.err.print(table)
+    for item in report.leaks.dropped[:_SHOWN_DROPPED]:
+        kept = f"{item.reason}, as {item.kept} ({item.kept_split})"
+        common.err.print(
+            line("  ", ("dropped", "yellow"), f" {item.clip} ({item.split}): {kept}"), soft_wrap=True
+        )
+    if len(report.leaks.dropped) > _SHOWN_DROPPED:
+        common.err.print(f"  … and {len(report.leaks.dropped) - _SHOWN_DROPPED} more, in paqa.lock.json")
     for clip, failure in report.failures[:_SHOWN_FAILURES]:
         common.err.print(line("  ", (failure.stage, "red"), f" {clip}: {failure.message}"), soft_wrap=True)
     if len(report.failures) > _SHOWN_FAILURES:
@@ -230,6 +240,22 @@ def _blind(report: BuildReport) -> Text | str:
     if gate.after.high - gate.after.low > _WIDEST:
         text += "; too few questions for a precise estimate"
     return text if gate.passed else line((f"{text}: more than the gate allows", "bold red"))
+
+
+def _leaks(report: LeakReport) -> str:
+    """Doubles, groups in several splits, and the clips that were dropped or moved, in one line."""
+    parts = []
+    if report.doubles:
+        parts.append(f"{sum(map(len, report.doubles))} clips of {len(report.doubles)} repeated recordings")
+    if report.crossing:
+        kinds = Counter(crossing.kind for crossing in report.crossing)
+        parts.append(f"in several splits: {_counted(kinds, '{}')}")
+    if report.dropped:
+        parts.append(f"{len(report.dropped)} clips dropped")
+    if report.moved:
+        parts.append(f"{len(report.moved)} clips moved")
+    searched = "none found" if report.options.duplicates != "off" else "duplicates not looked for"
+    return "; ".join(parts) or searched
 
 
 def _reworded(report: LlmReport) -> str:
@@ -291,6 +317,7 @@ def _json(report: BuildReport) -> dict[str, Any]:
         "corpus_questions": dict(report.grounded),
         "gate": report.verdicts.report.to_json(),
         "llm": asdict(report.llm) if report.llm and report.llm.model else None,
+        "leaks": report.leaks.to_json(),
         "warnings": list(report.warnings),
         "failures": [{"clip": clip, **asdict(failure)} for clip, failure in report.failures],
         "stages": [asdict(stage) | {"rtf": stage.rtf} for stage in report.stages],

@@ -25,6 +25,7 @@ def plan(
 
     paqa plan --source fsd50k --root FSD50K --out shards
     """
+    from paqa_builder.pipeline.leaks import applied
     from paqa_builder.pipeline.plan import make
     from paqa_builder.pipeline.status import of_plan
 
@@ -32,7 +33,7 @@ def plan(
         source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
         plugin=plugin, device=device, seed=seed, license_allow=common.listed(license_allow),
     )  # fmt: skip
-    planned = make(settings, save=False)
+    planned, _ = applied(make(settings, save=False))
     rows = of_plan(planned)
     clips, parts = len(planned.clips), len(planned.parts)
     if as_json:

@@ -81,6 +81,7 @@ def render(
         audio_of_all=audio_of_all,
         restricted={name: n for name, n in summary.licenses.items() if is_restricted(name)},
         hashed=build.get("speaker_names") == "hash",
+        leaks={"dropped": (), "moved": (), "crossing": {}, **(build.get("leaks") or {})},
     )
 
 

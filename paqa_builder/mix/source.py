@@ -38,6 +38,14 @@ def _label(event: Mapping[str, Any]) -> str:
     return event.get("audioset") or audioset_name(event["label"]) or event["label"]
 
 
+def _groups(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The speakers and recordings that a scene is made of; recordings are named within their kind of pool."""
+    speakers = [f"speaker:{name}" for s in row["segments"] if (name := s.get("corpus_speaker"))]
+    speech = [f"recording:speech/{name}" for s in row["segments"] if (name := s.get("utt_id"))]
+    sounds = [f"recording:events/{name}" for e in row["events"] if (name := e.get("src_file"))]
+    return tuple(dict.fromkeys([*speakers, *speech, *sounds]))
+
+
 class Mix(Source):
     """A folder written by ``paqa mix``."""
 
@@ -87,6 +95,7 @@ class Mix(Source):
             attribution=row.get("attribution") or "; ".join(filter(None, names)),
             source_url=row.get("source_url") or "",
             truth=self._truth(row),
+            groups=_groups(row),
         )
 
     def _truth(self, row: Mapping[str, Any]) -> Truth:

@@ -89,4 +89,5 @@ class Covost2(Source):
             attribution="Common Voice 4; translation by CoVoST 2",
             source_url="https://commonvoice.mozilla.org/",
             truth=Truth(utterances=(said,)),
+            groups=(f"speaker:{row['client_id']}",) if row["client_id"] else (),
         )

@@ -9,15 +9,17 @@ A clip's id is its path below the root, with ``/``, without the suffix, in Unico
 their suffix. Clips are sorted by id.
 
 The tables (:mod:`paqa_builder.sources.metadata`) have a column ``file_name`` and any of ``license``,
-``attribution``, ``source_url`` and ``split``; an empty cell, or a file without a row, takes the source's
-options. A file without a split in a table takes it from the outermost folder with the name of a split,
-such as ``train``.
+``attribution``, ``source_url``, ``split`` and ``group``; an empty cell, or a file without a row, takes the
+source's options. ``group`` names what a file shares with others, as ``kind:name``, several separated by
+semicolons (``recording:12; speaker:anna``); a name without a kind is that of a recording. A file without a
+split in a table takes it from the outermost folder with the name of a split, such as ``train``.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -84,7 +86,22 @@ class Folder(Source):
                 license=spdx(row.get("license") or self.options.license),
                 attribution=row.get("attribution") or self.options.attribution,
                 source_url=row.get("source_url", ""),
+                groups=groups_of(row.get("group", "")),
             )
+
+
+def groups_of(cell: str) -> tuple[str, ...]:
+    """The groups in a cell of a table.
+
+    Example:
+        >>> groups_of("tape 3; speaker:anna")
+        ('recording:tape 3', 'speaker:anna')
+    """
+    names = filter(None, (name.strip() for name in cell.split(";")))
+    return tuple(dict.fromkeys(name if _GROUP.fullmatch(name) else f"recording:{name}" for name in names))
+
+
+_GROUP = re.compile(r"[A-Za-z_]\w*:\S.*")
 
 
 def split_of(name: str) -> str | None:

@@ -149,11 +149,13 @@ class Fsd50k(Source):
             yield self._clip(name, SPLIT_OF[split], folder, infos.get(name), truths[mids])
 
     def _clip(self, name: str, split: str, folder: Path, info: dict[str, Any] | None, truth: Truth) -> Clip:
-        credit, terms = f"Freesound sound {name}", UNKNOWN
+        credit, terms, groups = f"Freesound sound {name}", UNKNOWN, [f"recording:{name}"]
         if info is not None:
             title, uploader = info.get("title") or name, info.get("uploader") or "unknown"
             credit = f'"{title}" by {uploader}, Freesound sound {name}'
             terms = spdx(str(info.get("license") or ""))
+            if info.get("uploader"):
+                groups.append(f"uploader:{info['uploader']}")
         return Clip(
             id=name,
             source=self.name,
@@ -163,6 +165,7 @@ class Fsd50k(Source):
             attribution=credit,
             source_url=f"https://freesound.org/s/{name}/",
             truth=truth,
+            groups=tuple(groups),
         )
 
     def _tags(self, mids: str, where: str) -> tuple[Tag, ...]:

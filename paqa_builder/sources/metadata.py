@@ -23,7 +23,7 @@ from paqa_builder.untrusted import json_files
 log = logging.getLogger(__name__)
 
 NAMES = ("metadata.csv", "metadata.jsonl")
-COLUMNS = ("file_name", "license", "attribution", "source_url", "split")
+COLUMNS = ("file_name", "license", "attribution", "source_url", "split", "group")
 
 Row = dict[str, str]
 """Cells by column; empty cells are empty texts."""

@@ -73,4 +73,5 @@ class UrbanSound8k(Source):
             attribution=f"Freesound sound {row['fsID']}, excerpt by UrbanSound8K",
             source_url=f"https://freesound.org/s/{row['fsID']}/",
             truth=Truth(tags=(self.presence(LABELS[row["class"]]),)),
+            groups=(f"recording:{row['fsID']}",),
         )
