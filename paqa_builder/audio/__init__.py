@@ -110,6 +110,13 @@ def read(
         data = _content(Path(path))
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error.strerror})") from error
+    return read_bytes(data, name, folder, max_seconds=max_seconds)
+
+
+def read_bytes(
+    data: Content, name: str, folder: Path | None = None, *, max_seconds: float = MAX_SECONDS
+) -> tuple[Audio, AudioInfo]:
+    """Decodes the bytes of a file as :func:`read` does; ``name`` is for messages."""
     decoded = decode(data, name, folder=folder, max_seconds=max_seconds)
     mixed = mix_down(decoded.samples, decoded.rate, name, folder)
     info = AudioInfo(

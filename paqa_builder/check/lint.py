@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from paqa_builder.check import recordings
 from paqa_builder.check.copies import Copies, Leaks, Near, Overlap
 from paqa_builder.check.findings import Finding, Grade, Report, Tally
 from paqa_builder.check.texts import Form, Spread, Traces
@@ -28,7 +29,8 @@ def lint(
     """Checks a data set.
 
     Args:
-        against: Data sets that it must not overlap with.
+        against: Data sets that it must not overlap with; of folders of audio files or of shards, the
+            recordings are compared, too.
         audio_root: Folder to which its audio paths are relative.
         blind: Whether to answer the questions from their text.
 
@@ -36,7 +38,8 @@ def lint(
         ConfigError: A file cannot be read, has no question, or is in an unknown format.
     """
     data = open_data(path)
-    others = [open_data(other) for other in against]
+    folders = [path for path in against if recordings.is_audio_folder(path)]
+    others = [open_data(other) for other in against if other not in folders]
     if audio_root is not None and not audio_root.is_dir():
         raise ConfigError(f"{audio_root}: no such folder", fix="check --audio-root")
     total = sum(1 for _ in data.items())
@@ -55,9 +58,17 @@ def lint(
     findings = [
         *form.findings(), *usable.findings(), *spread.findings(), *([_blind(data)] if blind else []),
         *copies.findings(), *near.findings(), *traces.findings(), *audio.findings(), *leaks.findings(),
-        *overlap.findings(),
+        *recordings.groups(data), *overlap.findings(),
+        *_same_recordings(data, audio_root, [*folders, *(o.path for o in others if o.path.is_dir())]),
     ]  # fmt: skip
     return Report(str(path), data.format, total, tuple(findings))
+
+
+def _same_recordings(data: Data, root: Path | None, against: Sequence[Path]) -> Iterator[Finding]:
+    """Compares the recordings with those of folders of audio files and of shards."""
+    if against:
+        others = [(path, recordings.collect(path)) for path in against]
+        yield from recordings.overlap(recordings.collect_data(data, root), others)
 
 
 def _blind(data: Data) -> Finding:

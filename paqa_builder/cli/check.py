@@ -29,7 +29,8 @@ def check(
         list[Path] | None,
         typer.Option(
             "--against",
-            help="Data that must not share clips or questions with DATA, such as MMAU; may be repeated.",
+            help="Data, or a folder of audio, that must not share clips, questions or recordings with DATA, "
+            "such as MMAU; may be repeated.",
         ),
     ] = None,
     audio_root: Annotated[

@@ -18,7 +18,8 @@ def push(
         bool, typer.Option("--dry-run", help="Show what would be uploaded; upload nothing.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Upload although the same audio is in several splits.")
+        bool,
+        typer.Option("--force", help="Upload although the same audio or recording is in several splits."),
     ] = False,
 ) -> None:
     """Upload a finished build to the Hugging Face Hub.

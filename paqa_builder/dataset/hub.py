@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from paqa_builder.dataset import lock, shared_audio
 from paqa_builder.errors import ConfigError, NotReadyError, PaqaError
+from paqa_builder.leaks.groups import DOUBLE, by_kind, sentence
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -52,12 +53,13 @@ def push(
         repo_id: ``"user/name"``, created if it does not exist.
         public: Whether the repository is public. The visibility of an existing one is never changed.
         dry_run: Whether to check the folder and the name only and send nothing.
-        force: Whether to upload data in which the same audio is in several splits.
+        force: Whether to upload data in which the same audio, or a group of a strict kind, is in several
+            splits.
 
     Raises:
         ConfigError: ``repo_id`` is not of the form ``user/name``, or the Hub does not allow the name.
         NotReadyError: No user is logged in, or the Hub cannot be reached.
-        PaqaError: The build is unfinished or its files changed, the same audio is in several splits, the
+        PaqaError: The build is unfinished or its files changed, something leaks between splits, the
             repository has another visibility than ``public`` says, or the Hub refuses the upload.
     """
     _check_name(repo_id)
@@ -68,6 +70,13 @@ def push(
         raise PaqaError(
             f"{folder}: {shared_audio.message(groups)}: a model would be tested on audio of its training",
             fix="remove the copies and build again; or add --force",
+        )
+    if not force and (crossing := shared_audio.crossing_groups(folder)):
+        kind, groups_of_kind = next(iter(by_kind(crossing).items()))
+        setting = "leaks.duplicates" if kind == DOUBLE else "leaks.groups"
+        raise PaqaError(
+            f"{folder}: {sentence(kind, groups_of_kind)}: a model would be tested on what it was trained on",
+            fix=f"build again with the setting {setting}: drop; or add --force",
         )
     files = [file.path for file in content.files]
     files += [name for name in lock.DOCUMENTS if (folder / name).is_file()] + [lock.LOCK]

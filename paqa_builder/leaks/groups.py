@@ -11,6 +11,8 @@ from paqa_builder.sources import SPLITS
 DOUBLE = "double"
 """Kind of the groups of clips with the same recording, found by fingerprint: ``double:<id of the first>``."""
 
+_EXAMPLES = 3
+
 PRIORITY = tuple(reversed(SPLITS))
 """Splits in the order in which they keep clips: test, validation, train."""
 
@@ -72,3 +74,17 @@ def by_kind(crossing: Iterable[Crossing]) -> dict[str, list[Crossing]]:
     for item in crossing:
         kinds.setdefault(item.kind, []).append(item)
     return kinds
+
+
+def is_strict(kind: str, strict: Iterable[str]) -> bool:
+    """Whether a kind of group must not be in several splits; doubles never may."""
+    return kind == DOUBLE or kind in strict
+
+
+def sentence(kind: str, crossing: Sequence[Crossing]) -> str:
+    """One sentence that counts the crossing groups of a kind and names the first."""
+    plural = "recordings under several names" if kind == DOUBLE else f"groups of the kind {kind}"
+    singular = "a recording under several names" if kind == DOUBLE else f"a group of the kind {kind}"
+    count = f"{singular} is" if len(crossing) == 1 else f"{len(crossing)} {plural} are"
+    more = ", …" if len(crossing) > _EXAMPLES else ""
+    return f"{count} in several splits ({'; '.join(map(str, crossing[:_EXAMPLES]))}{more})"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from paqa_builder.leaks.groups import DOUBLE, PRIORITY, Crossing, by_kind, crossings, kind_of
+from paqa_builder.leaks.groups import DOUBLE, PRIORITY, Crossing, by_kind, crossings, is_strict, kind_of
 from paqa_builder.leaks.matching import components
 from paqa_builder.leaks.options import LeakOptions
 from paqa_builder.records import Clip
@@ -68,11 +68,6 @@ class LeakReport:
             "dropped": [asdict(item) for item in self.dropped],
             "moved": [asdict(item) for item in self.moved],
         }
-
-
-def is_strict(kind: str, strict: Iterable[str]) -> bool:
-    """Whether a kind of group must not be in several splits; doubles never may."""
-    return kind == DOUBLE or kind in strict
 
 
 def resolve(

@@ -102,7 +102,8 @@ def _build(config: Config, progress: Progress, retry_failed: bool) -> BuildRepor
     )
     listed = plan
     plan, first_reports, leak_report = leaks.run(plan, progress, retry_failed=retry_failed)
-    _warn_of_shared_audio(plan)
+    if leak_report.options.duplicates == "off":
+        _warn_of_shared_audio(plan)
     reports = list(first_reports)
     for stage in plan.stages:
         if first_reports and stage.name == "read":

@@ -16,10 +16,10 @@ from paqa_builder.config import Config, validate_options
 from paqa_builder.dataset import shared_audio
 from paqa_builder.files import state
 from paqa_builder.leaks.fingerprint import AcousticFingerprint, StoredFingerprint
-from paqa_builder.leaks.groups import DOUBLE, Crossing, by_kind
+from paqa_builder.leaks.groups import DOUBLE, by_kind, is_strict, sentence
 from paqa_builder.leaks.matching import components, matches
 from paqa_builder.leaks.options import LeakOptions
-from paqa_builder.leaks.resolve import LeakReport, is_strict, resolve
+from paqa_builder.leaks.resolve import LeakReport, resolve
 from paqa_builder.perception.stage import stage_class
 from paqa_builder.pipeline import perceive
 from paqa_builder.pipeline.plan import Plan, StagePlan, parts_of
@@ -30,7 +30,6 @@ from paqa_builder.runtime.executor import executor_for
 log = logging.getLogger(__name__)
 
 STAGE = "fingerprint"
-_EXAMPLES = 3
 
 
 def options_of(config: Config) -> LeakOptions:
@@ -125,12 +124,3 @@ def _warn(report: LeakReport) -> None:
             log.warning("%s; the setting leaks.strict makes this an error", sentence(kind, crossing))
     if report.unknown:
         log.warning("%d readable clips have no fingerprint and were not compared", report.unknown)
-
-
-def sentence(kind: str, crossing: Sequence[Crossing]) -> str:
-    """One sentence that counts the crossing groups of a kind and names the first."""
-    plural = "recordings under several names" if kind == DOUBLE else f"groups of the kind {kind}"
-    singular = "a recording under several names" if kind == DOUBLE else f"a group of the kind {kind}"
-    count = f"{singular} is" if len(crossing) == 1 else f"{len(crossing)} {plural} are"
-    more = ", …" if len(crossing) > _EXAMPLES else ""
-    return f"{count} in several splits ({'; '.join(map(str, crossing[:_EXAMPLES]))}{more})"

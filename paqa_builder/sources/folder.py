@@ -62,7 +62,7 @@ class Folder(Source):
 
     def clips(self) -> Iterator[Clip]:
         paths, tables, skipped = [], [], []
-        for path in _walk(self.root, ()):
+        for path in walk(self.root):
             if path.name.lower().endswith(SUFFIXES):
                 paths.append(path)
             elif path.name in metadata.NAMES:
@@ -128,8 +128,12 @@ def _report(root: Path, skipped: list[Path]) -> None:
         )
 
 
-def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
-    """Yields the files below ``folder``, without following links to a folder in ``above``."""
+def walk(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
+    """Yields the files below ``folder`` in a fixed order, without following links to a folder in ``above``.
+
+    Raises:
+        SourceError: A folder cannot be listed.
+    """
     try:
         status = folder.stat()
         identity = (status.st_dev, status.st_ino)
@@ -147,7 +151,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
         except OSError:  # a broken or circular link: with an audio suffix, it is a clip that fails
             mode = stat.S_IFREG
         if stat.S_ISDIR(mode):
-            yield from _walk(Path(entry.path), (*above, identity))
+            yield from walk(Path(entry.path), (*above, identity))
         elif stat.S_ISREG(mode):
             yield Path(entry.path)
 

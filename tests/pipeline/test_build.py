@@ -449,7 +449,7 @@ def test_the_report_repeats_all_warnings(fake_config: MakeConfig, corpus: Path, 
     warnings = "\n".join(report.warnings)
     assert report.warnings.count("a worker warns") == 1
     assert "skipped 1 files that look like audio but are not read: 1 .mid" in warnings
-    assert "a recording is in several splits, such as dialogue (train) and test/again (test)" in warnings
+    assert "double:dialogue: dialogue (train) and test/again (test)" in warnings
     assert building.build(fake_config(**changes)).unchanged
 
 
