@@ -7,8 +7,10 @@ of their own, on which no other stage depends, so that a change of the settings 
 from __future__ import annotations
 
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from paqa_builder import files
@@ -30,6 +32,9 @@ from paqa_builder.runtime.executor import executor_for
 log = logging.getLogger(__name__)
 
 STAGE = "fingerprint"
+_SMALL = 20_000_000
+"""Bytes of clips that are fingerprinted faster than worker processes start. The stage *read* has decoded them
+before, so those that crash a decoder are known."""
 
 
 def options_of(config: Config) -> LeakOptions:
@@ -58,11 +63,22 @@ def run(
     stage = stage_of(plan)
     if stage is not None:
         for needed in (*(s for s in plan.stages if s.name == "read"), stage):
-            executor = executor_for(plan.config)
+            small = needed is stage and _size(plan) < _SMALL
+            config = plan.config.model_copy(update={"executor": "inline"}) if small else plan.config
+            executor = executor_for(config)
             reports.append(perceive.run_stage(plan, needed, executor, progress, retry_failed=retry_failed))
     plan, report = applied(plan)
     _warn(report)
     return plan, tuple(reports), report
+
+
+def _size(plan: Plan) -> int:
+    """Bytes of all clips."""
+    total = 0
+    for clip in plan.clips:
+        with suppress(OSError):
+            total += os.stat(clip.path).st_size
+    return total
 
 
 def applied(plan: Plan) -> tuple[Plan, LeakReport]:

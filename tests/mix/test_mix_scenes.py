@@ -185,6 +185,8 @@ def test_the_source_gives_the_truth(made: tuple[Path, list[dict]]) -> None:
         truth = clip.truth
         assert clip.split == row["split"]
         assert clip.license == "CC-BY-4.0"
+        assert {f"speaker:{s['corpus_speaker']}" for s in row["speakers"]} <= set(clip.groups)
+        assert {f"recording:events/{e['src_file']}" for e in row["events"]} <= set(clip.groups)
         assert clip.attribution == "; ".join(
             dict.fromkeys(f"by {s['corpus_speaker']}" for s in row["segments"])
         )

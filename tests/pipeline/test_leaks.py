@@ -60,7 +60,7 @@ def leaky(tmp_path: Path) -> Path:
 
 
 def built(fake_config: MakeConfig, root: Path, **settings: object) -> building.BuildReport:
-    return building.build(fake_config(root=root, leaks=settings))
+    return building.build(fake_config(root=root, leaks=settings, speaker_names="keep"))
 
 
 def test_planted_leaks_are_reported(fake_config: MakeConfig, leaky: Path) -> None:

@@ -37,6 +37,7 @@ def test_covost_gives_sentence_language_and_translation(covost: Path) -> None:
     one = clips["common_voice_de_1"]
     assert one.path == str(covost / "clips" / "common_voice_de_1.mp3")
     assert one.license == "CC0-1.0"
+    assert [group.partition(":")[0] for group in one.groups] == ["speaker"]
     truth = settle_truth(one.truth, 4.2)
     (said,) = truth.utterances or ()
     assert (said.text, said.language) == ('Er sagte "Nein", und ging.', "de")
@@ -99,6 +100,7 @@ def test_urbansound_gives_labels_of_audioset(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [[t.label for t in c.truth.tags or ()] for c in clips] == [["Bark"], ["Siren"], ["Drill"]]
     assert not any(clip.truth.tags_complete for clip in clips)
+    assert [clip.groups for clip in clips] == [("recording:10",), ("recording:11",), ("recording:12",)]
     assert clips[0].path == str(tmp_path / "audio" / "fold5" / "10-3-0-0.wav")
     for row in ("1.wav,1,0,1,1,11,3,siren\n", "1.wav,1,0,1,1,1,3,whistle\n"):
         table.write_text(US8K + row)

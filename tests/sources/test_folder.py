@@ -254,6 +254,13 @@ class TestAudiofolder:
         table(tmp_path, "file_name,split", "train/a.wav,test", "train/b.wav,")
         assert splits(tmp_path) == {"train/a": "test", "train/b": "train"}
 
+    def test_groups_of_a_cell(self, tmp_path: Path) -> None:
+        put(tmp_path, "a.wav", "b.wav", "c.wav")
+        table(tmp_path, "file_name,group", "a.wav,speaker:anna; tape 3;", "b.wav,")
+        assert [clip.groups for clip in Folder(tmp_path).clips()] == [
+            ("speaker:anna", "recording:tape 3"), (), (),
+        ]  # fmt: skip
+
     def test_each_split_may_have_its_table(self, tmp_path: Path) -> None:
         put(tmp_path, "train/a.wav", "test/a.wav", "test/deep/b.wav")
         table(tmp_path / "train", "file_name,license", "a.wav,MIT")

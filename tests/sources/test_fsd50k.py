@@ -54,6 +54,7 @@ def test_clips_with_splits_labels_and_licence(root: Path) -> None:
     assert (dog.license, dog.source_url) == ("CC-BY-NC-3.0", "https://freesound.org/s/64760/")
     assert dog.attribution == '"my dog.wav" by jo, Freesound sound 64760'
     assert (rain.license, rain.attribution) == ("unknown", "Freesound sound 247")
+    assert (dog.groups, rain.groups) == (("recording:64760", "uploader:jo"), ("recording:247",))
 
 
 def test_only_eval_is_labelled_exhaustively(root: Path) -> None:
