@@ -48,8 +48,8 @@ def check(
     """Find defects in multiple-choice audio questions, of PAQA or of any other data set.
 
     Checks the balance of answers, duplicates, leaks between splits, traces, missing audio, and how many
-    questions can be answered without the audio. Formats: shards of paqa, PAQA, MMAU, MMAR, AVQA, and any JSON
-    lines with question, choices and answer.
+    questions can be answered without the audio. Formats: shards of paqa, PAQA, MMAU, MMAR, AVQA, AudioMCQ,
+    and any JSON lines with question, choices and answer.
 
     [dim]Examples:[/]
 

@@ -18,6 +18,8 @@ _OTHER = re.compile(r"[^\w-]", re.UNICODE)
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
 _LONGEST = 100  # bytes; file systems allow 255 with the suffixes
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+# Names that pandas, with which pyannote reads RTTM, takes for missing values.
+_MISSING = {"na", "nan", "null", "none", "n/a", "<na>", "unknown"}
 
 
 class Names:
@@ -49,7 +51,9 @@ def tokens(texts: Iterable[str | None]) -> dict[str | None, str]:
     words: dict[str | None, str] = {}
     taken: set[str] = set()
     for text in dict.fromkeys(texts):
-        base = word = re.sub(r"[\s\x00-\x1f\x7f-\x9f;]+", "_", text or "").strip("_") or "unknown"
+        base = word = re.sub(r"[\s\x00-\x1f\x7f-\x9f;\"]+", "_", text or "").strip("_") or "unknown"
+        if base.casefold() in _MISSING and text is not None:
+            base = word = f"{base}_"
         number = 1
         while word in taken:
             number += 1
@@ -68,5 +72,5 @@ def _folded(name: str) -> str:
 
 
 def _usable(name: str) -> bool:
-    reserved = name.casefold() in _RESERVED or name.startswith("-")
+    reserved = name.casefold() in _RESERVED | _MISSING or name.startswith("-")
     return 0 < len(name.encode()) <= _LONGEST and not reserved and not _HASHED.search(name)

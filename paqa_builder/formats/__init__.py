@@ -1,1 +1,1 @@
-"""Question formats that are read: shards of this project, PAQA, AVQA, MMAU, MMAR and JSON lines."""
+"""Question formats that are read: shards of this project, PAQA, AVQA, MMAU, MMAR, AudioMCQ and JSON lines."""

@@ -7,7 +7,8 @@ shards     the columns of ``paqa build``
 paqa       ``instruction`` with choices ``(a) … (b) …`` in it, ``output`` with a trace, ``audios``
 avqa       ``question_text``, ``multi_choice``, ``answer`` (index from 0), ``video_name``
 mmau       ``question``, ``choices``, ``answer`` (text), ``audio_id``
-mmar       the same with ``audio_path``
+audiomcq   ``question``, ``choices``, ``answer`` (text), ``audio_path``, ``source_dataset``
+mmar       the same without ``source_dataset``
 generic    ``question``, ``choices``, and ``answer`` (text, letter or index) or ``answer_index``
 ========== ========================================================================================
 """
@@ -177,6 +178,13 @@ def _avqa(row: dict[str, Any], where: str) -> Item:
     )  # fmt: skip
 
 
+def _audiomcq(row: dict[str, Any], where: str) -> Item:
+    """A row of AudioMCQ. Its chains of thought are no traces, unless they have our elements."""
+    thought = row.get("structured_cot")
+    trace = thought if isinstance(thought, str) and answers_of(thought) else None
+    return _plain({"skill": row.get("question_type"), **row, "trace": trace}, where)
+
+
 def _plain(row: dict[str, Any], where: str) -> Item:
     audio = row.get("audio_path") or row.get("audio_id") or row.get("audio")
     audio = audio if isinstance(audio, str) and audio.strip() else None
@@ -276,6 +284,7 @@ FORMATS = {
         Format("avqa", ("question_text", "multi_choice"), _avqa),
         Format("shards", ("question", "choices", "answer_index", "trace", "clip_id"), _plain),
         Format("mmau", ("audio_id", "question", "choices", "answer"), _plain),
+        Format("audiomcq", ("source_dataset", "audio_path", "question", "choices", "answer"), _audiomcq),
         Format("mmar", ("audio_path", "question", "choices", "answer"), _plain),
         Format("generic", ("question", "choices"), _plain),
     )

@@ -24,7 +24,6 @@ class Lhotse(ExportFormat):
         for clip in clips:
             recording, supervisions = self.recording(clip), self.supervisions(clip)
             out.row(f"recordings-{clip.split}.jsonl.gz", recording)
-            out.stream(f"supervisions-{clip.split}.jsonl.gz")  # also where there is none
             for supervision in supervisions:
                 out.row(f"supervisions-{clip.split}.jsonl.gz", supervision)
             out.row(f"cuts-{clip.split}.jsonl.gz", self.cut(clip, recording, supervisions))
