@@ -7,9 +7,9 @@
     python benchmarks/exports.py shards --features             # filter banks of all cuts by lhotse as well
 
 Prints a table: format, library and version, rows, and whether they are those of the shards. A library that
-is not installed is replaced by a check of the rows' keys (``keys``), where there is one. The exit code is 3 if
-any rows differ. llamafactory, ms-swift, lmms-eval and label-studio-sdk are heavy: install each in an environment of
-its own.
+is not installed is replaced by a check of the rows' keys (``keys``), where there is one. llamafactory, ms-swift,
+lmms-eval and label-studio-sdk are heavy: install each in an environment of its own. The exit code is 3 if any
+rows differ.
 """
 
 from __future__ import annotations
