@@ -6,10 +6,10 @@
     python benchmarks/exports.py shards --to lhotse ms-swift
     python benchmarks/exports.py shards --features             # filter banks of all cuts by lhotse as well
 
-Prints a table: format, library and version, rows, and whether they are those of the shards. A library that
-is not installed is replaced by a check of the rows' keys (``keys``), where there is one. llamafactory, ms-swift,
-lmms-eval and label-studio-sdk are heavy: install each in an environment of its own. The exit code is 3 if any
-rows differ.
+Prints a table: format, library and version, rows, and whether they are those of the shards. Without the
+library, the rows' keys are checked (``keys``), where there is such a check. llamafactory, ms-swift, lmms-eval
+and label-studio-sdk are heavy: install each in an environment of its own. The exit code is 3 if any rows
+differ.
 """
 
 from __future__ import annotations
