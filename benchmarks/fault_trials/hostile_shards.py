@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,17 +34,60 @@ def _first(folder: Path, column: str) -> str:
     return str(pq.read_table(next(folder.glob("*.parquet")), columns=[column])[column][0].as_py())
 
 
-def _written(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd", use_dictionary=True)
+def _written(table: pa.Table, path: Path, **how: Any) -> None:
+    pq.write_table(table, path, **{"compression": "zstd", "use_dictionary": True} | how)
+
+
+def _repeated(path: Path, rows: int, name: str = "", text: str = "") -> pa.Table:
+    """The first row of a shard many times, with one text in all of them, which is stored once."""
+    table = pa.concat_tables([pq.read_table(path).slice(0, 1)] * rows)
+    if not name:
+        return table
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
+    return table.set_column(table.schema.get_field_index(name), name, texts)
+
+
+_AS_TEXT = {"store_schema": False, "dictionary_pagesize_limit": 1 << 30}
+
+
+def _bomb_of_another_type(path: Path) -> None:
+    """4,000 rows with a licence of 1 MB, in a column whose type is a dictionary."""
+    _written(_repeated(path, 4000, "license", "x" * 1_000_000), path)
 
 
 def _bomb(path: Path) -> None:
-    """4,000 rows with a licence of 1 MB, which is stored once."""
-    table = pq.read_table(path).slice(0, 1)
-    repeated = pa.concat_tables([table] * 4000)
-    index = pa.array([0] * len(repeated), pa.int32())
-    texts = pa.DictionaryArray.from_arrays(index, pa.array(["x" * 1_000_000]))
-    _written(repeated.set_column(repeated.schema.get_field_index("license"), "license", texts), path)
+    """4,000 rows with a licence of 1 MB, which is stored once, in a column of the right type."""
+    _written(_repeated(path, 4000, "license", "x" * 1_000_000), path, **_AS_TEXT)
+
+
+def _bomb_of_ids(path: Path) -> None:
+    """4,000 rows of a clip whose name has 1 MB."""
+    _written(_repeated(path, 4000, "clip_id", "x" * 1_000_000), path, **_AS_TEXT)
+
+
+def _bomb_of_additions(path: Path) -> None:
+    """4,000 rows with a licence of 1 MB, each stored as an addition of nothing to the one before."""
+    table = _repeated(path, 4000)
+    table = table.set_column(
+        table.schema.get_field_index("license"), "license", pa.array(["x" * 1_000_000] * len(table))
+    )
+    how = {"use_dictionary": ["audio.bytes"], "column_encoding": {"license": "DELTA_BYTE_ARRAY"}}
+    _written(table, path, **_AS_TEXT, **how)
+
+
+def _many_rows(path: Path) -> None:
+    """40,000 equal rows in a few kilobytes."""
+    _written(_repeated(path, 40_000), path, **_AS_TEXT)
+
+
+def _bomb_of_records(path: Path) -> None:
+    """Three million records in one cell."""
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    name = "evidence" if "evidence" in table.schema.names else "failures"
+    kind = table.schema.field(name).type.value_type
+    rows[0][name] = [{field.name: None for field in kind}] * 3_000_000
+    _written(pa.Table.from_pylist(rows, table.schema), path)
 
 
 def _bomb_of_one_cell(path: Path) -> None:
@@ -108,6 +152,11 @@ HARMS: dict[str, Callable[[Path], None]] = {
     "clips that are numbers": _numbers,
     "open quotes, 280 kB": _open_quotes,
     "4 GB of text": _bomb,
+    "4 GB of text, another type": _bomb_of_another_type,
+    "4 GB of text, as additions": _bomb_of_additions,
+    "4 GB of names": _bomb_of_ids,
+    "40,000 equal rows": _many_rows,
+    "3,000,000 records in a cell": _bomb_of_records,
     "a cell of 1.5 GB": _bomb_of_one_cell,
 }
 """Kinds of hostile shards."""

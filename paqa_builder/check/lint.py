@@ -160,7 +160,7 @@ def _null_audio(data: Data) -> Finding:
                 continue
             known = True
             for group in range(parquet.num_row_groups):
-                for place in rows_without_audio(parquet, group):
+                for place in rows_without_audio(path, parquet, group):
                     empty.add(f"row {rows + place + 1}")
                 rows += parquet.metadata.row_group(group).num_rows
     if not known:
@@ -174,5 +174,9 @@ def _sha256(data: Data) -> dict[str, str]:
         return {}
     from paqa_builder.dataset import read as reader
 
-    rows = reader.rows(data.path, "scenes", ["clip_id", "sha256"])
+    files = (data.path / "scenes").glob("*.parquet")
+    wanted = {"clip_id", "sha256"}
+    if not all(wanted <= set(open_table(path).schema_arrow.names) for path in files):
+        return {}  # scenes by others
+    rows = reader.rows(data.path, "scenes", sorted(wanted))
     return {row["clip_id"]: row["sha256"] for row in rows if row["sha256"]}

@@ -6,20 +6,22 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from paqa_builder import registry
 from paqa_builder.config import validate_options
 from paqa_builder.dataset import lock
-from paqa_builder.dataset.read import rows
+from paqa_builder.dataset.read import check_ids, rows
+from paqa_builder.dataset.schema import check_columns
 from paqa_builder.errors import DamagedError, PaqaError
 from paqa_builder.files import file_sha256
 from paqa_builder.runtime.executor import Crash, Processes
 from paqa_builder.untrusted import tables
 
 _GROUPS = 8  # row groups (of 100 rows) in one task
+_PROBLEMS, _LENGTH = 20, 300  # most reasons of one question, and characters of one
 _SAME = ("source", "split", "license", "attribution", "source_url")
 CONTRIBUTIONS = ("weak", "strong", None)
 
@@ -155,8 +157,10 @@ def _tasks(
     folder: Path, file: str, options: str, templates: tuple[Path, ...], plugins: tuple[Path, ...]
 ) -> Iterator[_Task]:
     table = tables.open_table(folder / file)
-    if missing := [name for name in ("id", "clip_id") if name not in table.schema_arrow.names]:
+    names = check_columns(table.schema_arrow, "data")
+    if missing := [name for name in ("id", "clip_id") if name not in names]:
         raise ValueError(f"no column {missing[0]!r}")
+    tables.check(folder / file)
     groups = table.num_row_groups
     for at in range(0, groups, _GROUPS):
         yield _Task(folder, file, tuple(range(at, min(at + _GROUPS, groups))), options, templates, plugins)
@@ -194,18 +198,29 @@ def _prove(task: _Task) -> _Proved:
         try:
             scenes = _scenes(task, group)
             for row in tables.rows(task.folder / task.file, groups=[group]):
+                check_ids(row)
                 proved.ids.append(row["id"])
                 problems = _problems(row, scenes.get(row["clip_id"]), task)
                 if problems:
-                    proved.refuted.append(Refuted(row["id"], row["clip_id"], tuple(problems)))
+                    proved.refuted.append(Refuted(row["id"], row["clip_id"], tuple(_shortened(problems))))
         except _UNREADABLE as error:
             proved.unreadable.append(f"{task.file}, row group {group}, or its scenes cannot be read: {error}")
     return proved
 
 
+def _shortened(problems: Sequence[str]) -> Iterator[str]:
+    for problem in problems[:_PROBLEMS]:
+        yield problem if len(problem) <= _LENGTH else f"{problem[: _LENGTH - 1]}…"
+    if len(problems) > _PROBLEMS:
+        yield f"and {len(problems) - _PROBLEMS} more"
+
+
 def _scenes(task: _Task, group: int) -> dict[str, dict[str, Any]]:
     """The scenes of the clips of a row group, by id."""
-    clips = {row["clip_id"] for row in tables.rows(task.folder / task.file, ["clip_id"], [group])}
+    clips: set[str] = set()
+    for row in tables.rows(task.folder / task.file, ["clip_id"], [group]):
+        check_ids(row)
+        clips.add(row["clip_id"])
     files = f"{Path(task.file).name.removeprefix(lock.NC).partition('-')[0]}-*.parquet"
     return {scene["clip_id"]: scene for scene in rows(task.folder, "scenes", files=files, clip_id=clips)}
 
@@ -229,7 +244,7 @@ def _found(row: dict[str, Any], scene_row: dict[str, Any], task: _Task) -> list[
         if row[name] != scene_row[name]
     ]
     audio = (row["audio"] or {}).get("bytes") or b""
-    if hashlib.sha256(audio).hexdigest() != scene_row["sha256"]:
+    if _sha256(audio) != scene_row["sha256"]:
         problems.append("the SHA-256 of the audio differs from the scene's")
     if row.get("audio_contribution") not in CONTRIBUTIONS:
         problems.append(f"audio_contribution is {row['audio_contribution']!r}")
@@ -237,6 +252,12 @@ def _found(row: dict[str, Any], scene_row: dict[str, Any], task: _Task) -> list[
     options, templates = _tools(task.options, task.templates)
     question, scene = question_from_row(row), scene_from_row(scene_row)
     return [*problems, *verify(question, scene, options, templates)]
+
+
+@lru_cache(maxsize=1)
+def _sha256(audio: bytes) -> str:
+    """The SHA-256 of audio; the questions of a clip follow each other."""
+    return hashlib.sha256(audio).hexdigest()
 
 
 @cache

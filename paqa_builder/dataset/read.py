@@ -16,6 +16,9 @@ from paqa_builder.untrusted import tables
 
 T = TypeVar("T")
 
+LONGEST_ID = 8192
+"""Most characters of an id; those of clips hold a path."""
+
 
 def load_scenes(shards: Path | str) -> Iterator[Scene]:
     """Reads the scenes of a finished build, one at a time, in the build's order.
@@ -93,10 +96,22 @@ def rows(
         with tables.damaged(path):
             names = columns or check_columns(tables.open_table(path).schema_arrow, folder)
             for row in tables.rows(path, names, equal=wanted):
-                for name in ("id", "clip_id"):
-                    if not isinstance(row.get(name, ""), str):
-                        raise ValueError(f"a row has no {name}")
+                check_ids(row)
                 yield row
+
+
+def check_ids(row: dict[str, Any]) -> None:
+    """Checks the ids of a row.
+
+    Raises:
+        ValueError: One is no text, or longer than a path may be.
+    """
+    for name in ("id", "clip_id"):
+        value = row.get(name, "")
+        if not isinstance(value, str):
+            raise ValueError(f"a row has no {name}")
+        if len(value) > LONGEST_ID:
+            raise ValueError(f"the {name} {value[:40]!r}… has {len(value)} characters")
 
 
 def scene(shards: Path, clip: str) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def write_atomic(path: Path, data: bytes, *, setting: str = "--work") -> None:
 def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
     """Opens a binary stream that becomes the file ``path`` when the block ends without an error.
 
+    In a work folder it also replaces an empty folder.
+
     Args:
         setting: The setting that chooses the folder, for error messages.
 
@@ -78,6 +80,9 @@ def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(temporary, "wb") as file:
                 yield file
+            if setting == "--work":
+                with suppress(OSError):  # an empty folder in the file's place
+                    path.rmdir()
             move_atomic(temporary, path)
     finally:
         with suppress(OSError):
@@ -316,8 +321,6 @@ def _known_fingerprints(cache_file: Path) -> dict[str, list[Any]]:
 
 def _save_fingerprints(cache_file: Path, known: dict[str, list[Any]]) -> None:
     text = json.dumps(known, sort_keys=True).encode() + b"\n"
-    with suppress(OSError):  # an empty folder in the file's place
-        cache_file.rmdir()
     write_atomic(cache_file, sealed(cache_file.name, text))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,6 @@ def write_rows(path: Path, rows: Iterable[Any], *, sort_keys: bool = False) -> N
         ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys
     ).encode
     text = "".join(dump(row) + "\n" for row in rows).encode()
-    with suppress(OSError):  # an empty folder in the file's place
-        path.rmdir()
     write_atomic(path, sealed(_name(path), text))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+from paqa_builder.untrusted import tables
 
 _BYTES = "audio.bytes"
 
@@ -12,10 +15,16 @@ def has_audio(parquet: Any) -> bool:
     return _BYTES in (parquet.schema.column(n).path for n in range(len(parquet.schema)))
 
 
-def rows_without_audio(parquet: Any, group: int) -> list[int]:
+def rows_without_audio(path: Path, parquet: Any, group: int) -> list[int]:
     """The rows of a row group whose audio is null or has no bytes.
 
     The audio is read only where the statistics of the column do not exclude such rows.
+
+    Args:
+        parquet: The opened file ``path``.
+
+    Raises:
+        DamagedError: The audio cannot be read.
     """
     metadata = parquet.metadata.row_group(group)
     columns = (metadata.column(n) for n in range(metadata.num_columns))
@@ -26,8 +35,7 @@ def rows_without_audio(parquet: Any, group: int) -> list[int]:
     # The smallest of byte strings is the empty one. A long smallest one is not in the statistics.
     if known is not None and known.has_null_count and not known.null_count and not _has_empty(known):
         return []
-    audio = parquet.read_row_group(group, columns=["audio"]).column("audio")
-    return [n for n, row in enumerate(audio) if not (row.as_py() or {}).get("bytes")]
+    return [n for n, length in enumerate(tables.lengths(path, _BYTES, group)) if not length]
 
 
 def _has_empty(known: Any) -> bool:

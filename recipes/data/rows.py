@@ -26,6 +26,7 @@ from paqa_builder.formats.item import Broken, Item
 from paqa_builder.formats.known import FORMATS, answer_in, answers_of
 from paqa_builder.formats.read import find_audio, open_data
 from paqa_builder.questions.traces import grammar
+from paqa_builder.untrusted import tables
 from recipes.config import Data
 
 if TYPE_CHECKING:
@@ -51,14 +52,12 @@ class AudioRef:
 
     def read(self) -> bytes:
         """The encoded bytes of the clip."""
-        return _group(self.file, self.group)[self.place].as_py()["bytes"]
+        return _group(self.file, self.group)[self.place].as_py()
 
 
 @cached(_groups)
 def _group(file: str, group: int) -> Any:
-    import pyarrow.parquet as pq
-
-    return pq.ParquetFile(file).read_row_group(group, columns=["audio"]).column("audio")
+    return tables.values(Path(file), "audio.bytes", group)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,8 +182,6 @@ def _local(path: str) -> Path:
 
 
 def _of_shards(folder: Path, split: str) -> Iterator[Row]:
-    import pyarrow.parquet as pq
-
     files = sorted((folder / _FOLDER).glob("*.parquet"))
     if not files:
         raise ConfigError(
@@ -197,12 +194,12 @@ def _of_shards(folder: Path, split: str) -> Iterator[Row]:
         raise ConfigError(f"{folder}: no split {split!r}; there are: {', '.join(splits)}")
     scenes = {row["clip_id"]: _scene(row) for row in reader.rows(folder, "scenes", split=split)}
     for file in chosen:
-        parquet = pq.ParquetFile(file)
+        parquet = tables.open_table(file)
         _check_columns(parquet.schema_arrow.names, str(file))
         columns = [name for name in (*_WANTED, *_OPTIONAL) if name in parquet.schema_arrow.names]
         for group in range(parquet.num_row_groups):
-            silent = set(rows_without_audio(parquet, group))
-            for place, fields in enumerate(parquet.read_row_group(group, columns=columns).to_pylist()):
+            silent = set(rows_without_audio(file, parquet, group))
+            for place, fields in enumerate(tables.rows(file, columns, [group])):
                 audio = None if place in silent else AudioRef(str(file), group, place)
                 yield _row(fields, audio, scenes.get(fields["clip_id"]))
 

@@ -86,6 +86,10 @@ def test_parts_that_are_gone_are_made_again(built: Site, tmp_path: Path) -> None
     kept(states.damaged_work(tmp_path, built, contents(built.out), ("deleted",), ("tag/part-.jsonl",)))
 
 
+def test_a_stem_whose_place_a_folder_took_is_made_again(built: Site, tmp_path: Path) -> None:
+    kept(states.damaged_work(tmp_path, built, contents(built.out), ("a folder",), ("separate/.speech.flac",)))
+
+
 def test_a_file_in_the_way_is_kept(built: Site, tmp_path: Path) -> None:
     kept(disks.in_the_way(tmp_path, built.corpus, (("out", False),)))
 

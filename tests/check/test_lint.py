@@ -243,6 +243,9 @@ def test_our_own_shards(fake_config: Callable[..., Config]) -> None:
     assert not bad
     assert checks["trace tags"].grade == "ok"
     assert checks["audio"].grade == "ok"
+    for path in (out / "scenes").glob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(["sha256"]), path)
+    assert found(out)["trace tags"].grade == "ok"
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,25 @@ def test_an_unfinished_build_cannot_be_proved(shards: Path, tmp_path: Path) -> N
     assert any("cannot be read" in problem for problem in prove(shards).damaged)
 
 
+def test_reasons_are_short(shards: Path) -> None:
+    def long_texts(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row.update(license="x" * 50_000, evidence=[{**row["evidence"][0], "value": "no"}] * 50)
+
+    tamper(shards, long_texts)
+    proof = prove(shards)
+    assert len(proof.refuted) == proof.questions
+    for refuted in proof.refuted:
+        assert len(refuted.problems) <= 21
+        assert max(map(len, refuted.problems)) <= 300
+
+
+@pytest.mark.parametrize("name", ["id", "clip_id"])
+def test_long_ids_are_damage(shards: Path, name: str) -> None:
+    tamper(shards, lambda rows: rows[0].update({name: "x" * 100_000}))
+    assert any(f"the {name} 'xxx" in problem for problem in prove(shards).damaged)
+
+
 @pytest.mark.parametrize(
     ("recorded", "says"),
     [

@@ -32,6 +32,18 @@ def test_a_full_disk_leaves_no_partial_file_and_is_reported(
     assert (tmp_path / "a").read_bytes() == b"old"
 
 
+def test_an_empty_folder_in_the_place_of_a_work_file_is_replaced(tmp_path: Path) -> None:
+    for name in ("empty", "full", "shards"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full/notes.txt").touch()
+    files.write_atomic(tmp_path / "empty", b"new")
+    assert (tmp_path / "empty").read_bytes() == b"new"
+    for name, setting in (("full", "--work"), ("shards", "--out")):
+        with pytest.raises(NotReadyError, match="not writable"):
+            files.write_atomic(tmp_path / name, b"new", setting=setting)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty", "full", "notes.txt", "shards"]
+
+
 def test_rows_of_any_text_survive(tmp_path: Path) -> None:
     rows = [{"clip": "line\u2028separator", "text": 'quote " and \n newline \x85'}, {"clip": "ü"}]
     files.write_rows(tmp_path / "part.jsonl", rows)
