@@ -216,7 +216,12 @@ def _show_plan(plan: FetchPlan, keep_archives: bool) -> None:
     )
     for archive in plan.archives:
         cut = plan.cut(archive)
-        name = f"{archive.name}, first {cut} clips" if cut else archive.name
+        name = (
+            archive.name
+            if len(archive.files) == 1 or archive.kind != "files"
+            else (f"{archive.name} ({len(archive.files)} files)")
+        )
+        name = f"{archive.name}, first {cut} clips" if cut else name
         size = archive.small_bytes if cut else archive.bytes
         unpacked = "" if cut or archive.kind == "files" else human(archive.unpacked_bytes)
         checked = "CRC-32" if cut and archive.kind == "zip" else "" if cut else _verified_by(archive)
@@ -236,7 +241,7 @@ def _show_plan(plan: FetchPlan, keep_archives: bool) -> None:
 
 
 def _verified_by(archive: Any) -> str:
-    if archive.tree is not None:
+    if archive.trees:
         return "git tree"
     if not archive.verified:
         return "size only" if all(file.bytes for file in archive.files) else "nothing"
@@ -251,8 +256,8 @@ def _show_corpora(corpora: dict[str, Any]) -> None:
     table = common.table(("corpus", "parts", "download", "licence", "here"), (), right=("download",))
     for name, downloads in corpora.items():
         missing = plan(name).missing
-        here = "yes" if not missing else "part" if len(missing) < len(downloads.archives) else ""
+        here = "yes" if not missing else "part" if len(missing) < len(downloads.whole) else ""
         parts = ", ".join(downloads.subsets)
-        size = human(sum(archive.bytes for archive in downloads.archives))
+        size = human(downloads.bytes)
         table.add_row(name, parts, size, downloads.license, here)
     common.err.print(table)

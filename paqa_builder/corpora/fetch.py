@@ -174,9 +174,9 @@ class _Work:
         chosen = self.archive.files[: self.cut or None]
         checksums, sizes = [], {}
         for number, file in enumerate(chosen, 1):
-            target = self.place / unpack.safe_path(file.name)
-            checksums.append(self._downloaded(file, target))
-            sizes[file.name] = target.stat().st_size
+            path = unpack.safe_path(file.path or file.name)
+            checksums.append(self._downloaded(file, self.place / path))
+            sizes[str(path)] = (self.place / path).stat().st_size
             if len(chosen) > 1:
                 self.progress(f"{self.archive.name}: files", number, len(chosen))
         return (tuple(checksums) if len(chosen) == 1 else ()), sizes
@@ -212,7 +212,9 @@ class _Work:
                 unpack.members(kind, parts, limit, self.plan.store),  # type: ignore[arg-type]
                 self.place,
                 strip=archive.strip,
+                only=archive.only,
                 audio=self.cut or None,
+                whole_folders=archive.whole_folders,
                 progress=lambda done: shown(done, max(done, total)),
             )
         except (*unpack.BROKEN, unpack.UnsafeArchiveError) as error:
@@ -224,7 +226,10 @@ class _Work:
         return files
 
     def _inner(self, files: dict[str, int], name: str) -> dict[str, int]:
-        """Unpacks an archive that was in the archive, and removes it."""
+        """Unpacks an archive that was in the archive, and removes it.
+
+        After a kill between both, the outer archive is unpacked again, and so is this one.
+        """
         path = self.place / name
         if files.pop(name, None) is None:
             raise NotReadyError(f"{self.archive.name} has no {name}", fix=f"see {self.plan.downloads.page}")
@@ -234,16 +239,14 @@ class _Work:
         return unpacked
 
     def _check_tree(self, files: dict[str, int], stored: Sequence[Path]) -> None:
-        tree = self.archive.tree
-        if tree is None or self.cut:
-            return
-        paths = [self.plan.root / path for path in files if Path(path).parent == Path(tree.folder)]
-        actual = git_tree.of_files(paths, lfs=tree.lfs)
-        if actual != tree.sha1:
-            for path in stored:
-                path.unlink(missing_ok=True)
-            raise NotReadyError(
-                f"{self.archive.name}: the files in {self.plan.root / tree.folder} are not those of the "
-                f"release (tree {actual}, expected {tree.sha1})",
-                fix=f"rm -r '{self.plan.root / tree.folder}', then: {self.plan.command}",
-            )
+        for tree in () if self.cut else self.archive.trees:
+            paths = [self.plan.root / path for path in files if Path(path).parent == Path(tree.folder)]
+            actual = git_tree.of_files(paths, lfs=tree.lfs)
+            if actual != tree.sha1:
+                for path in stored:
+                    path.unlink(missing_ok=True)
+                raise NotReadyError(
+                    f"{self.archive.name}: the files in {self.plan.root / tree.folder} are not those of the "
+                    f"release (tree {actual}, expected {tree.sha1})",
+                    fix=f"rm -r '{self.plan.root / tree.folder}', then: {self.plan.command}",
+                )

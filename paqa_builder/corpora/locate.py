@@ -61,8 +61,7 @@ def locate(source: type[Source]) -> Fetched:
 
 def summary(downloads: Downloads) -> str:
     """Size and licence of a corpus, in one line."""
-    size = sum(archive.bytes for archive in downloads.archives)
-    text = f"{human(size)} to download, licence {downloads.license}"
+    text = f"{human(downloads.bytes)} to download, licence {downloads.license}"
     return f"{text}; {downloads.note}" if downloads.note else text
 
 
@@ -82,13 +81,13 @@ def _complete(root: Path, downloads: Downloads) -> tuple[str, ...] | None:
     """The parts that are complete, in order; None if the corpus cannot be used."""
     done = {
         archive.name
-        for archive in downloads.archives
+        for archive in downloads.whole
         if (known := record.read(root, archive.name)) and known.identity == record.identity(archive)
     }
-    if any(not archive.subset and archive.name not in done for archive in downloads.archives):
+    if any(not archive.subset and archive.name not in done for archive in downloads.whole):
         return None
     wanted = {
-        subset: {archive.name for archive in downloads.archives if archive.subset == subset}
+        subset: {archive.name for archive in downloads.whole if archive.subset == subset}
         for subset in downloads.subsets
     }
     complete = tuple(subset for subset, names in wanted.items() if names <= done)

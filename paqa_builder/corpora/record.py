@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from paqa_builder.files import write_atomic
+from paqa_builder.files import digest, write_atomic
 from paqa_builder.runtime.folders import DATA
 from paqa_builder.sources.downloads import Archive
 
@@ -24,7 +24,7 @@ class Record:
     """An archive that was unpacked completely.
 
     Attributes:
-        identity: The checksums, or addresses and sizes, of its files.
+        identity: Hash of the checksums, or addresses and sizes, of its files.
         checksums: Those of the downloaded files.
         small: Number of audio files of a small cut; 0: all.
         files: Number of files.
@@ -42,8 +42,9 @@ class Record:
 
 def identity(archive: Archive) -> str:
     """What an archive is recognised by; another release has another one."""
-    tree = archive.tree.sha1 if archive.tree else ""
-    return " ".join([tree, *(file.checksum or f"{file.source}:{file.bytes}" for file in archive.files)])
+    trees = [tree.sha1 for tree in archive.trees]
+    files = [file.checksum or f"{file.source}:{file.bytes}" for file in archive.files]
+    return digest([trees, files])
 
 
 def write(root: Path, record: Record, files: dict[str, int]) -> None:

@@ -31,6 +31,7 @@ from paqa_builder.errors import SourceError
 from paqa_builder.labels import audioset
 from paqa_builder.records import Clip, Tag, Truth
 from paqa_builder.sources import Source, SourceOptions, read_table
+from paqa_builder.sources.downloads import Archive, Downloads, RemoteFile
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,25 @@ SPLIT_OF = {"train": "train", "eval": "test"}
 _COLUMNS = ("segment_id", "start_time_seconds", "end_time_seconds", "label")
 _SEGMENT = re.compile(r"([\w-]{11})_(\d{1,9})")
 _FILE = re.compile(r"Y?([\w-]{11})(?:_(\d{1,9}(?:\.\d{1,6})?))?(?:_\d{1,9}(?:\.\d{1,6})?)?")
+
+
+_STRONG = "https://storage.googleapis.com/us_audioset/youtube_corpus/strong"
+DOWNLOADS = Downloads(
+    license="CC-BY-4.0 (labels)",
+    page="https://research.google.com/audioset/download_strong.html",
+    archives=(
+        Archive(
+            "files",
+            (RemoteFile(f"{_STRONG}/mid_to_display_name.tsv"),),
+            about_bytes=15_000,
+        ),
+        *(
+            Archive("files", (RemoteFile(f"{_STRONG}/audioset_{part}_strong.tsv"),), part, about_bytes=size)
+            for part, size in (("train", 55_000_000), ("eval", 8_000_000))
+        ),
+    ),
+    note="labels only: put the audio of the YouTube videos below the folder",
+)
 
 
 class AudiosetOptions(SourceOptions):
@@ -55,6 +75,7 @@ class Audioset(Source):
     name: ClassVar[str] = "audioset"
     revision: ClassVar[str] = "1.0"
     Options = AudiosetOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         present = [s for s in SPLIT_OF if self._table(s).exists()]

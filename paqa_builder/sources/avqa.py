@@ -27,6 +27,7 @@ from paqa_builder.audio import SUFFIXES
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, CorpusQuestion
 from paqa_builder.sources import Source, SourceOptions, plain_name
+from paqa_builder.sources.downloads import Archive, Downloads, GitTree, RemoteFile
 from paqa_builder.untrusted import json_files
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,24 @@ SPLIT_OF = {"train": "train", "val": "validation", "test": "test"}
 _VIDEO = re.compile(r"([\w-]{11})(?:_(\d{1,6}))?")
 _LONGEST = 1000  # characters of a question or a choice
 _MOST = 20  # choices
+
+
+_COMMIT = "a5056c1d82849aa0981f50fa4c5a57bd16658c52"
+_TABLES = f"https://raw.githubusercontent.com/AlyssaYoung/AVQA/{_COMMIT}/data/annotation"
+DOWNLOADS = Downloads(
+    license="not stated; for research",
+    page="https://mn.cs.tsinghua.edu.cn/avqa/",
+    archives=(
+        Archive(
+            "files",
+            (RemoteFile(f"{_TABLES}/train_qa.json"), RemoteFile(f"{_TABLES}/val_qa.json")),
+            label="questions",
+            about_bytes=25_000_000,
+            trees=(GitTree(".", "34c0573ea28795409654701eacc5a20e7288196f"),),
+        ),
+    ),
+    note="questions only: put the audio of VGGSound below the folder",
+)
 
 
 class AvqaOptions(SourceOptions):
@@ -51,6 +70,7 @@ class Avqa(Source):
     name: ClassVar[str] = "avqa"
     revision: ClassVar[str] = "1.0"
     Options = AvqaOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         present = [subset for subset in SPLIT_OF if self._table(subset).exists()]

@@ -22,6 +22,7 @@ from paqa_builder.errors import SourceError
 from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip, Truth
 from paqa_builder.sources import Source, SourceOptions, plain_name, read_table, require
+from paqa_builder.sources.downloads import Archive, Downloads, zenodo
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,48 @@ SPLIT_OF = {"development": "train", "validation": "validation", "evaluation": "t
 _CAPTIONS = tuple(f"caption_{n}" for n in range(1, 6))
 _METADATA = ("file_name", "sound_id", "sound_link", "manufacturer", "license")
 _ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")
+
+
+_RECORD = 4783391
+
+
+def _archives(
+    subset: str, captions: tuple[int, str], metadata: tuple[int, str], audio: tuple[int, str], about: int = 0
+) -> tuple[Archive, Archive]:
+    tables = ((f"clotho_captions_{subset}.csv", *captions), (f"clotho_metadata_{subset}.csv", *metadata))
+    return (
+        Archive(
+            "files", tuple(zenodo(_RECORD, *table) for table in tables), subset=subset,
+            label=f"tables of {subset}",
+        ),
+        Archive(
+            "7z", (zenodo(_RECORD, f"clotho_audio_{subset}.7z", *audio),), subset=subset, about_bytes=about,
+            unpacked=round(1.7 * (audio[0] or about)),
+        ),
+    )  # fmt: skip
+
+
+DOWNLOADS = Downloads(
+    license="captions: Tampere University, no commercial use; each clip CC0, CC BY, CC BY-NC or Sampling+",
+    page="https://zenodo.org/records/4783391",
+    archives=(
+        *_archives(
+            "evaluation", (0, "1b16b9e57cf7bdb7f13a13802aeb57e2"), (0, "13946f054d4e1bf48079813aac61bf77"),
+            (0, "4569624ccadf96223f19cb59fe4f849f"), about=1_300_000_000,
+        ),
+        *_archives(
+            "validation", (367_649, "5879e023032b22a2c930aaa0528bead4"),
+            (224_803, "2e010427c56b1ce6008b0f03f41048ce"),
+            (1_260_701_425, "7dba730be08bada48bd15dc4e668df59"),
+        ),
+        *_archives(
+            "development", (1_336_762, "d4090b39ce9f2491908eebf4d5b09bae"),
+            (830_797, "170d20935ecfdf161ce1bb154118cda5"),
+            (4_541_582_263, "c8b05bc7acdb13895bb3c6a29608667e"),
+        ),
+    ),
+    note="the archives need the package py7zr: pip install 'paqa-builder[corpora]'",
+)  # fmt: skip
 
 
 class ClothoOptions(SourceOptions):
@@ -52,6 +95,7 @@ class Clotho(Source):
     name: ClassVar[str] = "clotho"
     revision: ClassVar[str] = "1.0"
     Options = ClothoOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         present = [s for s in SPLIT_OF if (self.root / f"clotho_captions_{s}.csv").exists()]

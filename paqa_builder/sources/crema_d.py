@@ -19,6 +19,7 @@ from pydantic import Field
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Speaker, Truth
 from paqa_builder.sources import Source, SourceOptions, read_table
+from paqa_builder.sources.downloads import ALL, Archive, Downloads, GitTree, RemoteFile
 from paqa_builder.sources.values import sex_of
 
 _NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{2,3}|X)")
@@ -45,6 +46,60 @@ EMOTIONS = {
 _OF_LETTER = {code[0]: emotion for code, emotion in EMOTIONS.items()}
 
 
+_COMMIT = "1658cd342dff90010aa843eaeebd53610a08b1dc"
+_REPOSITORY = f"CheyneyComputerScience/CREMA-D/{_COMMIT}"
+
+
+def _tables() -> tuple[RemoteFile, ...]:
+    checksums = {
+        _ACTORS: (4_033, "e33ddc8b60bedf98541735801127cbb67098b5957271adbdd5dea8a44294eec3"),
+        _VOTES: (449_048, "fb0e382700d32c0d9adc0c6815292215a36bcf912f2657048862c91e3bd2b317"),
+    }
+    return tuple(
+        RemoteFile(f"https://raw.githubusercontent.com/{_REPOSITORY}/{path}", size, f"sha256:{sha256}", path)
+        for path, (size, sha256) in checksums.items()
+    )
+
+
+def _recordings() -> tuple[RemoteFile, ...]:
+    """The 7,442 recordings: 91 actors, 12 sentences, 6 emotions; only one sentence has three levels."""
+    # These were not recorded, or lost.
+    missing = {"1002_TIE_NEU_XX", "1076_ITS_NEU_XX"}
+    missing |= {
+        f"{take}_{emotion}_XX" for take in ("1008_WSI", "1009_MTI", "1019_ITH") for emotion in EMOTIONS
+    }
+    names = (
+        f"{actor}_{sentence}_{emotion}_{level}"
+        for actor in range(1001, 1092)
+        for sentence in SENTENCES
+        for emotion in EMOTIONS
+        for level in (("LO", "MD", "HI") if sentence == "IEO" and emotion != "NEU" else ("XX",))
+    )
+    # The files are in Git LFS, so the archive of the repository does not have them.
+    url = f"https://media.githubusercontent.com/media/{_REPOSITORY}/{_AUDIO}"
+    return tuple(RemoteFile(f"{url}/{name}.wav") for name in names if name not in missing)
+
+
+DOWNLOADS = Downloads(
+    license="ODbL-1.0",
+    page="https://github.com/CheyneyComputerScience/CREMA-D",
+    archives=(
+        Archive("files", _tables(), label="tables", small=ALL, small_bytes=453_081),
+        Archive(
+            "files",
+            _recordings(),
+            label="recordings",
+            about_bytes=605_899_936,
+            into=_AUDIO,
+            small=82,
+            small_bytes=6_700_000,
+            trees=(GitTree(_AUDIO, "387d831b6b63df157bef95de05ec61dbffc95da3", lfs=True),),
+        ),
+    ),
+    note="7,442 single files, which takes an hour or more; the small cut has one actor",
+)
+
+
 class CremaDOptions(SourceOptions):
     """Options of ``crema_d``."""
 
@@ -59,6 +114,7 @@ class CremaD(Source):
 
     name: ClassVar[str] = "crema_d"
     Options = CremaDOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         folder = self.root / _AUDIO

@@ -21,11 +21,61 @@ from paqa_builder.errors import SourceError
 from paqa_builder.labels import crosswalk
 from paqa_builder.records import Clip, Truth
 from paqa_builder.sources import Source, SourceOptions, plain_name, read_table, require
+from paqa_builder.sources.downloads import ALL, Archive, Downloads, RemoteFile
 
 _COLUMNS = ("filename", "fold", "category", "esc10", "src_file")
 _FOLDS = range(1, 6)
 _CREDIT = re.compile(
     r"- \[([\w-]+)\.ogg\]:\s*clip derived from (.+) \(https?://\S+\) by (.+) \[([\w+-]+)\]\s*"
+)
+
+
+_COMMIT = "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6"
+_RAW = f"https://raw.githubusercontent.com/karolpiczak/ESC-50/{_COMMIT}"
+_WAV_BYTES = 441_044
+_SMALL = (
+    "1-100032-A-0", "1-116765-A-41", "1-17150-A-12", "1-172649-A-40", "1-17367-A-10", "2-100786-A-1",
+    "2-101676-A-10", "2-102852-A-11", "2-107351-A-20", "2-109505-A-21", "3-104632-A-12", "3-107219-A-1",
+    "3-118656-A-41", "3-132852-A-10", "3-136288-A-0", "4-156843-A-21", "4-157611-A-41", "4-160999-A-10",
+    "4-164021-A-1", "4-164661-A-12", "5-151085-A-20", "5-170338-A-41", "5-177957-A-40", "5-181766-A-10",
+    "5-186924-A-12",
+)  # fmt: skip
+"""Five clips of each fold."""
+# GitHub packs the archive. Its checksum was the same whenever somebody published it until 2026.
+_SHA256 = "sha256:661183a6f53ef04f12c9bd618fed0ddc1713280d6c94a5a5431e844ba6f6a21f"
+DOWNLOADS = Downloads(
+    license="CC-BY-NC-3.0; the 400 clips of ESC-10 CC-BY-3.0",
+    page=f"https://github.com/karolpiczak/ESC-50/blob/{_COMMIT}/LICENSE",
+    archives=(
+        Archive(
+            "zip",
+            (
+                RemoteFile(
+                    f"https://github.com/karolpiczak/ESC-50/archive/{_COMMIT}.zip", 645_832_161, _SHA256
+                ),
+            ),
+            label="ESC-50.zip",
+            unpacked=900_000_000,
+            strip=f"ESC-50-{_COMMIT}",
+        ),
+        Archive(
+            "files",
+            tuple(RemoteFile(f"{_RAW}/{path}", path=path) for path in ("meta/esc50.csv", "LICENSE")),
+            label="tables",
+            small=ALL,
+            small_bytes=300_000,
+            small_only=True,
+        ),
+        Archive(
+            "files",
+            tuple(RemoteFile(f"{_RAW}/audio/{name}.wav", _WAV_BYTES) for name in _SMALL),
+            label="clips of all folds",
+            into="audio",
+            small=ALL,
+            small_only=True,
+        ),
+    ),
+    note="GitHub packs the archive; if its checksum changes, clone the repository and use --root",
 )
 
 
@@ -49,6 +99,7 @@ class Esc50(Source):
     name: ClassVar[str] = "esc50"
     revision: ClassVar[str] = "1.0"
     Options = Esc50Options
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         table = self.root / "meta" / "esc50.csv"

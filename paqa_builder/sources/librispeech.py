@@ -24,11 +24,34 @@ from pydantic import Field
 from paqa_builder.errors import SourceError, suggest
 from paqa_builder.records import Clip, Speaker, Truth
 from paqa_builder.sources import Source, SourceOptions
+from paqa_builder.sources.downloads import Archive, Downloads, openslr
 from paqa_builder.sources.values import read_lines, sex_of
 
 _SPLIT_OF = {"train": "train", "dev": "validation", "test": "test"}
 _SUBSET = re.compile(r"(train|dev|test)-[\w-]+")
 _FIX = "--root is the folder LibriSpeech, or the folder that holds it"
+
+
+def _archive(name: str, size: int, md5: str, small: int = 0) -> Archive:
+    return Archive(
+        "tar", (openslr(12, f"{name}.tar.gz", size, md5),), subset=name, unpacked=round(size * 1.05),
+        small=small, small_bytes=15_000_000 if small else 0, whole_folders=True,
+    )  # fmt: skip
+
+
+DOWNLOADS = Downloads(
+    license="CC-BY-4.0",
+    page="https://www.openslr.org/12/",
+    archives=(
+        _archive("dev-clean", 337_926_286, "42e2234ba48799c1f50f24a7926300a1", small=100),
+        _archive("dev-other", 314_305_928, "c8d0bcc9cca99d4f8b62fcc847357931"),
+        _archive("test-clean", 346_663_984, "32fa31d27d2e1cad72775fee3f4849a9"),
+        _archive("test-other", 328_757_843, "fb5a50374b501bb3bac4815ee91d3135"),
+        _archive("train-clean-100", 6_387_309_499, "2a93770f6d5c6c964bc36631d331a522"),
+        _archive("train-clean-360", 23_049_477_885, "c0e676e450a7ff2f54aeade5171606fa"),
+        _archive("train-other-500", 30_593_501_606, "d1a0fd59409feb2c614ce4d30c387708"),
+    ),
+)
 
 
 class LibriSpeechOptions(SourceOptions):
@@ -47,6 +70,7 @@ class LibriSpeech(Source):
 
     name: ClassVar[str] = "librispeech"
     Options = LibriSpeechOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         root = self.root / "LibriSpeech" if (self.root / "LibriSpeech").is_dir() else self.root

@@ -30,6 +30,7 @@ from pydantic import Field
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Truth, Turn, Utterance
 from paqa_builder.sources import Source, SourceOptions, read_table, require
+from paqa_builder.sources.downloads import Archive, Downloads, RemoteFile
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,27 @@ _SUFFIXES = (".mp4", ".wav", ".flac", ".mp3", ".m4a")
 # "All", "Ross and Rachel", "Joey/Chandler": a turn of several speakers at once.
 _SEVERAL = re.compile(r"\b(?:all|both|everyone|everybody|and|guys|girls|group|crowd|others)\b|[/,&+]", re.I)
 _LONGEST = 60.0  # seconds; a longer file is not one utterance
+
+
+DOWNLOADS = Downloads(
+    license="GPL-3.0; audio from a television series",
+    page="https://github.com/declare-lab/MELD",
+    archives=(
+        Archive(
+            "tar",
+            (
+                RemoteFile(
+                    "datasets/declare-lab/MELD:MELD.Raw.tar.gz",
+                    10_878_146_150,
+                    "sha256:a56b4407d574195cbce470d86f9c9d72fcfea59b0e34502ecd4babee4a5c613e",
+                ),
+            ),
+            unpacked=22_000_000_000,
+            strip="MELD.Raw",
+            inner=("train.tar.gz", "dev.tar.gz", "test.tar.gz"),
+        ),
+    ),
+)
 
 
 class MeldOptions(SourceOptions):
@@ -84,6 +106,7 @@ class Meld(Source):
     name: ClassVar[str] = "meld"
     revision: ClassVar[str] = "2.0"
     Options = MeldOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         present = [name for name in _SPLITS if self._table(name).is_file()]

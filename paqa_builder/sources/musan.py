@@ -24,6 +24,7 @@ from paqa_builder.errors import SourceError
 from paqa_builder.licenses import UNKNOWN
 from paqa_builder.records import Clip, Speaker, Truth
 from paqa_builder.sources import Source, SourceOptions
+from paqa_builder.sources.downloads import Archive, Downloads, openslr
 from paqa_builder.sources.license_text import license_in
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,22 @@ _ID = re.compile(r"\b(?:music|noise|speech)-[a-z-]{1,30}-\d{1,6}\b")
 _BAR = re.compile(r"[=*_-]{4,}\s*")
 _CREDIT = 300  # most characters of a credit line
 _TEXT_BYTES = 16 << 20
+
+
+DOWNLOADS = Downloads(
+    license="CC-BY-4.0; each file public domain or CC BY",
+    page="https://www.openslr.org/17/",
+    archives=(
+        Archive(
+            "tar",
+            (openslr(17, "musan.tar.gz", 11_086_114_085, "0c472d4fc0c5141eca47ad1ffeb2a7df"),),
+            unpacked=12_700_000_000,
+            strip="musan",
+            small=12,
+            small_bytes=100_000_000,
+        ),
+    ),
+)
 
 
 class MusanOptions(SourceOptions):
@@ -67,6 +84,7 @@ class Musan(Source):
     name: ClassVar[str] = "musan"
     revision: ClassVar[str] = "1.0"
     Options = MusanOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         inner = self.root / "musan"

@@ -21,6 +21,7 @@ from pydantic import Field
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Speaker, Truth
 from paqa_builder.sources import Source, SourceOptions
+from paqa_builder.sources.downloads import Archive, Downloads, zenodo
 
 _NAME = re.compile(r"(0[13])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])")
 _SILENT = re.compile(r"02(-\d\d){6}")
@@ -35,6 +36,28 @@ EMOTIONS = {
 SENTENCES = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 
 
+_RECORD = 1188976
+DOWNLOADS = Downloads(
+    license="CC-BY-NC-SA-4.0",
+    page="https://zenodo.org/records/1188976",
+    archives=tuple(
+        Archive(
+            "zip",
+            (zenodo(_RECORD, f"{name}.zip", size, md5),),
+            subset=subset,
+            unpacked=3 * size,
+            into=name,
+            small=small,
+            small_bytes=9_000_000 if small else 0,
+        )
+        for subset, name, size, md5, small in (
+            ("speech", "Audio_Speech_Actors_01-24", 208_468_073, "bc696df654c87fed845eb13823edef8a", 60),
+            ("song", "Audio_Song_Actors_01-24", 225_505_317, "5411230427d67a21e18aa4d466e6d1b9", 0),
+        )
+    ),
+)
+
+
 class RavdessOptions(SourceOptions):
     """Options of ``ravdess``."""
 
@@ -46,6 +69,7 @@ class Ravdess(Source):
 
     name: ClassVar[str] = "ravdess"
     Options = RavdessOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         seen: dict[str, Path] = {}

@@ -19,10 +19,54 @@ from pydantic import Field
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Truth, Turn
 from paqa_builder.sources import Source
+from paqa_builder.sources.downloads import ALL, Archive, Downloads, GitTree, RemoteFile
 from paqa_builder.sources.excerpts import ExcerptOptions, excerpts
 from paqa_builder.sources.values import read_rttm
 
 _FIX = "--root is the folder with the RTTM files in dev/ and test/, and the unpacked archives of audio"
+
+
+_COMMIT = "24bf60be297701cd7e4ef18550c6d390c1b87365"
+_TREES = {
+    "dev": "5c21e076aed5aae194f1ac3ad5917d422f227daa",
+    "test": "a8dddc96f07ec4ec5f5885706a114e4301e6e586",
+}
+
+
+def _turns(part: str, small: int) -> Archive:
+    """The RTTM files of a part, from the archive that GitHub makes of the repository."""
+    return Archive(
+        "tar", (RemoteFile(f"https://github.com/joonson/voxconverse/archive/{_COMMIT}.tar.gz"),),
+        subset=part, label=f"RTTM of {part}", about_bytes=1_000_000, unpacked=10_000_000,
+        strip=f"voxconverse-{_COMMIT}", only=part, small=small, small_bytes=1_000_000 if small else 0,
+        trees=(GitTree(part, _TREES[part]),),
+    )  # fmt: skip
+
+
+def _audio(part: str, size: int, about: int, sha256: str, small: int) -> Archive:
+    name = f"voxconverse_{part}_wav"
+    url = f"https://www.robots.ox.ac.uk/~vgg/data/voxconverse/data/{name}.zip"
+    return Archive(
+        "zip", (RemoteFile(url, size, f"sha256:{sha256}"),), subset=part, about_bytes=about,
+        unpacked=round(1.3 * (size or about)), into=name, strip=name, small=small,
+        small_bytes=40_000_000 if small else 0,
+    )  # fmt: skip
+
+
+DOWNLOADS = Downloads(
+    license="CC-BY-4.0, for research; the owners of the videos keep their rights",
+    page="https://www.robots.ox.ac.uk/~vgg/data/voxconverse/",
+    archives=(
+        _turns("dev", small=ALL),
+        _audio(
+            "dev", 1_988_647_478, 0, "e83a68b5df3bc945a3cf4544102038792ae79972753c585769e58ea677c523a8", 4
+        ),
+        _turns("test", small=0),
+        _audio(
+            "test", 0, 4_200_000_000, "472ebf1eaeb1dcb5c311b07a8b5c31bcedcccbf98f386d90a88cde2452da8c68", 0
+        ),
+    ),
+)
 
 
 class VoxConverseOptions(ExcerptOptions):
@@ -38,6 +82,7 @@ class VoxConverse(Source):
 
     name: ClassVar[str] = "voxconverse"
     Options = VoxConverseOptions
+    downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         parts = {part: self._annotation(part) for part in ("dev", "test")}

@@ -174,14 +174,18 @@ def unpack(
     folder: Path,
     *,
     strip: str = "",
+    only: str = "",
     audio: int | None = None,
+    whole_folders: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, int]:
     """Writes the files of an archive below a folder; files that are there already are not written again.
 
     Args:
         strip: Leading folder of the members that is left out.
+        only: Folder (after ``strip``) outside of which members are left out.
         audio: Stop after this number of audio files.
+        whole_folders: Stop at the end of a folder only.
         progress: Called with the bytes so far.
 
     Returns:
@@ -193,12 +197,15 @@ def unpack(
     """
     written: dict[str, int] = {}
     total = sounds = 0
+    folder_of_last = None
     for member in files:
         path = safe_path(member.name)
-        if is_junk(path):
-            continue
         if strip and path.is_relative_to(strip):
             path = path.relative_to(strip)
+        if is_junk(path) or not path.is_relative_to(only):
+            continue
+        if audio is not None and sounds >= audio and not (whole_folders and path.parent == folder_of_last):
+            break
         if len(written) >= MOST_FILES:
             raise UnsafeArchiveError(f"it has more than {MOST_FILES} files")
         target = folder / path
@@ -208,8 +215,7 @@ def unpack(
         total += member.size
         progress(total)
         sounds += path.suffix.lower() in AUDIO
-        if audio is not None and sounds >= audio:
-            break
+        folder_of_last = path.parent
     return written
 
 
