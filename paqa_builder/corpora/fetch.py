@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 MIRROR = "PAQA_MIRROR"
 REFUSED = f"check {MIRROR} and the proxy; if the file has moved, a newer paqa-builder has its new address"
+_UNUSABLE: tuple[type[Exception], ...] = (*unpack.BROKEN, unpack.UnsafeArchiveError)
 Progress = Callable[[str, int, int | None], None]
 """Called with what is done, the bytes so far, and the total if it is known."""
 
@@ -217,7 +218,7 @@ class _Work:
                 whole_folders=archive.whole_folders,
                 progress=lambda done: shown(done, max(done, total)),
             )
-        except (*unpack.BROKEN, unpack.UnsafeArchiveError) as error:
+        except _UNUSABLE as error:
             raise NotReadyError(
                 f"{archive.name} cannot be unpacked: {error or type(error).__name__}",
                 fix=f"{self.plan.command}; if it fails again, the archive is not the expected one",

@@ -121,9 +121,11 @@ def _of_7z(file: IO[bytes], limit: int, scratch: Path) -> Iterator[Member]:
         with tempfile.TemporaryDirectory(dir=scratch, prefix=SCRATCH) as folder:
             archive.extractall(folder)
             for info in infos:
-                yield Member(
-                    info.filename, info.uncompressed, partial(open, Path(folder, info.filename), "rb")
-                )
+                yield Member(info.filename, info.uncompressed, partial(_open, Path(folder, info.filename)))
+
+
+def _open(path: Path) -> IO[bytes]:
+    return path.open("rb")
 
 
 def _check_size(size: int, limit: int) -> None:
