@@ -1,7 +1,8 @@
 """``urbansound8k``: UrbanSound8K, 8,732 excerpts of city sounds of ten classes.
 
 Reads the official tree: ``metadata/UrbanSound8K.csv`` and ``audio/fold<n>/<name>.wav``. An excerpt has one
-label and may contain other sounds, so the labels are not complete. Folds 1 to 8 are train, 9 validation
+label and may contain other sounds, so the labels are not complete. The table's times are those of the excerpt
+in its recording; the sound's times in the excerpt are not annotated. Folds 1 to 8 are train, 9 validation
 and 10 test; excerpts of one recording are in one fold.
 
 Source: Salamon, Jacoby, Bello, "A Dataset and Taxonomy for Urban Sound Research", ACM Multimedia 2014.
@@ -11,11 +12,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Truth
-from paqa_builder.sources import Source, read_table
+from paqa_builder.sources import Source, SourceOptions, read_table
 from paqa_builder.sources.downloads import Archive, Downloads, zenodo
 
 # The corpus's classes by their AudioSet names.
@@ -43,7 +46,20 @@ DOWNLOADS = Downloads(
         ),
     ),
 )
-_COLUMNS = ("slice_file_name", "fsID", "fold", "class")
+_COLUMNS = ("slice_file_name", "fsID", "salience", "fold", "class")
+
+
+_SALIENCE = {"1": "foreground", "2": "background"}
+
+
+class UrbanSound8kOptions(SourceOptions):
+    """Options of ``urbansound8k``."""
+
+    salience: tuple[Literal["foreground", "background"], ...] = Field(
+        ("foreground", "background"),
+        min_length=1,
+        description="Excerpts to list: those whose sound is in the foreground, the background, or all.",
+    )
 
 
 class UrbanSound8k(Source):
@@ -52,11 +68,15 @@ class UrbanSound8k(Source):
     name: ClassVar[str] = "urbansound8k"
     revision: ClassVar[str] = "1.0"
     downloads: ClassVar[Downloads | None] = DOWNLOADS
+    Options = UrbanSound8kOptions
 
     def clips(self) -> Iterator[Clip]:
         path = self.root / "metadata" / "UrbanSound8K.csv"
         for where, row in read_table(path, _COLUMNS, fix="--root is the folder UrbanSound8K"):
-            yield self._clip(row, where)
+            if row["salience"] not in _SALIENCE:
+                raise SourceError(f"{where}, column 'salience': {row['salience']!r} is neither 1 nor 2")
+            if _SALIENCE[row["salience"]] in self.options.salience:
+                yield self._clip(row, where)
 
     def _clip(self, row: dict[str, str], where: str) -> Clip:
         if row["class"] not in LABELS:

@@ -12,7 +12,7 @@ from paqa_builder.errors import SourceError
 from paqa_builder.labels import audioset
 from paqa_builder.sources import settle_truth
 from paqa_builder.sources.covost2 import Covost2, Covost2Options
-from paqa_builder.sources.urbansound8k import LABELS, UrbanSound8k
+from paqa_builder.sources.urbansound8k import LABELS, UrbanSound8k, UrbanSound8kOptions
 
 HEAD = "path\tsentence\ttranslation\tclient_id\n"
 
@@ -108,6 +108,18 @@ def test_urbansound_gives_labels_of_audioset(tmp_path: Path) -> None:
             list(UrbanSound8k(tmp_path).clips())
     with pytest.raises(SourceError, match="UrbanSound8K"):
         list(UrbanSound8k(tmp_path / "metadata").clips())
+
+
+def test_urbansound_lists_the_chosen_salience(tmp_path: Path) -> None:
+    (tmp_path / "metadata").mkdir()
+    table = tmp_path / "metadata" / "UrbanSound8K.csv"
+    table.write_text(f"{US8K}1-3-0-0.wav,1,0,1,1,1,3,siren\n2-3-0-0.wav,2,0,1,2,1,3,siren\n")
+    assert [clip.id for clip in UrbanSound8k(tmp_path).clips()] == ["1-3-0-0", "2-3-0-0"]
+    options = UrbanSound8kOptions(salience=("background",))
+    assert [clip.id for clip in UrbanSound8k(tmp_path, options).clips()] == ["2-3-0-0"]
+    table.write_text(f"{US8K}1-3-0-0.wav,1,0,1,3,1,3,siren\n")
+    with pytest.raises(SourceError, match="column 'salience': '3'"):
+        list(UrbanSound8k(tmp_path).clips())
 
 
 def test_the_labels_are_audiosets() -> None:

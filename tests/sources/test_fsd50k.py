@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
             (folder / f"{name}.wav").write_bytes(b"x")
     infos = tmp_path / "FSD50K.metadata"
     infos.mkdir()
-    info = {"title": "my dog.wav", "description": "", "tags": [], "uploader": "jo",
+    info = {"title": "my dog.wav", "description": "a cat, too", "tags": ["Cat"], "uploader": "jo",
             "license": "http://creativecommons.org/licenses/by-nc/3.0/"}  # fmt: skip
     (infos / "dev_clips_info_FSD50K.json").write_text(json.dumps({"64760": info}))
     return tmp_path
