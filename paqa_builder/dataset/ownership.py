@@ -76,13 +76,21 @@ def check(out: Path, *, hashes: bool) -> Owned:
     """
     problems = list(_links_and_types(out))
     own = Owned(frozenset(), None) if problems else owned(out)
-    problems += _others(out, own, hashes=hashes) if not problems else []
+    problems += _others(out, own) if not problems else []
+    changed = list(_changed(out, own, hashes=hashes)) if not problems else []
+    shown = "".join(f"\n  {problem}" for problem in (problems or changed)[:_SHOWN])
+    more = len(problems or changed) - _SHOWN
+    shown += f"\n  and {more} more" if more > 0 else ""
     if problems:
-        shown = "".join(f"\n  {problem}" for problem in problems[:_SHOWN])
-        more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ConfigError(
-            f"{out}: in the way of the data set, and not written by paqa:{shown}{more}",
+            f"{out}: in the way of the data set, and not written by paqa:{shown}",
             fix="choose another --out, or move what is in the way",
+        )
+    if changed:
+        raise ConfigError(
+            f"{out}: changed or damaged after the build:{shown}",
+            fix="delete these files, or move them elsewhere to keep them; then the same command builds the "
+            "data set again",
         )
     return own
 
@@ -99,36 +107,37 @@ def _links_and_types(out: Path) -> Iterator[str]:
             yield f"{name} (not a file)"
 
 
-def _others(out: Path, own: Owned, *, hashes: bool) -> Iterator[str]:
+def _others(out: Path, own: Owned) -> Iterator[str]:
     if own.documents is None:
         yield from (name for name in lock.DOCUMENTS if (out / name).exists())
-    for folder in FOLDERS:
-        for path in sorted((out / folder).glob("*.parquet")):
-            if _DECLARED.fullmatch(path.name):
-                name = f"{folder}/{path.name}"
-                problem = _problem(path, own.listed(name), hashes=hashes)
-                if problem:
-                    yield f"{name} ({problem})"
+    for name, path in _shards(out):
+        if path.is_symlink():
+            yield f"{name} (a link)"
+        elif not path.is_file():
+            yield f"{name} (not a file)"
+        elif not own.listed(name):
+            yield f"{name} (not listed in {lock.LOCK})"
     for path in sorted((out / TEMPORARY).rglob("*")):
         if not (path.is_dir() and not path.is_symlink()) and not _is_incoming(path, out):
             yield path.relative_to(out).as_posix()
 
 
-def _problem(path: Path, listed: list[ShardFile], *, hashes: bool) -> str:
-    """Why a file is not one of the listed shards; empty if it is."""
-    if path.is_symlink():
-        return "a link"
-    if not path.is_file():
-        return "not a file"
-    if not listed:
-        return f"not listed in {lock.LOCK}"
-    size = path.stat().st_size
-    listed = [shard for shard in listed if shard.bytes == size]
-    if not listed:
-        return f"its size differs from {lock.LOCK}"
-    if hashes and files.file_sha256(path) not in {shard.sha256 for shard in listed}:
-        return f"its SHA-256 differs from {lock.LOCK}"
-    return ""
+def _shards(out: Path) -> Iterator[tuple[str, Path]]:
+    for folder in FOLDERS:
+        for path in sorted((out / folder).glob("*.parquet")):
+            if _DECLARED.fullmatch(path.name):
+                yield f"{folder}/{path.name}", path
+
+
+def _changed(out: Path, own: Owned, *, hashes: bool) -> Iterator[str]:
+    """Shards that differ from what the lock or the journal lists."""
+    for name, path in _shards(out):
+        size = path.stat().st_size
+        listed = [shard for shard in own.listed(name) if shard.bytes == size]
+        if not listed:
+            yield f"{name} (its size differs from {lock.LOCK})"
+        elif hashes and files.file_sha256(path) not in {shard.sha256 for shard in listed}:
+            yield f"{name} (its SHA-256 differs from {lock.LOCK})"
 
 
 def _is_incoming(path: Path, out: Path) -> bool:

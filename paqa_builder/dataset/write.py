@@ -185,8 +185,14 @@ def _counted(
 
 
 @contextmanager
-def claim(out: Path) -> Iterator[None]:
+def claim(out: Path, *, to_read: bool = False) -> Iterator[bool]:
     """Creates the folder of a data set, and reserves it until the block ends.
+
+    Args:
+        to_read: Whether a folder that is not writable may be used without a reservation.
+
+    Returns:
+        Whether the folder is writable.
 
     Raises:
         ConfigError: Something is in the way that paqa did not write, or the folder cannot be created.
@@ -198,12 +204,12 @@ def claim(out: Path) -> Iterator[None]:
         raise ConfigError(
             f"{out}: cannot be created ({error.strerror})", fix="choose another --out"
         ) from error
-    with hold(out, "--out"):
+    with hold(out, "--out", to_read=to_read) as writable:
         with disk_errors(out, "--out"):
             ownership.remove_stale(out)
             ownership.check(out, hashes=False)
             ownership.clear_incoming(out)
-        yield
+        yield writable
 
 
 def _audio_or_failure(

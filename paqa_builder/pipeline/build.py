@@ -86,16 +86,23 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         NotReadyError: A package, a model or disk space is missing, or another build uses one of the folders.
             Finished work is kept.
     """
-    with keep_warnings() as warnings, write.claim(config.out), hold(config.work_folder, "--work"):
-        report = _build(config, progress or NoProgress(), retry_failed)
+    with (
+        keep_warnings() as warnings,
+        write.claim(config.out, to_read=True) as writable,
+        hold(config.work_folder, "--work"),
+    ):
+        report = _build(config, progress or NoProgress(), retry_failed, writable)
     of_workers = [message for stage in report.stages for message in stage.warnings]
     return replace(report, warnings=tuple(dict.fromkeys([*warnings, *of_workers])))
 
 
-def _build(config: Config, progress: Progress, retry_failed: bool) -> BuildReport:
+def _build(config: Config, progress: Progress, retry_failed: bool, writable: bool) -> BuildReport:
     files.remove_stale(config.work_folder)
     leaks.options_of(config)
     plan = make(config)
+    if not writable and any(map(plan.missing, plan.stages)):
+        with write.claim(config.out):  # an error before the work, not after it
+            pass
     replaced.check(plan)
     doctor.require(
         (stage.name, stage.backend) for stage in plan.stages if stage.config and plan.missing(stage)

@@ -32,15 +32,20 @@ LOCK = ".paqa-incoming.lock"
 HOLDER = ".paqa-incoming.holder"
 _WAIT = 1.0
 """Seconds to wait for a build that is about to end."""
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
 
 
 @contextmanager
-def hold(folder: Path, setting: str) -> Iterator[None]:
+def hold(folder: Path, setting: str, *, to_read: bool = False) -> Iterator[bool]:
     """Reserves a folder, which is created, until the block ends. The same thread may reserve it again inside.
 
     Args:
         setting: The setting that chooses the folder, for error messages.
+        to_read: Whether a folder that is not writable may be used without a reservation.
+
+    Returns:
+        Whether the folder is writable.
 
     Raises:
         NotReadyError: Another build uses the folder, or it is not writable.
@@ -48,15 +53,22 @@ def hold(folder: Path, setting: str) -> Iterator[None]:
     real = Path(os.path.realpath(folder))
     lock = FileLock(real / LOCK, timeout=_WAIT, is_singleton=True)
     if lock.is_locked:
-        yield
+        yield True
         return
-    with disk_errors(folder, setting):
-        real.mkdir(parents=True, exist_ok=True)
-        locked = _acquire(lock, folder, setting)
+    try:
+        with disk_errors(folder, setting):
+            real.mkdir(parents=True, exist_ok=True)
+            locked = _acquire(lock, folder, setting)
+    except NotReadyError as error:
+        reason = error.__cause__
+        if not (to_read and isinstance(reason, OSError) and reason.errno in _NOT_WRITABLE):
+            raise
+        yield False
+        return
     try:
         with suppress(OSError):  # on a full disk, the lock works without this text
             (real / HOLDER).write_text(json.dumps(_this_process()), encoding="utf-8")
-        yield
+        yield True
     finally:
         with suppress(OSError):
             (real / HOLDER).unlink()

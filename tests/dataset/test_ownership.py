@@ -108,6 +108,13 @@ def test_a_listed_shard_with_other_bytes(items: list, tmp_path: Path, damage: Ca
     put(out / SHARD, damage((out / SHARD).read_bytes()))
     assert not lock.up_to_date(out, BUILD)
     refused(out, items, SHARD)
+    with pytest.raises(ConfigError, match="changed or damaged after the build") as error:
+        write_shards(out, items[:1], BUILD)
+    assert SHARD in error.value.message
+    assert "delete these files" in str(error.value.fix)
+    (out / SHARD).rename(tmp_path / "kept")
+    write_shards(out, items[:1], BUILD)
+    assert lock.up_to_date(out, BUILD)
     (out / SHARD).unlink()
     write_shards(out, items, BUILD)
     lock.verify(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from filelock import FileLock
 from helpers.audio_made import CONVERSATIONS, folder_bytes, write_audio
 
 from paqa_builder.cli.build import _show, stage_line
@@ -69,6 +71,32 @@ def test_a_second_build_does_nothing(fake_config: MakeConfig) -> None:
     assert not any(worked(again).values())
     assert folder_bytes(config.out) == before
     assert {p: p.stat().st_mtime_ns for p in config.out.rglob("*")} == stamps
+
+
+def test_a_finished_build_in_a_folder_that_is_not_writable(
+    fake_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, corpus: Path
+) -> None:
+    config = fake_config(executor="inline")
+    building.build(config)
+    acquire = FileLock.acquire
+
+    def read_only(lock: FileLock, *args: object, **named: object) -> object:
+        if Path(lock.lock_file).parent == config.out:
+            raise OSError(errno.EROFS, "read-only")
+        return acquire(lock, *args, **named)
+
+    monkeypatch.setattr(FileLock, "acquire", read_only)
+    before = folder_bytes(config.out)
+    assert building.build(config).unchanged
+    for change in ({"seed": 7}, {"limit": 1}):
+        with pytest.raises(NotReadyError, match="not writable"):
+            building.build(fake_config(executor="inline", **change))
+    write_audio(corpus / "more.wav", tone_scene(3.0, CONVERSATIONS["dialogue"]))
+    stages = len(list(config.work_folder.glob("separate-*/part-*")))
+    with pytest.raises(NotReadyError, match="not writable"):
+        building.build(config)
+    assert len(list(config.work_folder.glob("separate-*/part-*"))) == stages
+    assert folder_bytes(config.out) == before
 
 
 def test_jobs_parts_and_executor_do_not_change_a_byte(fake_config: MakeConfig, tmp_path: Path) -> None:
