@@ -213,7 +213,7 @@ def audacity(folder: Path) -> Content:
         for line in path.read_text(encoding="utf-8").split("\n"):
             if line:
                 start, end, text = line.split("\t")
-                content.add(layer, name, text, float(start), float(end))
+                content.add("tags" if layer == "presence" else layer, name, text, float(start), float(end))
     return content
 
 

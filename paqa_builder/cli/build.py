@@ -33,6 +33,7 @@ _WIDEST = 0.04
 def build(
     source: common.SourceOption = None,
     root: common.RootOption = None,
+    truth: common.TruthOption = None,
     limit: common.LimitOption = None,
     out: common.OutOption = None,
     work: common.WorkOption = None,
@@ -86,7 +87,7 @@ def build(
     from paqa_builder.pipeline.build import exit_error
 
     settings = common.configure(
-        source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
+        source=source, root=root, truth=truth, limit=limit, out=out, work=work, config=config, preset=preset,
         plugin=plugin, jobs=jobs, device=device, seed=seed, license_allow=common.listed(license_allow),
         llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value} or None,
     )  # fmt: skip

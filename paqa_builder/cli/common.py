@@ -99,6 +99,14 @@ SourceOption = Annotated[
 RootOption = Annotated[
     Path | None, typer.Option("--root", help="Folder of the corpus.", rich_help_panel="What")
 ]
+TruthOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--truth",
+        help="Ground truth: RTTM, CTM, TextGrid, EAF, Audacity or Label Studio; a file or a folder.",
+        rich_help_panel="What",
+    ),
+]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", help="Use only the first N clips.", rich_help_panel="What")
 ]

@@ -8,6 +8,7 @@ from paqa_builder.cli import common
 def plan(
     source: common.SourceOption = None,
     root: common.RootOption = None,
+    truth: common.TruthOption = None,
     limit: common.LimitOption = None,
     out: common.OutOption = None,
     work: common.WorkOption = None,
@@ -30,7 +31,7 @@ def plan(
     from paqa_builder.pipeline.status import of_plan
 
     settings = common.configure(
-        source=source, root=root, limit=limit, out=out, work=work, config=config, preset=preset,
+        source=source, root=root, truth=truth, limit=limit, out=out, work=work, config=config, preset=preset,
         plugin=plugin, device=device, seed=seed, license_allow=common.listed(license_allow),
     )  # fmt: skip
     planned, _ = applied(make(settings, save=False))

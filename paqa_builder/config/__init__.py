@@ -57,6 +57,9 @@ class Config(BaseSettings):
 
     source: str | None = Field(None, description="Name of a source; `paqa ls sources` lists them.")
     root: UserPath | None = Field(None, description="Folder of the corpus.")
+    truth: UserPath | None = Field(
+        None, description="Annotations as ground truth: a file, or a folder with files."
+    )
     source_options: dict[str, Any] = Field(default_factory=dict, description="The source's options.")
     out: UserPath = Field(Path("shards"), description="Folder for the Parquet shards.")
     work: UserPath | None = Field(None, description="Folder for parts and stems; OUT.work by default.")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from paqa_builder.dataset.lock import LOCK
+from paqa_builder.export.owned import LIST as EXPORTED
 from paqa_builder.files import KEY_LENGTH
 from paqa_builder.records import STAGES, Clip
 
@@ -65,7 +66,9 @@ class OwnFolders:
         return self._known[folder]
 
     def _is_own(self, folder: str) -> bool:
-        if folder in self._given or os.path.isfile(os.path.join(folder, LOCK)):
+        if folder in self._given or any(
+            os.path.isfile(os.path.join(folder, name)) for name in (LOCK, EXPORTED)
+        ):
             return True
         return bool(_STAGE_FOLDER.fullmatch(os.path.basename(folder))) and (
             os.path.isdir(os.path.join(folder, "stems")) or any(Path(folder).glob("part-*.jsonl"))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder import files, registry
+from paqa_builder.annotations import annotated
 from paqa_builder.config import Config, StageConfig, validate_options
 from paqa_builder.corpora.locate import locate
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
@@ -168,6 +169,8 @@ def _listed(source: Source, config: Config, *, only_present: bool = False) -> li
     licensed = Licensed(config.license_allow)
     try:
         listed = source.clips()
+        if config.truth is not None:
+            listed = iter(annotated(own.without(listed), config.truth))
         if only_present:
             listed = (clip for clip in listed if _is_there(clip, source.derived))
         clips = list(itertools.islice(licensed.of(own.without(listed)), config.limit))

@@ -1,6 +1,7 @@
 """Audacity labels: start, end and text with tabs, one label track per layer.
 
-``NAME.turns.txt`` has the speakers, ``NAME.tags.txt`` the sounds, ``NAME.utterances.txt`` the texts.
+``NAME.turns.txt`` has the speakers, ``NAME.tags.txt`` the sounds, ``NAME.presence.txt`` the labels of the whole
+clip (if there are any), ``NAME.utterances.txt`` the texts.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ class Audacity(ClipFileFormat):
 
     def files(self, clip: ExportClip, out: Output) -> dict[str, str]:
         layers = clip.layers
+        whole = [tag for tag in layers.tags or () if not tag.localized]
         tracks = {
-            "turns": layers.turns and ((t.start, t.end, t.speaker) for t in layers.turns),
-            "tags": layers.tags and ((t.start, t.end, t.label) for t in layers.tags),
-            "utterances": layers.utterances and ((u.start, u.end, u.text) for u in layers.utterances),
+            "turns": [(turn.start, turn.end, turn.speaker) for turn in layers.turns or ()],
+            "tags": [(tag.start, tag.end, tag.label) for tag in layers.tags or () if tag.localized],
+            "utterances": [(said.start, said.end, said.text) for said in layers.utterances or ()],
+            "presence": [(tag.start, tag.end, tag.label) for tag in whole],
         }
-        return {f".{layer}.txt": _labels(tracks[layer] or ()) for layer in layers.known}
+        return {
+            f".{name}.txt": _labels(tracks[name]) for name in [*layers.known, *(["presence"] * bool(whole))]
+        }
 
 
 def _labels(records: Iterable[tuple[float, float, str]]) -> str:
