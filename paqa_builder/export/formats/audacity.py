@@ -1,7 +1,7 @@
 """Audacity labels: start, end and text with tabs, one label track per layer.
 
-``NAME.turns.txt`` has the speakers, ``NAME.tags.txt`` the sounds, ``NAME.presence.txt`` the labels of the whole
-clip (if there are any), ``NAME.utterances.txt`` the texts.
+``NAME.turns.txt`` has the speakers, ``NAME.tags.txt`` the sounds, ``NAME.utterances.txt`` the texts, and
+``NAME.presence.txt`` the labels of the whole clip, if there are any.
 """
 
 from __future__ import annotations
