@@ -120,7 +120,8 @@ class VoxConverse(Source):
         )
 
     def _recording(self, rttm: Path, audio: Path, split: str) -> Iterator[Clip]:
-        turns = read_rttm(rttm).get(rttm.stem, [])
+        recordings = read_rttm(rttm)
+        turns = recordings.get(rttm.stem) or (next(iter(recordings.values())) if len(recordings) == 1 else [])
         if not turns:
             raise SourceError(f"{rttm}: no turn of a recording called {rttm.stem!r}", fix="download it again")
         truth = Truth(turns=tuple(Turn(a, b, who, 1.0, self.origin) for a, b, who in sorted(turns)))

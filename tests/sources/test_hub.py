@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 import soundfile
 from helpers.audio_made import write_audio
+from helpers.hub_files import COMMIT, HubFiles
 from helpers.source_contract import TONES, check_listing
 
 from paqa_builder.check.proof import prove
@@ -24,6 +28,7 @@ from paqa_builder.sources.hub import Hub, HubOptions
 from paqa_builder.testing import tone_scene
 
 datasets = pytest.importorskip("datasets")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -269,3 +274,43 @@ def test_data_sets_of_paqa_are_refused(fake_config: Callable[..., Config], tmp_p
         clips_of(config.out)
     with pytest.raises(PaqaError, match="a data set that paqa built"):
         clips_of(config.out / "scenes")
+
+
+LISTING = """
+import json, sys
+from pathlib import Path
+from paqa_builder.errors import PaqaError
+from paqa_builder.sources.derived import DerivedAudio
+from paqa_builder.sources.hub import Hub, HubOptions
+source = Hub(None, HubOptions(**json.loads(sys.argv[1])))
+source.derived = DerivedAudio(Path(sys.argv[2]))
+try:
+    rows = [[c.id, c.license, c.source_url, source.origin.revision, c.path] for c in source.clips()]
+except PaqaError as error:
+    rows = [type(error).__name__, error.message]
+print(json.dumps(rows))
+"""
+
+
+def test_a_data_set_of_a_server_is_streamed_and_then_read_without_it(tmp_path: Path) -> None:
+    def listing(endpoint: str, **options: Any) -> Any:
+        words = [sys.executable, "-c", LISTING, json.dumps(options), str(tmp_path / "derived")]
+        environment = os.environ | {
+            "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0",
+            "PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_TELEMETRY": "1",
+        }  # fmt: skip
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    columns = {"id": "name"}
+    with HubFiles(parquet(tmp_path / "words"), "owner/words", "cc-by-sa-4.0") as server:
+        rows = listing(server.url, path="owner/words", columns=columns)
+        (unknown, message) = listing(server.url, path="owner/other")
+        assert not any(request.startswith(("POST", "PUT")) for request in server.requests)
+    assert [row[0] for row in rows] == [f"n{n}" for n in range(6)]
+    assert rows[0][1:4] == ["CC-BY-SA-4.0", "https://huggingface.co/datasets/owner/words", f"1+{COMMIT}"]
+    assert Path(rows[0][4]).read_bytes() == wav(0)
+    assert (unknown, "owner/other" in message) == ("SourceError", True)
+    # The commit is known, so the index answers.
+    assert listing("http://127.0.0.1:9", path="owner/words", revision=COMMIT, columns=columns) == rows

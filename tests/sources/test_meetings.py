@@ -189,7 +189,8 @@ class TestVoxConverse:
     def test_errors_name_what_is_missing(self, tmp_path: Path) -> None:
         check_missing("voxconverse", voxconverse, ["audio", "voxconverse_test_wav"], tmp_path)
         root = voxconverse(tmp_path / "more")
-        (root / "dev" / "abjxc.rttm").write_text("SPEAKER other 1 1.0 2.0 <NA> <NA> a <NA> <NA>\n")
+        lines = [f"SPEAKER {name} 1 1.0 2.0 <NA> <NA> a <NA> <NA>\n" for name in ("other", "another")]
+        (root / "dev" / "abjxc.rttm").write_text("".join(lines))
         with pytest.raises(SourceError, match=r"abjxc\.rttm"):
             listed("voxconverse", root)
         with pytest.raises(SourceError, match=r"dev/ or test/"):
