@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from paqa_builder.pipeline.build import BuildReport as BuildReport
     from paqa_builder.questions.question import Question as Question
     from paqa_builder.records import Clip as Clip
+    from paqa_builder.records import CorpusQuestion as CorpusQuestion
     from paqa_builder.records import Scene as Scene
     from paqa_builder.records import Speaker as Speaker
     from paqa_builder.records import Tag as Tag
@@ -62,7 +63,7 @@ _NAMES = {
     "pipeline.api": ("ask", "build", "perceive", "verify"),
     "pipeline.build": ("BuildReport",),
     "questions.question": ("Question",),
-    "records": ("Clip", "Scene", "Speaker", "Tag", "Truth", "Turn", "Utterance", "Word"),
+    "records": ("Clip", "CorpusQuestion", "Scene", "Speaker", "Tag", "Truth", "Turn", "Utterance", "Word"),
     "registry": ("reward",),
     "runtime.version": ("__version__",),
     "sources": ("Source",),

@@ -17,6 +17,7 @@ from paqa_builder.questions.facts.base import AnswerType, Distractors, Fact, Fac
 from paqa_builder.questions.facts.bases import absent
 from paqa_builder.questions.facts.subjects import heard
 from paqa_builder.questions.reading.interpretation import Interpretation
+from paqa_builder.questions.reading.sounds import detected
 from paqa_builder.records import CorpusQuestion
 from paqa_builder.seeded import shuffled
 
@@ -78,10 +79,10 @@ def _judge(reading: Interpretation, choice: str) -> Verdict:
     label = label_of_phrase(choice)
     if label is None:
         return Verdict(None)
-    for sound in reading.sounds.heard:
-        if sound.label == label or label in audioset.ancestors(sound.label):
-            return Verdict(True, heard(sound), sound.presence_evidence)
-    return absent(reading, label)
+    sounds = reading.sounds
+    sound = next((s for s in sounds.heard if s.label == label or label in audioset.ancestors(s.label)), None)
+    sound = sound or detected(reading.scene, label, sounds.speech, reading.thresholds)
+    return Verdict(True, heard(sound), sound.presence_evidence) if sound else absent(reading, label)
 
 
 @register

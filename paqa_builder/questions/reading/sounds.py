@@ -244,6 +244,32 @@ def _from_model(
     return tuple(sure), tuple(doubtful)
 
 
+def detected(scene: Scene, label: str, speech: bool, thresholds: Thresholds) -> Sound | None:
+    """A sound by a model's tags of a label and its kinds, where they alone prove it.
+
+    Of several labels for one source, :attr:`Sounds.heard` has the one with the best score ("Light engine").
+    This also gives another one of them ("Chainsaw"), unless a label of another source has a better score.
+
+    Args:
+        speech: As :attr:`Sounds.speech`.
+    """
+    if scene.clip.truth.tags is not None or not (audioset.is_event(label) and audioset.is_source(label)):
+        return None
+    tags = scene.tags or ()
+    needed = thresholds.voice_event if speech and audioset.is_voice(label) else thresholds.event
+    proving = tuple(
+        tag
+        for tag in tags
+        if tag.score >= needed and (tag.label == label or label in audioset.ancestors(tag.label))
+    )
+    best = max((tag.score for tag in proving), default=0.0)
+    rivals = (tag.label for tag in tags if tag.score >= best)
+    if not proving or any(audioset.confusable(o, label) and not audioset.related(o, label) for o in rivals):
+        return None
+    timed = tuple(tag for tag in proving if tag.localized)
+    return Sound(label, proving, timed or proving, _merged(timed), _possible(label, tags, timed, thresholds))
+
+
 def _merged(tags: Iterable[Tag]) -> Spans:
     return union(((tag.start, tag.end) for tag in tags), gap=_GAP)
 
