@@ -195,7 +195,8 @@ def _fetch_corpus(plan: FetchPlan, dry_run: bool, keep_archives: bool, mirror: s
 
     _show_plan(plan, keep_archives)
     if not plan.missing:
-        common.err.print(f"{plan.name} is complete; nothing to do", soft_wrap=True)
+        what = f"the small cut of {plan.name}" if plan.small else plan.name
+        common.err.print(f"{what} is complete; nothing to do", soft_wrap=True)
     elif dry_run:
         return
     else:

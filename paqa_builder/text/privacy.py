@@ -28,6 +28,7 @@ _SECRETS = (
 )
 _SECRET_OPTION = re.compile(r"(?:api[-_]?key|token|secret|password|passwd|pwd|credentials?)$", re.I)
 _SECRET_VARIABLE = re.compile(r"(?:key|token|secret|password|passwd|pwd|credentials?)$", re.I)
+_FOLDER_VARIABLES = ("PWD", "OLDPWD")  # of the shell: the working directory, no password
 _HOME = re.compile(r"(?:/(?:home|Users)/|[A-Za-z]:\\+Users\\+)[^\s/\\:'\"]+")
 _FOLDERS = re.compile(
     r"(?<![\w.~:/<\\-])(?:file://)?(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\:'\"<>|]+[/\\]+)*(?=[^\s/\\])"
@@ -95,5 +96,5 @@ def _values_of_variables() -> set[str]:
     return {
         value
         for name, value in os.environ.items()
-        if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST
+        if _SECRET_VARIABLE.search(name) and name not in _FOLDER_VARIABLES and len(value) >= _SHORTEST
     }

@@ -47,6 +47,28 @@ def test_covost_gives_sentence_language_and_translation(covost: Path) -> None:
     assert ((clips["common_voice_zh_3"].truth.utterances or ())[0]).language == "zh"
 
 
+def test_covost_joins_a_published_table_with_common_voice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "covost_v2.de_en.tsv").write_text(
+        "path\ttranslation\tsplit\na.mp3\tGood day.\tdev\nb.mp3\tYes.\ttrain\nc.mp3\tNo.\ttest\n"
+    )
+    with pytest.raises(SourceError, match="has no sentences") as missing:
+        list(Covost2(tmp_path).clips())
+    assert "Common Voice 4 (de)" in str(missing.value)
+    (tmp_path / "de").mkdir()
+    (tmp_path / "de/validated.tsv").write_text(
+        "client_id\tpath\tsentence\tage\nx\tb.mp3\tJa.\t\ny\tother.mp3\tNie.\t\ny\ta.mp3\tGuten Tag.\t\n"
+    )
+    clips = list(Covost2(tmp_path).clips())
+    assert [(clip.id, clip.split) for clip in clips] == [("b", "train"), ("a", "validation")]
+    (said,) = clips[1].truth.utterances or ()
+    assert (said.text, said.translation) == ("Guten Tag.", "Good day.")
+    assert "1 rows are not in" in caplog.text
+    (tmp_path / "covost_v2.de_en.dev.tsv").write_text(f"{HEAD}a.mp3\tGuten Tag.\tGood day.\ty\n")
+    assert [clip.id for clip in Covost2(tmp_path).clips()] == ["a"]
+
+
 def test_covost_lists_the_chosen_pairs(covost: Path) -> None:
     assert len(list(Covost2(covost, Covost2Options(pairs=("de_en",))).clips())) == 2
     with pytest.raises(SourceError, match="fr_en") as caught:

@@ -74,3 +74,10 @@ def test_named_folders_may_have_spaces(tmp_path: Path) -> None:
 def test_published_data_has_neither(tmp_path: Path) -> None:
     data = {"model": "/home/alice/m/x.bin", "token": "t0psecret", "key": "ab12", "n": [1, "http://a:b@c/"]}
     assert published(data) == {"model": "x.bin", "token": "…", "key": "ab12", "n": [1, "http://…@c/"]}
+
+
+def test_the_working_directory_of_the_shell_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWD", "/data/corpora")
+    monkeypatch.setenv("OLDPWD", "/data/shards")
+    monkeypatch.setenv("DB_PWD", "hunter22")
+    assert redact("/data/corpora, /data/shards, hunter22") == "/data/corpora, /data/shards, …"
