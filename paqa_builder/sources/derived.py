@@ -57,7 +57,7 @@ class DerivedAudio:
         self.folder = folder or Path(FOLDER)
         self.write = write and folder is not None
         self.problems: dict[str, str] = {}
-        self._decoded: tuple[Any, audio.Audio] | None = None
+        self._decoded: tuple[Any, audio.Audio | AudioError] | None = None
 
     def excerpt(self, path: Path, start: float, end: float) -> Path:
         """A part of a recording, as mono FLAC of the recording's rate.
@@ -145,8 +145,14 @@ class DerivedAudio:
         stamp = _stamp(path)
         if self._decoded is None or self._decoded[0] != stamp:
             self.release()
-            self._decoded = (stamp, audio.read(path)[0])
-        return self._decoded[1]
+            try:
+                self._decoded = (stamp, audio.read(path)[0])
+            except AudioError as error:
+                self._decoded = (stamp, error)
+        found = self._decoded[1]
+        if isinstance(found, AudioError):
+            raise found
+        return found
 
     @contextmanager
     def _reporting(self, target: Path) -> Iterator[None]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.audio.containers import sniff
-from paqa_builder.errors import NotReadyError, SourceError
+from paqa_builder.errors import DamagedError, NotReadyError, SourceError
 from paqa_builder.sources.derived import DerivedAudio
 from paqa_builder.sources.hub_columns import feature_of
+from paqa_builder.untrusted import tables
 
 IN_PLACE = "in-place:"
 """Marks an audio file that is used where it is, in a local folder."""
@@ -62,11 +63,21 @@ class HubData:
             NotReadyError: The Hub cannot be reached, or the package ``datasets`` is missing.
         """
         datasets = _datasets()
+        if self.local:
+            self._check_sizes()
         with self._errors("cannot be opened", config):
             opened = datasets.load_dataset(
                 self.path, config, revision=None if self.local else self.revision, streaming=True
             )
             return dict(opened)
+
+    def _check_sizes(self) -> None:
+        """Refuses Parquet files that unpack to far more than they hold."""
+        for path in sorted(Path(self.path).rglob("*.parquet")):
+            try:
+                tables.check(path)
+            except DamagedError as error:
+                raise SourceError(error.message, fix="download the data set again") from error
 
     def reading(self, stream: Any, split: str) -> Iterator[dict[str, Any]]:
         """The rows of a stream, with errors as :meth:`open` raises them."""

@@ -80,6 +80,25 @@ def test_what_cannot_be_made_is_a_problem_and_no_file(tmp_path: Path, recording:
     assert not any((tmp_path / "derived").rglob("*.flac"))
 
 
+def test_a_recording_is_decoded_once(
+    tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+
+    def count(path: Path) -> object:
+        decoded.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr("paqa_builder.sources.derived.audio.read", count)
+    derived = DerivedAudio(tmp_path / "derived")
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    for path in (recording, tmp_path / "bad.wav"):
+        for n in range(3):
+            derived.excerpt(path, n, n + 1.0)
+    assert decoded == ["long.wav", "bad.wav"]
+    assert len(derived.problems) == 3
+
+
 def test_bytes_of_a_stream_are_kept(tmp_path: Path, recording: Path) -> None:
     derived = DerivedAudio(tmp_path / "derived")
     data = recording.read_bytes()

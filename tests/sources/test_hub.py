@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from helpers.audio_made import write_audio
@@ -257,6 +259,13 @@ def test_other_errors(tmp_path: Path) -> None:
     (tmp_path / "broken" / "train.parquet").write_bytes(b"PAR1")
     with pytest.raises(SourceError, match="broken"):
         clips_of(tmp_path / "broken")
+    bomb = tmp_path / "bomb" / "train.parquet"
+    bomb.parent.mkdir()
+    text = pa.array(["x" * 1_000_000]).dictionary_encode()
+    many = pa.DictionaryArray.from_arrays(pa.array([0] * 3000, pa.int32()), text.dictionary)
+    pq.write_table(pa.table({"audio": many}), bomb)
+    with pytest.raises(SourceError, match="unpacks to"):
+        clips_of(bomb.parent)
     with pytest.raises((NotReadyError, SourceError)) as caught:
         clips_of(Path("nobody/nothing"))
     assert caught.value.fix
