@@ -79,6 +79,7 @@ def train(settings: config.Config, *, resume: bool = False) -> Path:
             **engine,
         ),
         pause=pause,
+        pause_token=settings.pause.token,
         max_seconds=settings.data.max_seconds,
         train_dataset=dataset(chosen_rows, kind),
         share_prompts=stage.share_prompts,
@@ -141,6 +142,7 @@ def _chosen(
         max_new_tokens=stage.max_completion,
         pause=settings.pause if stage.pause else None,
         max_seconds=settings.data.max_seconds,
+        pause_token=settings.pause.token,
     )
     tried = practice.sample(all_rows, stage.tried, seed)
     kept = practice.undecided(

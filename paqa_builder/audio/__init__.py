@@ -198,10 +198,17 @@ def encode_flac(audio: Audio) -> bytes:
 
 
 def write_flac(audio: Audio, file: IO[bytes]) -> None:
-    """Writes 16-bit FLAC. Samples outside [-1, 1] are clipped."""
-    with soundfile.SoundFile(file, "w", audio.rate, 1, subtype="PCM_16", format="FLAC") as flac:
+    """Writes 16-bit FLAC. Samples outside [-1, 1] are clipped.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    target = spool.Target(file)
+    with soundfile.SoundFile(target, "w", audio.rate, 1, subtype="PCM_16", format="FLAC") as flac:
         for block in spool.blocks(audio.samples):
             flac.write(np.clip(block, -1.0, 1.0))
+            target.check()
+    target.check()
 
 
 def read_stem(path: str | os.PathLike[str], folder: Path | None = None) -> Audio:

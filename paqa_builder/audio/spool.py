@@ -8,12 +8,13 @@ process until :func:`release` gives them back; :func:`blocks` does this after ev
 
 from __future__ import annotations
 
+import io
 import mmap
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -104,3 +105,37 @@ def resampled(samples: np.ndarray, old: int, new: int) -> Iterator[np.ndarray]:
         yield piece
     piece = stream.resample_chunk(np.zeros(0, np.float32), last=True)[:left]
     yield np.pad(piece, (0, left - len(piece)))
+
+
+class Target(io.RawIOBase):
+    """A file that libsndfile writes to. It keeps an error until :meth:`check`.
+
+    libsndfile's binding prints an exception of a stream and goes on, so the file would lack a part.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """Raises the first error, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def write(self, data: Any) -> int:
+        self._tried(lambda: self._file.write(data))
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._tried(lambda: self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return self._tried(self._file.tell)
+
+    def _tried(self, step: Callable[[], int]) -> int:
+        if self._error is None:
+            try:
+                return step()
+            except OSError as error:
+                self._error = error
+        return 0

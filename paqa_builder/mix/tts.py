@@ -12,14 +12,19 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from paqa_builder import audio
 from paqa_builder.errors import AudioError, ConfigError, NotReadyError
 from paqa_builder.files import write_atomic
+from paqa_builder.untrusted import lines as text_lines
 
 SECONDS = 120
 """Timeout of the engine for one line, which normally takes a fraction of a second."""
+
+
+_COLUMNS = ("path", "speaker", "text", "language", "license", "attribution")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ def synthesise(
     """Speaks each line with one of the voices in turn; returns the manifest, ``OUT/manifest.csv``.
 
     Raises:
-        ConfigError: The engine is unknown, or there are no voices or no text.
+        ConfigError: The engine is unknown, there are no voices or no text, or the folder has a manifest
+            of others.
         NotReadyError: The engine is not installed, or fails; the message has its last line of output.
     """
     if engine not in ENGINES:
@@ -80,6 +86,7 @@ def synthesise(
         raise NotReadyError(f"{ENGINES[engine].program} is not installed", fix=ENGINES[engine].install)
     if engine == "flite":
         _check_flite(voices)
+    _check_manifest(out / "manifest.csv")
     rows = []
     for number, text in enumerate(texts):
         voice = voices[number % len(voices)]
@@ -90,10 +97,28 @@ def synthesise(
         rows.append([file, speaker, text, language or "", license, f"{engine}, voice {Path(voice).stem}"])
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["path", "speaker", "text", "language", "license", "attribution"])
+    writer.writerow(_COLUMNS)
     writer.writerows(rows)
     write_atomic(out / "manifest.csv", table.getvalue().encode())
     return out / "manifest.csv"
+
+
+def _check_manifest(path: Path) -> None:
+    """Refuses to replace a manifest that another program wrote."""
+    if not path.exists() and not path.is_symlink():
+        return
+    try:
+        header = next((line for _, line in text_lines(path)), "").strip()
+        rows = [line for _, line in islice(text_lines(path), 1, None)]
+        own = not path.is_symlink() and header == ",".join(_COLUMNS)
+        own = own and all(any(f'"{name}, voice ' in row for name in ENGINES) for row in rows)
+    except (OSError, ValueError):
+        own = False
+    if not own:
+        raise ConfigError(
+            f"{path}: in the way, and not written by paqa mix tts",
+            fix="choose another --out, or move the file",
+        )
 
 
 def _check_flite(voices: Sequence[str]) -> None:

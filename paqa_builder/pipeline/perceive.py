@@ -70,7 +70,8 @@ def _results(tasks: Iterator[StageTask], stage: StagePlan, executor: Executor) -
             loads = not isinstance(executor.run_alone(stage_task.try_load, task), Crash)
         if not loads:
             raise NotReadyError(
-                f"stage {stage.name}: the worker process dies while it loads backend {stage.backend!r}",
+                f"stage {stage.name}: the worker process dies while it "
+                + (f"loads backend {stage.backend!r}" if stage.backend else "starts"),
                 fix="paqa doctor",
             )
         yield _isolate(task, executor)

@@ -204,9 +204,13 @@ def forced_id(config: PauseConfig, processor: Any) -> int:
     return int(tokenizer.convert_tokens_to_ids(config.token))
 
 
-def never_emitted(config: PauseConfig | None, processor: Any) -> tuple[int, ...]:
-    """The id of the pause token if it must never be sampled, because no pause uses it; else empty."""
-    token = TOKEN if config is None else config.token
+def never_emitted(config: PauseConfig | None, processor: Any, token: str = TOKEN) -> tuple[int, ...]:
+    """The id of the pause token if it must never be sampled, because no pause uses it; else empty.
+
+    Args:
+        token: The pause token where ``config`` is None.
+    """
+    token = token if config is None else config.token
     tokenizer = getattr(processor, "tokenizer", processor)
     if (config is None or config.filler is not None) and token in tokenizer.get_vocab():
         return (int(tokenizer.convert_tokens_to_ids(token)),)

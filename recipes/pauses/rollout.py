@@ -19,7 +19,7 @@ from recipes.families import Family
 from recipes.layers.attention import LEAN
 from recipes.layers.last_layer import last_position
 from recipes.layers.ragged_cache import RaggedCache
-from recipes.pauses.pause import PauseState, forced_id, never_emitted
+from recipes.pauses.pause import TOKEN, PauseState, forced_id, never_emitted
 from recipes.pauses.sampling import Rollout, Sampling, Special
 from recipes.sections import PauseConfig
 
@@ -264,13 +264,19 @@ class _Loop:
         )
 
 
-def special_tokens(family: Family, model: Any, processor: Any, pause: PauseConfig | None) -> Special:
-    """The special tokens of a model, for rollouts with or without pauses."""
+def special_tokens(
+    family: Family, model: Any, processor: Any, pause: PauseConfig | None, token: str = TOKEN
+) -> Special:
+    """The special tokens of a model, for rollouts with or without pauses.
+
+    Args:
+        token: The model's pause token, which is never sampled in rollouts without pauses.
+    """
     return Special(
         pad=processor.tokenizer.pad_token_id,
         eos=tuple(family.end_ids(model, processor)),
         forced=None if pause is None else forced_id(pause, processor),
-        banned=(family.placeholder_id(model), *never_emitted(pause, processor)),
+        banned=(family.placeholder_id(model), *never_emitted(pause, processor, token)),
     )
 
 

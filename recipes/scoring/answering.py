@@ -20,7 +20,7 @@ from recipes.data import audio, collate
 from recipes.data.rows import Row
 from recipes.families import Family, family
 from recipes.pauses import rollout
-from recipes.pauses.pause import add_pause_token
+from recipes.pauses.pause import TOKEN, add_pause_token
 from recipes.pauses.rollout import special_tokens
 from recipes.sections import PauseConfig
 
@@ -62,9 +62,10 @@ class Answerer:
     pause: PauseConfig | None = None
     max_seconds: float = 30.0
     autocast: bool = False
+    pause_token: str = TOKEN
 
     def __post_init__(self) -> None:
-        self._special = special_tokens(self.family, self.model, self.processor, self.pause)
+        self._special = special_tokens(self.family, self.model, self.processor, self.pause, self.pause_token)
 
     def ask(
         self,
@@ -148,6 +149,7 @@ def load_answerer(settings: config.Config, folder: Path | str, pauses: bool) -> 
         pause=settings.pause if pauses else None,
         max_seconds=settings.data.max_seconds,
         autocast=run.autocasts(settings.model),
+        pause_token=settings.pause.token,
     )
 
 

@@ -109,10 +109,16 @@ def score(form: Format, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Official accuracy of answered questions, overall and by group, with 95 % intervals.
 
     Questions without an answer count as wrong; ``unanswered`` is their number.
+
+    Raises:
+        ConfigError: A row lacks its choices or its right answer; names it.
     """
     hits: list[bool] = []
     by: dict[str, dict[str, list[bool]]] = {group: defaultdict(list) for group in form.groups}
-    for item in items:
+    for n, item in enumerate(items, 1):
+        parsed = known.FORMATS[form.name].parse(item, f"question {item.get('id', n)}")
+        if isinstance(parsed, Broken):
+            raise ConfigError(f"{form.name}: {parsed.where}: {parsed.why}", fix="score the whole rows")
         prediction = str(item.get(form.prediction) or "")
         hit = matching.is_right(prediction, item["answer"], item["choices"])
         hits.append(hit)

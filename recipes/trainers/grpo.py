@@ -25,6 +25,7 @@ from recipes.data import collate
 from recipes.data.rows import Row
 from recipes.families import Family
 from recipes.pauses import rollout
+from recipes.pauses.pause import TOKEN
 from recipes.rewards import Reward
 from recipes.sections import PauseConfig
 from recipes.trainers import sharing
@@ -60,6 +61,7 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         rewards: Name to function (see :mod:`recipes.rewards`).
         weights: Name to weight.
         pause: When to pause; None: plain GRPO.
+        pause_token: The model's pause token, which plain GRPO never samples.
         block: Run each pause in one forward pass; False: one forward pass a token.
         roll: Generates the completions; takes the arguments of :func:`with_transformers`.
         max_seconds: Longer clips are cut.
@@ -78,6 +80,7 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         *,
         processing_class: Any,
         pause: PauseConfig | None = None,
+        pause_token: str = TOKEN,
         block: bool = True,
         roll: Roller = with_transformers,
         max_seconds: float = 30.0,
@@ -93,7 +96,7 @@ class AudioGRPOTrainer(run.Reloading, GRPOTrainer):
         self._clips = torch.empty(0, dtype=torch.long)  # row of those tensors for each completion
         if args.repetition_penalty != 1.0:
             raise ConfigError("stage II: repetition_penalty is not supported; it must be 1.0")
-        self.special = rollout.special_tokens(family, model, processing_class, pause)
+        self.special = rollout.special_tokens(family, model, processing_class, pause, pause_token)
         args.reward_weights = [weights[name] for name in rewards]
         with _with_image_token(family.core(model).config, self.special.banned[0]):
             super().__init__(

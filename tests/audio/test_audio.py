@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from paqa_builder.audio import Audio, blend, encode_flac, fit, read, read_stem, resample
+from paqa_builder.audio import Audio, blend, encode_flac, fit, read, read_stem, resample, write_flac
 from paqa_builder.errors import AudioError
 
 
@@ -126,3 +129,18 @@ def test_a_damaged_stem_says_what_to_do(tmp_path: Path) -> None:
 def test_silence_is_silent_and_quiet_speech_is_not() -> None:
     assert Audio(np.zeros(100, np.float32), 8_000).silent
     assert not Audio((0.001 * tone()[:, 0]).astype(np.float32) * 3, 16_000).silent
+
+
+@pytest.mark.parametrize("room", [0, 100, 20_000, 90_000])
+def test_a_disk_that_is_full_is_an_error_and_prints_nothing(room: int, capfd: pytest.CaptureFixture) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            if self.tell() + len(data) > room:
+                raise OSError(errno.ENOSPC, "full")
+            return super().write(data)
+
+    noise = np.random.default_rng(0).uniform(-1, 1, 60_000).astype(np.float32)
+    assert len(encode_flac(Audio(noise, 16_000))) > 100_000
+    with pytest.raises(OSError, match="full"):
+        write_flac(Audio(noise, 16_000), Full())
+    assert not any(capfd.readouterr())

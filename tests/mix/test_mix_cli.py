@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from paqa_builder.cli import mix as command
 from paqa_builder.errors import ConfigError, ExitCode, NotReadyError
+from paqa_builder.mix import tts
 from paqa_builder.mix.listings import read_recordings
 from paqa_builder.mix.spec import make_spec
 from paqa_builder.mix.tts import synthesise
@@ -76,6 +77,31 @@ def test_errors_have_no_traceback(arguments: list[object], tmp_path: Path) -> No
     code, _, stderr = run("render", tmp_path / "no.json", "--out", tmp_path / "x")
     assert code == ExitCode.USAGE
     assert "not a design" in stderr
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_manifest_of_others_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: bool) -> None:
+    def spoken(engine: object, voice: str, text: str, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    monkeypatch.setattr(tts, "_speak", spoken)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    for _ in range(2):  # its own manifest is replaced
+        manifest = synthesise("espeak-ng", ["en"], ["Good, day."], tmp_path / "own")
+    for content in ("path,speaker\nmine.wav,me\n", manifest.read_text() + "mine.wav,me,,,,\n"):
+        other = tmp_path / "other" / "manifest.csv"
+        other.parent.mkdir(exist_ok=True)
+        other.unlink(missing_ok=True)
+        (tmp_path / "theirs").write_text(content)
+        if link:
+            other.symlink_to(tmp_path / "theirs")
+        else:
+            other.write_text(content)
+        with pytest.raises(ConfigError, match="not written by paqa mix tts"):
+            synthesise("espeak-ng", ["en"], ["Good day."], other.parent)
+        assert other.read_text() == content
+        assert [path.name for path in other.parent.iterdir()] == ["manifest.csv"]
 
 
 @pytest.mark.parametrize(("engine", "voices"), [("flite", ["slt", "rms"]), ("espeak-ng", ["en-gb", "en-us"])])

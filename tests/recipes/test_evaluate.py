@@ -267,6 +267,9 @@ def test_benchmark_score_by_group() -> None:
     assert found["unanswered"] == 1
     assert found["by"]["task"]["sound"]["accuracy"] == 0.5
     assert found["by"]["difficulty"]["easy"]["n"] == 2
+    del items[1]["answer"]
+    with pytest.raises(ConfigError, match=r"mmau: question .*: lacks answer"):
+        benchmarks.score(form, items)
 
 
 def test_benchmark_without_its_audio_says_which(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pause_controller import PauseController
 
 from paqa_builder.errors import ConfigError
 from recipes.families import family
-from recipes.pauses.pause import PauseState, add_pause_token, confidence, forced_id
+from recipes.pauses.pause import PauseState, add_pause_token, confidence, forced_id, never_emitted
 from recipes.sections import PauseConfig
 
 PAUSE, EOS, WORDS = 9, 8, 8  # a vocabulary of eight words, an end and the pause
@@ -151,3 +151,12 @@ def test_a_filler_is_one_token_and_a_missing_token_says_what_to_do() -> None:
         forced_id(PauseConfig(filler="well, let me see"), processor)
     with pytest.raises(ConfigError, match="stage I"):
         forced_id(PauseConfig(), processor)
+
+
+def test_the_pause_token_is_never_emitted_without_pauses() -> None:
+    model, processor = family("qwen2_audio").tiny()
+    ids = {token: add_pause_token(model, processor, token) for token in ("<PAUSE>", "<OTHER>")}
+    assert never_emitted(None, processor) == (ids["<PAUSE>"],)
+    assert never_emitted(None, processor, "<OTHER>") == (ids["<OTHER>"],)
+    assert never_emitted(PauseConfig(token="<OTHER>"), processor, "<OTHER>") == ()
+    assert never_emitted(PauseConfig(token="<OTHER>", filler="."), processor) == (ids["<OTHER>"],)
