@@ -52,7 +52,21 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["build", "plan", "status", "push", "inspect", "explain", "bench", "mix", "ls", "doctor", "fetch", "try"],
+    [
+        "build",
+        "plan",
+        "status",
+        "push",
+        "export",
+        "inspect",
+        "explain",
+        "bench",
+        "mix",
+        "ls",
+        "doctor",
+        "fetch",
+        "try",
+    ],
 )
 def test_every_command_has_help_with_an_example(paqa: Callable[..., Result], command: str) -> None:
     result = paqa(command, "--help")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import exports
 import pytest
 from export_readers import toolkits, trainers
 from export_readers.content import equal, of_shards
+from helpers.dataset import BUILD, clip_file, questions_of, scene_of
 from helpers.exported import NASTY
 
-from paqa_builder.export import ExportReport
+from paqa_builder.dataset.write import write_shards
+from paqa_builder.export import ExportOptions, ExportReport, export
 from paqa_builder.formats.item import Item
 from paqa_builder.formats.known import FORMATS
 from paqa_builder.formats.read import open_data
+from paqa_builder.records import Speaker
 
 Run = Callable[..., ExportReport]
 
@@ -66,6 +70,22 @@ def test_lhotse_computes_features(run: Run) -> None:
     cuts, frames = toolkits.lhotse_features(run("lhotse").folder)
     assert cuts == 4
     assert frames > 4 * 45
+
+
+@pytest.mark.parametrize("layer", ["best", "model"])
+def test_lhotse_gets_what_the_corpus_states_of_speakers(tmp_path: Path, layer: Any) -> None:
+    lhotse = pytest.importorskip("lhotse")
+    scene = scene_of(clip_file(tmp_path, "a.wav"))
+    truth = replace(scene.clip.truth, captions=("A siren.",), speakers=(Speaker("S1", "female", "34"),))
+    scene = replace(scene, clip=replace(scene.clip, truth=truth))
+    write_shards(tmp_path / "shards", [(scene, questions_of(scene))], BUILD)
+    folder = export(tmp_path / "shards", "lhotse", tmp_path / "out", ExportOptions(layer=layer)).folder
+    (cut,) = lhotse.CutSet.from_file(folder / "cuts-train.jsonl.gz")
+    (said,) = cut.supervisions
+    if layer == "model":
+        assert (said.gender, "captions" in cut.custom) == (None, False)
+    else:
+        assert (said.gender, said.custom["age"], cut.captions) == ("female", "34", ["A siren."])
 
 
 def test_a_layer_that_is_unknown_differs_from_an_empty_one(run: Run) -> None:

@@ -1,8 +1,9 @@
 """lhotse: manifests of recordings, supervisions and cuts for each split (``recordings-SPLIT.jsonl.gz``, …).
 
 Supervisions are the utterances with their texts and word alignments; where these are unknown, the speaker
-turns without text. A cut spans the whole clip; its ``custom`` has ``turns``, ``tags``, ``questions``, the
-licence and the clip's id. The fields of an unknown layer are missing. Paths of audio are absolute.
+turns without text. The speaker's sex is ``gender``. A cut spans the whole clip; its ``custom`` has ``turns``,
+``tags``, ``questions``, the corpus's ``captions``, the licence and the clip's id. The fields of an unknown
+layer are missing. Paths of audio are absolute.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from paqa_builder.export.base import ExportClip, ExportFormat
 from paqa_builder.export.output import Output
-from paqa_builder.records import Utterance, to_json
+from paqa_builder.records import Speaker, Utterance, to_json
 
 
 class Lhotse(ExportFormat):
@@ -57,9 +58,17 @@ class Lhotse(ExportFormat):
                 fields |= {"text": record.text, "language": record.language}
                 words = [[w.text, w.start, round(w.end - w.start, 6), w.confidence] for w in record.words]
                 fields |= {"alignment": {"word": words}} if words else {}
-            fields |= {"speaker": record.speaker, "custom": {"confidence": record.confidence}}
-            made.append({name: value for name, value in fields.items() if value is not None})
+            person = self.speaker(clip, record.speaker)
+            custom = {"confidence": record.confidence, "age": person.age, "accent": person.accent}
+            custom["emotion"] = getattr(record, "emotion", None)
+            fields |= {"speaker": record.speaker, "gender": person.sex, "custom": _known(custom)}
+            made.append(_known(fields))
         return made
+
+    def speaker(self, clip: ExportClip, name: str | None) -> Speaker:
+        """What the corpus states about a speaker."""
+        stated = () if self.options.layer == "model" else clip.scene.clip.truth.speakers or ()
+        return next((speaker for speaker in stated if speaker.name == name), Speaker(name or ""))
 
     def cut(
         self, clip: ExportClip, recording: dict[str, Any], supervisions: list[dict[str, Any]]
@@ -71,7 +80,13 @@ class Lhotse(ExportFormat):
         questions = [
             {**to_json(q), "audio_contribution": clip.contribution.get(q.id)} for q in clip.questions
         ]
-        about = {"clip_id": clip.scene.clip.id, "source": clip.scene.clip.source, **clip.terms}
+        about: dict[str, Any] = {
+            "clip_id": clip.scene.clip.id,
+            "source": clip.scene.clip.source,
+            **clip.terms,
+        }
+        if self.options.layer != "model" and clip.scene.clip.truth.captions is not None:
+            about["captions"] = list(clip.scene.clip.truth.captions)
         return {
             "id": clip.name,
             "start": 0.0,
@@ -82,6 +97,10 @@ class Lhotse(ExportFormat):
             "custom": {**about, **known, "questions": questions},
             "type": "MonoCut" if clip.audio.channels == 1 else "MultiCut",
         }
+
+
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _channel(clip: ExportClip) -> int | list[int]:
