@@ -12,7 +12,6 @@ from paqa_builder.errors import ConfigError, suggest
 from paqa_builder.text.terminal import line
 
 if TYPE_CHECKING:
-    from paqa_builder.corpora.plan import FetchPlan
     from paqa_builder.weights.table import Weights
 
 _OF_CORPORA = "Corpora"
@@ -89,6 +88,8 @@ def fetch(
     HF_ENDPOINT=https://hub.example.org paqa fetch gpu
     """
     from paqa_builder import registry
+    from paqa_builder.cli import fetch_corpora
+    from paqa_builder.corpora import fetch as corpus
     from paqa_builder.corpora import plan as plans
     from paqa_builder.weights import store
     from paqa_builder.weights.table import GROUPS, TABLE
@@ -99,10 +100,17 @@ def fetch(
         common.err.print(line(("models", "bold")))
         _show_models(tuple(TABLE.values()))
         common.err.print(line(("\ncorpora", "bold")))
-        _show_corpora(corpora)
+        fetch_corpora.show_all(corpora)
         return
     if what in corpora:
-        _fetch_corpus(plans.plan(what, subset or (), small=small), dry_run, keep_archives, mirror)
+        plan = plans.plan(what, subset or (), small=small)
+        fetch_corpora.show(plan, keep_archives)
+        if plan.missing and dry_run:
+            return
+        if plan.missing:
+            with _Bars() as advance:
+                corpus.fetch(plan, advance, mirror=mirror, keep_archives=keep_archives)
+        fetch_corpora.show_place(plan, dry_run)
         return
     if what not in TABLE and what not in GROUPS:
         known = (*GROUPS, *TABLE, *corpora)
@@ -188,77 +196,3 @@ def _show_models(chosen: Sequence[Weights]) -> None:
             common.err.print(
                 f"{weights.name}: log in and accept the terms at {HUB}/{page} first", soft_wrap=True
             )
-
-
-def _fetch_corpus(plan: FetchPlan, dry_run: bool, keep_archives: bool, mirror: str | None) -> None:
-    from paqa_builder.corpora.fetch import fetch
-
-    _show_plan(plan, keep_archives)
-    if not plan.missing:
-        what = f"the small cut of {plan.name}" if plan.small else plan.name
-        common.err.print(f"{what} is complete; nothing to do", soft_wrap=True)
-    elif dry_run:
-        return
-    else:
-        with _Bars() as advance:
-            fetch(plan, advance, mirror=mirror, keep_archives=keep_archives)
-    common.err.print(f"{plan.name} is at")
-    common.out.print(str(plan.root), soft_wrap=True)
-    if not dry_run:
-        common.err.print(f"next: paqa build --source {plan.name} --out shards", soft_wrap=True)
-
-
-def _show_plan(plan: FetchPlan, keep_archives: bool) -> None:
-    from paqa_builder.corpora.fetch import free_bytes
-    from paqa_builder.corpora.locate import human
-
-    table = common.table(
-        ("archive", "part", "download", "unpacked", "verified by", "here"), (), right=("download", "unpacked")
-    )
-    for archive in plan.archives:
-        cut = plan.cut(archive)
-        name = (
-            archive.name
-            if len(archive.files) == 1 or archive.kind != "files"
-            else (f"{archive.name} ({len(archive.files)} files)")
-        )
-        name = f"{archive.name}, first {cut} clips" if cut else name
-        size = archive.small_bytes if cut else archive.bytes
-        unpacked = "" if cut or archive.kind == "files" else human(archive.unpacked_bytes)
-        checked = "CRC-32" if cut and archive.kind == "zip" else "" if cut else _verified_by(archive)
-        here = "" if archive in plan.missing else "yes"
-        table.add_row(name, archive.subset, human(size), unpacked, checked, here)
-    common.err.print(table)
-    downloads = plan.downloads
-    common.err.print(f"licence: {downloads.license}; terms: {downloads.page}", soft_wrap=True)
-    if downloads.note:
-        common.err.print(f"note: {downloads.note}", soft_wrap=True)
-    free, needed = free_bytes(plan.root), plan.disk_bytes(keep_archives)
-    common.err.print(
-        f"to download: {human(plan.download_bytes(plan.missing)) if plan.missing else 'nothing'}; "
-        f"disk: {human(needed) if plan.missing else 'none'} of {human(free)} free; folder: {plan.root}",
-        soft_wrap=True,
-    )
-
-
-def _verified_by(archive: Any) -> str:
-    if archive.trees:
-        return "git tree"
-    if not archive.verified:
-        return "size only" if all(file.bytes for file in archive.files) else "nothing"
-    checksum = archive.files[0].checksum
-    return {"md5": "MD5", "sha256": "SHA-256"}[checksum.partition(":")[0] or "sha256"]
-
-
-def _show_corpora(corpora: dict[str, Any]) -> None:
-    from paqa_builder.corpora.locate import human
-    from paqa_builder.corpora.plan import plan
-
-    table = common.table(("corpus", "parts", "download", "licence", "here"), (), right=("download",))
-    for name, downloads in corpora.items():
-        missing = plan(name).missing
-        here = "yes" if not missing else "part" if len(missing) < len(downloads.whole) else ""
-        parts = ", ".join(downloads.subsets)
-        size = human(downloads.bytes)
-        table.add_row(name, parts, size, downloads.license, here)
-    common.err.print(table)
