@@ -60,7 +60,7 @@ def download(
     again: str = "",
     refused: str = REFUSED,
     progress: Progress = lambda done, total: None,
-    wait: Wait = time.sleep,
+    wait: Wait | None = None,
 ) -> str:
     """Downloads ``url`` to ``target``.
 
@@ -90,7 +90,7 @@ def download(
             raise NotReadyError(
                 f"{target.name} is being downloaded by another process", fix=f"wait for it, then: {again}"
             )
-        _transfer(request, file, progress, wait)
+        _transfer(request, file, progress, wait or time.sleep)
         file.flush()
         actual = checksums.of_file(part, checksum)
         if not actual.startswith(checksum):

@@ -28,14 +28,14 @@ class RemoteFile(io.RawIOBase):
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, refused: str = REFUSED, wait: Wait = time.sleep
+        self, url: str, *, token: str | None = None, refused: str = REFUSED, wait: Wait | None = None
     ) -> None:
         """Asks for the size.
 
         Raises:
             NotReadyError: The file cannot be had, or the server has no ranges.
         """
-        self._url, self._token, self._refused, self._wait = url, token, refused, wait
+        self._url, self._token, self._refused, self._wait = url, token, refused, wait or time.sleep
         self._response: http.client.HTTPResponse | None = None
         self._place = self._at = self.received = 0
         self._etag = ""
