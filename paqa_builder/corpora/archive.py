@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 MIRROR = "PAQA_MIRROR"
 REFUSED = f"check {MIRROR} and the proxy; if the file has moved, a newer paqa-builder has its new address"
+Shown = Callable[[int, int | None], None]
+_OWN_BARS = 4
+"""More files than these are shown as one."""
 _UNUSABLE: tuple[type[Exception], ...] = (*unpack.BROKEN, unpack.UnsafeArchiveError)
 Progress = Callable[[str, int, int | None], None]
 """Called with what is done, the bytes so far, and the total if it is known."""
@@ -82,36 +85,48 @@ class ArchiveFetch:
         url, stated, token = hub.resolve(file.source, self.plan.command)
         return url, file.checksum or stated, token
 
-    def _downloaded(self, file: RemoteFile, target: Path) -> str:
-        """Downloads a file, unless it is there and has the right checksum. Returns the checksum."""
-        label, total = file.name, file.bytes or None
+    def _downloaded(self, file: RemoteFile, target: Path, shown: Shown | None = None) -> str:
+        """Downloads a file, unless it is there and has the right checksum.
+
+        Args:
+            shown: Called with the bytes so far and the total; by default the file has a bar of its own.
+
+        Returns:
+            The checksum.
+        """
         if target.is_file():
-            self.progress(f"{label}: checking", 0, total)
+            size, checking = target.stat().st_size, shown or partial(self.progress, f"{file.name}: checking")
+            checking(0, size)
             actual = checksum.of_file(target, file.checksum)
-            if actual.startswith(file.checksum) and (
-                file.checksum or file.bytes in (0, target.stat().st_size)
-            ):
-                self.progress(f"{label}: checking", target.stat().st_size, target.stat().st_size)
+            if actual.startswith(file.checksum) and (file.checksum or file.bytes in (0, size)):
+                checking(size, size)
                 return actual
             log.warning("%s: not the expected file; it is downloaded again", target)
             target.unlink()
         url, expected, token = self._address(file)
         return download(
             url, target, expected, size=file.bytes, token=token, again=self.plan.command, refused=REFUSED,
-            progress=lambda done, known: self.progress(label, done, known or total),
+            progress=shown or partial(self.progress, file.name),
         )  # fmt: skip
 
     def _files(self) -> tuple[tuple[str, ...], dict[str, int]]:
         """Downloads files that are no archives to their places."""
         chosen = self.archive.files[: self.cut or None]
-        checksums, sizes = [], {}
-        for number, file in enumerate(chosen, 1):
+        together = len(chosen) > _OWN_BARS
+        total = self.archive.small_bytes if self.cut else self.archive.bytes
+        checksums: list[str] = []
+        sizes: dict[str, int] = {}
+        received = 0
+        for file in chosen:
+
+            def shown(done: int, _: int | None, before: int = received) -> None:
+                self.progress(self.archive.name, before + done, max(before + done, total))
+
             path = unpack.safe_path(file.path or file.name)
-            checksums.append(self._downloaded(file, self.place / path))
+            checksums.append(self._downloaded(file, self.place / path, shown if together else None))
             sizes[str(path)] = (self.place / path).stat().st_size
-            if len(chosen) > 1:
-                self.progress(f"{self.archive.name}: files", number, len(chosen))
-        return (tuple(checksums) if len(chosen) == 1 else ()), sizes
+            received += sizes[str(path)]
+        return (tuple(checksums) if not together else ()), sizes
 
     def _unpacked(self, stored: Sequence[Path]) -> dict[str, int]:
         """Unpacks downloaded archives below the root."""
