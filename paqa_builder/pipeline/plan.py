@@ -196,7 +196,8 @@ def _is_there(clip: Clip, derived: DerivedAudio) -> bool:
     """Whether a clip has a file, or would get one in a build."""
     if os.path.exists(clip.path):
         return True
-    return not derived.write and Path(clip.path).is_relative_to(derived.folder)
+    made = not derived.write and Path(clip.path).is_relative_to(derived.folder)
+    return made and clip.path not in derived.absent
 
 
 def _check(clip: Clip, source: str) -> None:

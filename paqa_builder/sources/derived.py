@@ -51,12 +51,14 @@ class DerivedAudio:
 
     Attributes:
         problems: Why a file could not be made, by its path. The build reports it as the clip's failure.
+        absent: Paths of files whose inputs are not all there.
     """
 
     def __init__(self, folder: Path | None = None, *, write: bool = True) -> None:
         self.folder = folder or Path(FOLDER)
         self.write = write and folder is not None
         self.problems: dict[str, str] = {}
+        self.absent: set[str] = set()
         self._decoded: tuple[Any, audio.Audio | AudioError] | None = None
 
     def excerpt(self, path: Path, start: float, end: float) -> Path:
@@ -123,8 +125,12 @@ class DerivedAudio:
         self._decoded = None
 
     def _target(self, kind: str, paths: Sequence[Path], how: list[Any]) -> Path:
-        name = files.digest([_VERSION, kind, [_stamp(path) for path in paths], how], _NAME_LENGTH)
-        return self.folder / name[:2] / f"{name}.flac"
+        stamps = [_stamp(path) for path in paths]
+        name = files.digest([_VERSION, kind, stamps, how], _NAME_LENGTH)
+        target = self.folder / name[:2] / f"{name}.flac"
+        if any(size < 0 for _, size, _ in stamps):
+            self.absent.add(str(target))
+        return target
 
     def _intact(self, target: Path) -> dict[str, Any] | None:
         """What is recorded of a file; None unless the file is as it was written."""
