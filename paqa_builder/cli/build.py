@@ -250,7 +250,7 @@ def _leaks(report: LeakReport) -> str:
         parts.append(f"{sum(map(len, report.doubles))} clips of {len(report.doubles)} repeated recordings")
     if report.crossing:
         kinds = Counter(crossing.kind for crossing in report.crossing)
-        parts.append(f"in several splits: {_counted(kinds, '{}')}")
+        parts.append(f"groups in several splits: {_counted(kinds, '{}')}")
     if report.dropped:
         parts.append(f"{len(report.dropped)} clips dropped")
     if report.moved:

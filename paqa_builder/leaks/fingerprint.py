@@ -112,8 +112,8 @@ def fingerprint(audio: Audio) -> AcousticFingerprint:
 
 
 def seconds(frames: int) -> float:
-    """Duration in seconds that a number of consecutive frames covers, without the length of the window."""
-    return frames * HOP / RATE
+    """Duration in seconds of the sound that a number of consecutive frames covers; 0 for none."""
+    return (frames * HOP + WINDOW) / RATE if frames else 0.0
 
 
 _EDGES = np.round(np.geomspace(_LOWEST, _HIGHEST, BITS + 2) * WINDOW / RATE).astype(int)

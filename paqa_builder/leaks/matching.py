@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paqa_builder.leaks.fingerprint import BITS, AcousticFingerprint, seconds
+from paqa_builder.leaks.fingerprint import BITS, HOP, RATE, AcousticFingerprint, seconds
 
 MAX_ERROR = 0.25
 """Largest bit error rate of a match. Copies have up to 0.16, different recordings 0.38 and more."""
@@ -131,7 +131,7 @@ def _best(
         enough = count >= MIN_FRAMES and error <= MAX_ERROR
         if enough or (count >= SHORT_FRAMES and error <= SHORT_ERROR and share >= SHORT_SHARE):
             best = (error, offset, count)
-    return best and (round(seconds(best[1]), 3), round(seconds(best[2]), 3), round(best[0], 4))
+    return best and (round(best[1] * HOP / RATE, 3), round(seconds(best[2]), 3), round(best[0], 4))
 
 
 def _equal_samples(clips: Sequence[AcousticFingerprint], border: int | None) -> Iterator[Match]:

@@ -25,13 +25,15 @@ from paqa_builder.leaks.resolve import LeakReport, resolve
 from paqa_builder.perception.stage import stage_class
 from paqa_builder.pipeline import perceive
 from paqa_builder.pipeline.plan import Plan, StagePlan, parts_of
-from paqa_builder.pipeline.step import Progress, StageReport
+from paqa_builder.pipeline.step import Progress, StageReport, code_hash
 from paqa_builder.records import from_json
 from paqa_builder.runtime.executor import executor_for
 
 log = logging.getLogger(__name__)
 
 STAGE = "fingerprint"
+DOUBLES = "doubles.json"
+"""File in the folder of the stage with the clips of each recording that several clips hold."""
 _SMALL = 20_000_000
 """Bytes of clips that are fingerprinted faster than worker processes start. The stage *read* has decoded them
 before, so those that crash a decoder are known."""
@@ -67,7 +69,8 @@ def run(
             config = plan.config.model_copy(update={"executor": "inline"}) if small else plan.config
             executor = executor_for(config)
             reports.append(perceive.run_stage(plan, needed, executor, progress, retry_failed=retry_failed))
-    plan, report = applied(plan)
+    fresh = any(report.clips for report in reports)
+    plan, report = applied(plan, save=True, search=fresh)
     _warn(report)
     return plan, tuple(reports), report
 
@@ -81,16 +84,28 @@ def _size(plan: Plan) -> int:
     return total
 
 
-def applied(plan: Plan) -> tuple[Plan, LeakReport]:
-    """Applies the settings to a plan as far as its clips have fingerprints; runs nothing."""
+def applied(plan: Plan, *, save: bool = False, search: bool = False) -> tuple[Plan, LeakReport]:
+    """Applies the settings to a plan as far as its clips have fingerprints; runs nothing.
+
+    Args:
+        save: Whether to keep the doubles that were found in the work folder.
+        search: Whether to look for doubles although the work folder has those of an earlier search.
+    """
     options = options_of(plan.config)
     items = [item for part in plan.parts for item in part.fingerprints]
     doubles: list[list[int]] = []
     unknown = 0
     if (stage := stage_of(plan)) is not None:
-        known = _fingerprints(plan, stage)
-        unknown = sum(bool(item.sha256) for item in items) - len(known)
-        doubles = _doubles(items, known)
+        key = files.digest([[part.hash for part in plan.parts], code_hash("leaks/*.py")])
+        kept_file = stage.folder(plan.work) / DOUBLES
+        earlier = None if search or plan.missing(stage) else state.read(kept_file)
+        if isinstance(earlier, dict) and earlier["key"] == key:
+            doubles, unknown = earlier["doubles"], earlier["unknown"]
+        else:
+            known, unknown = _fingerprints(plan, stage)
+            doubles = _doubles(items, known)
+            if save:
+                state.write(kept_file, {"key": key, "doubles": doubles, "unknown": unknown})
     clips, report = resolve([item.clip for item in items], doubles, options)
     kept = [replace(item, clip=clip) for item, clip in zip(items, clips, strict=True) if clip is not None]
     if len(kept) < len(items):
@@ -103,17 +118,22 @@ def applied(plan: Plan) -> tuple[Plan, LeakReport]:
     return replace(plan, parts=parts), replace(report, unknown=unknown)
 
 
-def _fingerprints(plan: Plan, stage: StagePlan) -> dict[int, AcousticFingerprint]:
-    """Fingerprints by the position of their clip."""
-    found, position = {}, 0
+def _fingerprints(plan: Plan, stage: StagePlan) -> tuple[dict[int, AcousticFingerprint], int]:
+    """Fingerprints by the position of their clip, and the number of clips that could not be fingerprinted.
+
+    Clips that could not be read are not counted; they are failures of the stage *read*.
+    """
+    found, position, failed = {}, 0, 0
     folder = stage.folder(plan.work)
     for part in plan.parts:
         rows = state.read_rows(part.file(folder)) if state.intact(part.file(folder)) else []
         for number, row in enumerate(rows):
             if records := row.get("records"):
                 found[position + number] = AcousticFingerprint.of(from_json(StoredFingerprint, records[0]))
+            else:
+                failed += row["failure"]["stage"] == STAGE
         position += len(part.fingerprints)
-    return found
+    return found, failed
 
 
 def _doubles(items: Sequence[files.Fingerprint], known: dict[int, AcousticFingerprint]) -> list[list[int]]:

@@ -109,6 +109,24 @@ def test_groups_move_to_one_split(fake_config: MakeConfig, leaky: Path) -> None:
     assert not report.leaks.crossing
 
 
+def test_a_later_build_does_not_match_again(
+    fake_config: MakeConfig, leaky: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = built(fake_config, leaky)
+    monkeypatch.setattr(leaks, "matches", lambda _: pytest.fail("matched again"))
+    assert built(fake_config, leaky).leaks == first.leaks
+
+
+def test_a_clip_that_cannot_be_read_is_no_matter_of_fingerprints(
+    fake_config: MakeConfig, leaky: Path
+) -> None:
+    (leaky / "train/broken.wav").write_bytes(b"RIFF")
+    report = built(fake_config, leaky)
+    assert report.leaks.unknown == 0
+    assert [clip for clip, _ in report.failures] == ["train/broken"]
+    assert report.leaks.doubles == (("test/known", "train/holiday"),)
+
+
 def test_off_fingerprints_nothing(fake_config: MakeConfig, leaky: Path) -> None:
     report = built(fake_config, leaky, duplicates="off")
     assert "fingerprint" not in {stage.name for stage in report.stages}
