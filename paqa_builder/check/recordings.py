@@ -10,7 +10,7 @@ from typing import Any
 
 from paqa_builder import audio
 from paqa_builder.audio import Audio
-from paqa_builder.check.findings import EXAMPLES, Finding
+from paqa_builder.check.findings import EXAMPLES, Finding, Grade
 from paqa_builder.errors import AudioError, ConfigError
 from paqa_builder.formats.read import Data, find_audio, parquet_files
 from paqa_builder.leaks.fingerprint import AcousticFingerprint, fingerprint
@@ -160,7 +160,7 @@ def groups(data: Data) -> Iterator[Finding]:
     strict = shared_audio.strict_kinds(data.path)
     kinds = by_kind(shared_audio.all_crossings(data.path))
     for kind, crossing in kinds.items():
-        grade = "error" if is_strict(kind, strict) else "warning"
+        grade: Grade = "error" if is_strict(kind, strict) else "warning"
         examples = tuple(map(str, crossing[:EXAMPLES]))
         yield Finding(f"group: {kind}", grade, sentence(kind, crossing[:1]) if len(crossing) == 1 else
                       f"{len(crossing)} groups are in several splits", len(crossing), examples)  # fmt: skip

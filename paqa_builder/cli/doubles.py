@@ -47,7 +47,8 @@ def doubles(
 
     own = collect(audio)
     rows: list[dict[str, Any]] = []
-    for path in against or [None]:
+    paths: list[Path | None] = [*against] if against else [None]
+    for path in paths:
         other = own if path is None else collect(path)
         found = same_recordings(own, None if path is None else other)
         rows += [_row(match, own, other, path) for match in found]

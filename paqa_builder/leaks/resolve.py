@@ -140,7 +140,8 @@ def _drop(
 def _move(clips: list[Clip | None], kinds: set[str]) -> list[Moved]:
     """Moves clips that share groups of these kinds, directly or through others, to one split."""
     first: dict[str, int] = {}
-    pairs, reason = [], {}
+    pairs: list[tuple[int, int]] = []
+    reason: dict[int, str] = {}
     for index, clip in enumerate(clips):
         for group in clip.groups if clip is not None else ():
             if kind_of(group) in kinds:
