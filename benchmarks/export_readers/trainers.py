@@ -30,7 +30,7 @@ def trl(folder: Path) -> Content:
             assert is_conversational(row)
             audio, text = row["prompt"][0]["content"]
             assert (audio["type"], text["type"]) == ("audio", "text")
-            assert len(load_audio(audio["audio"], backend="soundfile"))
+            assert len(load_audio(audio["path"], backend="soundfile"))
             content.ask(row["question_id"], plain(row["completion"][0]["content"][0]["text"]))
     return content
 

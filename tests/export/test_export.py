@@ -81,7 +81,7 @@ def test_a_smaller_export_removes_what_no_format_uses(run: Run, tmp_path: Path) 
     run("ms-swift", splits=("test",))
     run("trl", splits=("test",))
     assert {path.name for path in (out / "trl").iterdir()} == {"test.jsonl", "ATTRIBUTION.csv"}
-    used = {Path(row["prompt"][0]["content"][0]["audio"]) for row in lines(out / "trl/test.jsonl")}
+    used = {Path(row["prompt"][0]["content"][0]["path"]) for row in lines(out / "trl/test.jsonl")}
     assert set((out / "audio").iterdir()) == used
 
 

@@ -1,7 +1,8 @@
 """TRL: conversational prompt and completion, whose messages the processors of Hugging Face read.
 
-``load_dataset("json", data_files="DIR/trl/train.jsonl")``. The audio is the absolute path of a file, under
-the key ``audio``, which ``processor.apply_chat_template`` loads. ``answer`` and ``solution`` are for the
+``load_dataset("json", data_files="DIR/trl/train.jsonl")``. The audio is the absolute path of a file, which
+``processor.apply_chat_template`` loads. Its key is ``path``: Arrow adds the keys of a part to all others, and the
+template of Qwen2-Audio takes every part with a key ``audio`` for audio. ``answer`` and ``solution`` are for the
 rewards of GRPO.
 """
 
@@ -25,7 +26,7 @@ class Trl(QuestionFormat):
         assert clip.audio
         form = self.options.answer
         asked = [
-            {"type": "audio", "audio": str(clip.audio.path)},
+            {"type": "audio", "path": str(clip.audio.path)},
             {"type": "text", "text": texts.prompt(question, form)},
         ]
         answered = [{"type": "text", "text": texts.answer(question, form)}]
