@@ -1,9 +1,9 @@
 """TRL: conversational prompt and completion, whose messages the processors of Hugging Face read.
 
 ``load_dataset("json", data_files="DIR/trl/train.jsonl")``. The audio is the absolute path of a file, which
-``processor.apply_chat_template`` loads. Its key is ``path``: Arrow adds the keys of a part to all others, and the
-template of Qwen2-Audio takes every part with a key ``audio`` for audio. ``answer`` and ``solution`` are for the
-rewards of GRPO.
+``processor.apply_chat_template`` loads. Its key is ``path``: Arrow adds the keys of a part to all others, and
+the template of Qwen2-Audio takes every part with a key ``audio`` for audio. ``answer`` and ``solution`` are
+for the rewards of GRPO.
 """
 
 from __future__ import annotations
