@@ -12,7 +12,7 @@ from paqa_builder.records import Clip, from_json, to_json
 from paqa_builder.sources import settle_truth
 
 _SECONDS = 10.0
-_TONES = (("low", 0.5, 3.5), ("high", 5.0, 8.0), ("Bell", 8.2, 9.5), ("Siren", 3.7, 4.7))
+TONES = (("low", 0.5, 3.5), ("high", 5.0, 8.0), ("Bell", 8.2, 9.5), ("Siren", 3.7, 4.7))
 
 
 def write_tones(path: Path | str, seconds: float = _SECONDS) -> Path:
@@ -23,7 +23,7 @@ def write_tones(path: Path | str, seconds: float = _SECONDS) -> Path:
 
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
-    audio = tone_scene(seconds, [tone for tone in _TONES if tone[2] <= seconds])
+    audio = tone_scene(seconds, [tone for tone in TONES if tone[2] <= seconds])
     soundfile.write(file, audio.samples, audio.rate, format="WAV", subtype="PCM_16")
     return file
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from helpers.audio_made import write_audio
 from paqa_builder import registry
 from paqa_builder.check.proof import prove
 from paqa_builder.config import load
@@ -18,15 +17,11 @@ from paqa_builder.pipeline.build import BuildReport
 from paqa_builder.pipeline.plan import _check, open_source
 from paqa_builder.records import Clip, from_json, to_json
 from paqa_builder.sources import settle_truth
-from paqa_builder.testing import tone_scene
+from paqa_builder.testing_sources import TONES
+from paqa_builder.testing_sources import write_tones as write_tone
 
 ROOT = Path(__file__).parents[2]
-TONES = [("low", 0.5, 3.5), ("high", 5.0, 8.0), ("Bell", 8.2, 9.5), ("Siren", 3.7, 4.7)]
-
-
-def write_tone(path: Path, seconds: float = 10.0) -> Path:
-    """Writes a WAV file with two voices and two sounds of the fakes."""
-    return write_audio(path, tone_scene(seconds, [t for t in TONES if t[2] <= seconds]))
+__all__ = ["TONES", "check_build", "check_listing", "check_missing", "listed", "write_tone"]
 
 
 def listed(name: str, root: Path, **options: Any) -> list[Clip]:
