@@ -124,10 +124,15 @@ def check_paths(folder: Path, exported: Exported, paths: Iterable[str]) -> None:
         )
 
 
+def clear(folder: Path) -> None:
+    """Removes files that were not published."""
+    shutil.rmtree(folder / INCOMING, ignore_errors=True)
+
+
 def incoming(folder: Path) -> Path:
     """An empty folder for the files of a format."""
+    clear(folder)
     path = folder / INCOMING
-    shutil.rmtree(path, ignore_errors=True)
     with files.disk_errors(path, "DIR"):
         path.mkdir(parents=True)
     return path
@@ -167,7 +172,7 @@ def publish(
         if path not in kept and (folder / path).is_file() and files.file_sha256(folder / path) in hashes:
             (folder / path).unlink()
     exported.save(folder)
-    shutil.rmtree(folder / INCOMING, ignore_errors=True)
+    clear(folder)
 
 
 def _pairs(hashes: Mapping[str, set[str]]) -> list[tuple[str, str]]:

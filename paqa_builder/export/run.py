@@ -95,8 +95,10 @@ def _export(source: Path, folder: Path, form: ExportFormat, names: Names, splits
         with disk_errors(folder, "DIR"):
             form.write(clips.of(splits), out)
             out.close()
-    finally:
+    except BaseException:
         out.discard()
+        owned.clear(folder)
+        raise
     made = {f"{form.name}/{name}": path for name, path in out.files()}
     rows = {name: count for name, count in sorted(out.rows.items()) if count}
     owned.publish(folder, form.name, exported, asdict(form.options), made, clips.audio)

@@ -156,7 +156,9 @@ def test_an_interrupted_export_is_completed(
     assert {path.name: path.read_bytes() for path in whole.folder.iterdir()} == wanted
 
 
-def test_a_full_disk_is_an_error_with_advice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_with_advice(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -164,6 +166,7 @@ def test_a_full_disk_is_an_error_with_advice(run: Run, monkeypatch: pytest.Monke
         patch.setattr("paqa_builder.export.output.as_line", full)
         with pytest.raises(NotReadyError, match="no space left"):
             run("trl")
+    assert not (tmp_path / "out" / owned.INCOMING).exists()
     assert run("trl").rows
 
 
