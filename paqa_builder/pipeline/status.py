@@ -9,6 +9,7 @@ from typing import Any
 from paqa_builder import files
 from paqa_builder.files import state
 from paqa_builder.perception.stage import BUILTIN
+from paqa_builder.pipeline import leaks
 from paqa_builder.pipeline.plan import Plan
 
 _ORDER = [*BUILTIN, "questions"]
@@ -18,7 +19,10 @@ _FOLDER = re.compile(rf"({'|'.join(_ORDER)})-([0-9a-f]{{{files.KEY_LENGTH}}})")
 def of_plan(plan: Plan) -> list[dict[str, Any]]:
     """One row per stage of a plan: how many clips are done and how many are to do."""
     rows = []
-    for stage in plan.stages:
+    fingerprint = leaks.stage_of(plan)
+    after_read = 1 + next((n for n, stage in enumerate(plan.stages) if stage.name == "read"), -1)
+    own = [fingerprint] if fingerprint is not None else []
+    for stage in (*plan.stages[:after_read], *own, *plan.stages[after_read:]):
         missing = {item.identity for part in plan.missing(stage) for item in part.fingerprints}
         # An earlier build may have split the clips into other parts, whose rows are reused.
         reused = state.known_rows(stage.folder(plan.work), missing, set()) if missing else {}
