@@ -79,7 +79,7 @@ def build(
 
     paqa build --source folder --root recordings --out shards
 
-    paqa build --source fsd50k --root FSD50K --out shards --limit 100
+    paqa build --source fsd50k --out shards --limit 100
 
     paqa build --config build.yaml --plugin my_corpus.py --source my_corpus --root data
     """

@@ -97,7 +97,8 @@ SourceOption = Annotated[
     ),
 ]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="Folder of the corpus.", rich_help_panel="What")
+    Path | None,
+    typer.Option("--root", help="Folder of the corpus \\[that of paqa fetch].", rich_help_panel="What"),
 ]
 TruthOption = Annotated[
     Path | None,

@@ -24,7 +24,7 @@ def plan(
 
     [dim]Example:[/]
 
-    paqa plan --source fsd50k --root FSD50K --out shards
+    paqa plan --source fsd50k --out shards
     """
     from paqa_builder.pipeline.leaks import applied
     from paqa_builder.pipeline.plan import make

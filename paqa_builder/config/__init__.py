@@ -56,7 +56,7 @@ class Config(BaseSettings):
     )
 
     source: str | None = Field(None, description="Name of a source; `paqa ls sources` lists them.")
-    root: UserPath | None = Field(None, description="Folder of the corpus.")
+    root: UserPath | None = Field(None, description="Folder of the corpus; by default the one of paqa fetch.")
     truth: UserPath | None = Field(
         None, description="Annotations as ground truth: a file, or a folder with files."
     )

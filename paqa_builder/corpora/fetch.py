@@ -14,7 +14,7 @@ from paqa_builder.corpora import record
 from paqa_builder.corpora.archive import ArchiveFetch, Progress
 from paqa_builder.corpora.plan import FetchPlan
 from paqa_builder.errors import NotReadyError
-from paqa_builder.files import lock, remove_stale_in
+from paqa_builder.files import disk_errors, lock, remove_stale_in
 from paqa_builder.runtime.folders import DATA
 from paqa_builder.transfer import unpack
 
@@ -38,7 +38,7 @@ def fetch(
     """
     if any(archive.kind == "7z" for archive in plan.missing):
         unpack.require_7z()
-    try:
+    with disk_errors(plan.root, DATA):
         _check_space(plan, keep_archives)
         folder = plan.root / record.FOLDER
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,12 +52,6 @@ def fetch(
                 )
             for archive in plan.missing:
                 ArchiveFetch(plan, archive, mirror, progress).run(keep_archives)
-    except OSError as error:
-        raise NotReadyError(
-            f"corpus {plan.name!r}: cannot write to {plan.root.parent} ({error.strerror or error})",
-            fix=f"free some disk space and run {plan.command} again, which goes on where it stopped, "
-            f"or: export {DATA}=/a/larger/folder",
-        ) from error
     return plan.root
 
 

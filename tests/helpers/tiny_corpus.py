@@ -84,5 +84,6 @@ def publish(server: Server, monkeypatch: pytest.MonkeyPatch, folder: Path, *, ch
     monkeypatch.setattr(Fsd50k, "downloads", fitting(DOWNLOADS, files, checksums=checksums))
     monkeypatch.setenv("PAQA_MIRROR", server.url)
     monkeypatch.setenv("PAQA_DATA", str(folder / "data"))
+    monkeypatch.setenv("PAQA_EXECUTOR", "inline")
     monkeypatch.setattr("paqa_builder.transfer.download.time.sleep", lambda seconds: None)
     monkeypatch.setattr("os.sync", lambda: None)
