@@ -1,4 +1,4 @@
-"""Audacity labels: start, end and text with tabs, one label track per layer.
+"""Audacity: label tracks of speakers, sounds and texts.
 
 ``NAME.turns.txt`` has the speakers, ``NAME.tags.txt`` the sounds, ``NAME.utterances.txt`` the texts, and
 ``NAME.presence.txt`` the labels of the whole clip, if there are any.

@@ -1,8 +1,8 @@
-"""AudioMCQ: one JSON object a line. Paths of audio are relative to the folder of the format.
+"""AudioMCQ: JSON lines.
 
-``--answer trace`` adds the trace as ``structured_cot``. The split ``train`` is ``data.jsonl``, the file that
-NeMo-RL's reader of AudioMCQ opens; it takes only questions whose ``audio-contribution`` is ``strong``, where
-there is the column.
+Paths of audio are relative to the folder of the format. ``--answer trace`` adds the trace as
+``structured_cot``. The split ``train`` is ``data.jsonl``, the file that NeMo-RL's reader of AudioMCQ opens;
+it takes only questions whose ``audio-contribution`` is ``strong``, where there is the column.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""AVQA as R1-AQA reads it: one JSON object a line, with the index of the answer.
+"""AVQA, as R1-AQA reads it: JSON lines with the index of the answer.
 
 R1-AQA takes the first channel of a file and resamples it to 16 kHz, so the audio is WAV with 16 kHz, mono.
 Paths of audio are absolute. It replaces the word "video" in questions by "audio".
@@ -15,7 +15,7 @@ from paqa_builder.questions.question import Question
 
 
 class Avqa(QuestionFormat):
-    """AVQA, as R1-AQA reads it: JSON lines."""
+    """AVQA, as R1-AQA reads it: JSON lines with the index of the answer."""
 
     name = "avqa"
     audio: ClassVar[AudioKind] = "wav16k"

@@ -1,6 +1,7 @@
-"""CTM (NIST): the words with their times and confidences, one file per clip.
+"""CTM (NIST): words with times and confidences.
 
-Utterances without word times are left out and counted. White space inside a word becomes ``_``.
+One file per clip. Utterances without word times are left out and counted. White space inside a word becomes
+``_``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from paqa_builder.export.texts import printable
 
 
 class Ctm(ClipFileFormat):
-    """CTM: words with times."""
+    """CTM (NIST): words with times and confidences."""
 
     name = "ctm"
 

@@ -1,4 +1,6 @@
-"""EAF (ELAN), one file per clip; :mod:`~paqa_builder.export.formats.tiers` describes the tiers.
+"""EAF (ELAN): tiers of speakers, texts, words and sounds.
+
+One file per clip; :mod:`~paqa_builder.export.formats.tiers` describes the tiers.
 
 ELAN plays WAV, so the audio is WAV with 16 kHz. Times are whole milliseconds.
 """
@@ -20,7 +22,7 @@ _TYPE = "default-lt"
 
 
 class Eaf(ExportFormat):
-    """EAF: tiers of speakers, texts, words and sounds for ELAN."""
+    """EAF (ELAN): tiers of speakers, texts, words and sounds."""
 
     name = "eaf"
     audio: ClassVar[AudioKind] = "wav16k"

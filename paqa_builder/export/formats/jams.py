@@ -1,4 +1,6 @@
-"""JAMS (Humphrey et al., ISMIR 2014), one file per clip.
+"""JAMS: annotations of speakers, sounds and texts.
+
+One file per clip (Humphrey et al., ISMIR 2014).
 
 Speaker turns are ``segment_open``, sounds ``tag_open``, texts ``lyrics``; ``sandbox.layer`` names the layer.
 A layer that is unknown has no annotation, an empty one an annotation without data. It is written as plain

@@ -1,4 +1,4 @@
-"""Label Studio: tasks whose predictions are the records, for correction by annotators.
+"""Label Studio: tasks with the records as predictions, for correction by annotators.
 
 ``SPLIT.json`` is imported as tasks, ``config.xml`` is the labelling interface with the speakers and sounds of
 the data. Audio is served by Label Studio from local files: set
@@ -22,7 +22,7 @@ UNKNOWN = "unknown speaker"
 
 
 class LabelStudio(ExportFormat):
-    """Label Studio: tasks with predictions, and the labelling interface."""
+    """Label Studio: tasks with the records as predictions, for correction by annotators."""
 
     name = "label-studio"
 

@@ -1,4 +1,6 @@
-"""lhotse: manifests of recordings, supervisions and cuts for each split (``recordings-SPLIT.jsonl.gz``, …).
+"""lhotse: manifests of recordings, supervisions and cuts.
+
+There are ``recordings-SPLIT.jsonl.gz``, ``supervisions-SPLIT.jsonl.gz`` and ``cuts-SPLIT.jsonl.gz``.
 
 Supervisions are the utterances with their texts and word alignments; where these are unknown, the speaker
 turns without text. The speaker's sex is ``gender``. A cut spans the whole clip; its ``custom`` has ``turns``,
@@ -17,7 +19,7 @@ from paqa_builder.records import Speaker, Utterance, to_json
 
 
 class Lhotse(ExportFormat):
-    """lhotse: recordings, supervisions and cuts."""
+    """lhotse: manifests of recordings, supervisions and cuts."""
 
     name = "lhotse"
 

@@ -1,7 +1,7 @@
-"""LLaMA-Factory: ``paqa_SPLIT.jsonl`` in its ShareGPT form, and ``dataset_info.json``.
+"""LLaMA-Factory: conversations, with dataset_info.json.
 
-Train with ``dataset_dir: DIR/llama-factory`` and ``dataset: paqa_train``. Paths of audio are relative to that
-folder.
+``paqa_SPLIT.jsonl`` is in its ShareGPT form. Train with ``dataset_dir: DIR/llama-factory`` and ``dataset:
+paqa_train``. Paths of audio are relative to that folder.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""lmms-eval: a task of the test split, in the form of its task ``mmau``.
+"""lmms-eval: an evaluation task of the test split.
 
-::
+It has the form of lmms-eval's own ``mmau``::
 
     lmms-eval --model MODEL --tasks paqa_test --include_path DIR/lmms-eval --batch_size 1
 
@@ -59,7 +59,7 @@ include: _default_template_yaml
 
 
 class LmmsEval(QuestionFormat):
-    """lmms-eval: a task of the test split."""
+    """lmms-eval: an evaluation task of the test split."""
 
     name = "lmms-eval"
     splits: ClassVar[tuple[str, ...]] = ("test",)

@@ -1,6 +1,7 @@
-"""MOSS-Audio: conversations for its ``finetune/finetune.py``, one JSON object a line.
+"""MOSS-Audio: conversations for fine-tuning.
 
-Paths of audio are absolute; the audio is WAV with 16 kHz, as its script resamples to.
+One JSON object a line, for ``finetune/finetune.py``. Paths of audio are absolute; the audio is WAV with 16
+kHz, as its script resamples to.
 """
 
 from __future__ import annotations

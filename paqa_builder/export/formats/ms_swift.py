@@ -1,8 +1,8 @@
-"""ms-swift: conversations for supervised fine-tuning and prompts for GRPO, one JSON object a line.
+"""ms-swift: conversations for supervised fine-tuning, prompts with solutions for GRPO.
 
-``sft/SPLIT.jsonl`` is for ``swift sft --dataset``, ``grpo/SPLIT.jsonl`` for ``swift rlhf --rlhf_type grpo``:
-its columns ``solution`` and those of the question reach the rewards. ms-swift resolves relative paths of
-audio by its working folder, so they are absolute.
+One JSON object a line. ``sft/SPLIT.jsonl`` is for ``swift sft --dataset``, ``grpo/SPLIT.jsonl`` for ``swift
+rlhf --rlhf_type grpo``: its columns ``solution`` and those of the question reach the rewards. ms-swift
+resolves relative paths of audio by its working folder, so they are absolute.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from paqa_builder.questions.question import Question
 
 
 class MsSwift(ExportFormat):
-    """ms-swift: conversations for `swift sft` and prompts with solutions for GRPO."""
+    """ms-swift: conversations for supervised fine-tuning, prompts with solutions for GRPO."""
 
     name = "ms-swift"
     with_questions: ClassVar[bool] = True

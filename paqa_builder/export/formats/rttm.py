@@ -1,6 +1,7 @@
-"""RTTM (NIST): the speaker turns, one file per clip, named as its audio.
+"""RTTM (NIST): speaker turns.
 
-Speakers' names have no white space (``_`` in its place). Turns shorter than a millisecond get one.
+One file per clip, named as its audio. Speakers' names have no white space (``_`` in its place). Turns
+shorter than a millisecond get one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from paqa_builder.turns import rttm
 
 
 class Rttm(ClipFileFormat):
-    """RTTM: speaker turns."""
+    """RTTM (NIST): speaker turns."""
 
     name = "rttm"
 

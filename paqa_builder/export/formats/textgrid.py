@@ -1,4 +1,7 @@
-"""TextGrid (Praat), one file per clip; :mod:`~paqa_builder.export.formats.tiers` describes the tiers."""
+"""TextGrid (Praat): tiers of speakers, texts, words and sounds.
+
+One file per clip; :mod:`~paqa_builder.export.formats.tiers` describes the tiers.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ _LEAST = 1e-6  # seconds; times have six decimals
 
 
 class TextGrid(ClipFileFormat):
-    """TextGrid: tiers of speakers, texts, words and sounds for Praat."""
+    """TextGrid (Praat): tiers of speakers, texts, words and sounds."""
 
     name = "textgrid"
 

@@ -1,4 +1,4 @@
-"""TRL: conversational prompt and completion, whose messages the processors of Hugging Face read.
+"""TRL and the processors of Hugging Face: conversational prompt and completion.
 
 ``load_dataset("json", data_files="DIR/trl/train.jsonl")``. The audio is the absolute path of a file, which
 ``processor.apply_chat_template`` loads. Its key is ``path``: Arrow adds the keys of a part to all others, and
@@ -18,7 +18,7 @@ from paqa_builder.questions.question import Question
 
 
 class Trl(QuestionFormat):
-    """TRL: conversational prompt and completion."""
+    """TRL and the processors of Hugging Face: conversational prompt and completion."""
 
     name = "trl"
 

@@ -1,7 +1,7 @@
-"""WebDataset: tar files with the audio and a JSON file of each clip (``SPLIT-000000.tar``, …).
+"""WebDataset: tar files with the audio and a JSON file of each clip.
 
-The JSON has the scene, its questions and the terms of the audio. Keys are the clips' names. A tar file ends
-after the clip that brings it to 1 GB.
+The files are ``SPLIT-000000.tar`` and so on. The JSON has the scene, its questions and the terms of the
+audio. Keys are the clips' names. A tar file ends after the clip that brings it to 1 GB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHARD_BYTES = 1_000_000_000
 
 
 class WebDataset(ExportFormat):
-    """WebDataset: tar files with audio and JSON."""
+    """WebDataset: tar files with the audio and a JSON file of each clip."""
 
     name = "webdataset"
     audio: ClassVar[AudioKind] = "none"
