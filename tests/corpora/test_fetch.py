@@ -339,3 +339,44 @@ def test_the_records_are_bound_to_a_release(data: Path, monkeypatch: pytest.Monk
     assert len(plans.plan("fsd50k").missing) == 4
     with pytest.raises(NotReadyError):
         fetch(plans.plan("fsd50k"), mirror=os.environ["PAQA_MIRROR"])
+
+
+PLUGIN = """
+from paqa_builder import Clip, Source
+from paqa_builder.sources.downloads import Archive, Downloads, RemoteFile
+
+
+class Birds(Source):
+    name = "birds_of_a_plugin"
+    downloads = Downloads(
+        license="CC0-1.0",
+        page="https://example.org/birds",
+        archives=(Archive("zip", (RemoteFile("https://example.org/birds.zip", SIZE),), strip="birds"),),
+    )
+
+    def clips(self):
+        for path in sorted(self.root.glob("*.wav")):
+            yield Clip(id=path.stem, source=self.name, split="train", path=str(path), license="CC0-1.0")
+"""
+
+
+def test_a_corpus_of_a_plugin(
+    server: Server, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from helpers.archives_made import plain_zip
+    from helpers.tiny_corpus import wav
+
+    from paqa_builder import registry
+
+    monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
+    archive = plain_zip({"birds/one.wav": wav(1), "birds/two.wav": wav(2)})
+    server.files["/birds_of_a_plugin/birds.zip"] = archive
+    plugin = tmp_path / "birds_plugin.py"
+    plugin.write_text(PLUGIN.replace("SIZE", str(len(archive))))
+    fetched = paqa("fetch", "birds_of_a_plugin", "--plugin", str(plugin))
+    assert fetched.exit_code == 0, fetched.output
+    assert wavs(data) == ["one", "two"]
+    words = ("--source", "birds_of_a_plugin", "--plugin", str(plugin), "--preset", "fake")
+    planned = paqa("plan", *words, "--out", str(tmp_path / "s"))
+    assert planned.exit_code == 0, planned.output
+    assert "2 clips" in planned.stdout
