@@ -123,7 +123,7 @@ def matching(clips: int) -> dict[str, Any]:
     """Times the matching of random fingerprints."""
     rng = np.random.default_rng(0)
     active = np.ones(FRAMES, bool)
-    prints = []
+    prints: list[AcousticFingerprint] = []
     for n in range(clips):
         if n % 10 or n < 10:
             # Windows overlap, so a bit changes once in several frames.

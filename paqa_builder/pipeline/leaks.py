@@ -157,6 +157,9 @@ def _warn(report: LeakReport) -> None:
             log.warning("%s: `paqa push` refuses the data set without --force; see the setting leaks.%s",
                         sentence(kind, crossing), setting)  # fmt: skip
         else:
-            log.warning("%s; the setting leaks.strict makes this an error", sentence(kind, crossing))
+            log.warning(
+                "%s; reported only: the setting leaks.strict does not name this kind",
+                sentence(kind, crossing),
+            )
     if report.unknown:
         log.warning("%d readable clips have no fingerprint and were not compared", report.unknown)
