@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paqa_builder.dataset.lock import NC
 from paqa_builder.dataset.read import rows
 from paqa_builder.dataset.schema import check_columns, question_from_row, scene_from_row
 from paqa_builder.errors import ConfigError, DamagedError
@@ -64,28 +65,35 @@ def clips(shards: Path, splits: Collection[str], *, audio: bool) -> Iterator[Pub
 
 
 def _of_split(shards: Path, split: str, audio: bool) -> Iterator[Published]:
-    groups = itertools.groupby(_rows(shards, "data", split, audio), key=lambda row: row["clip_id"])
-    asked = next(groups, None)
+    # Questions on clips of restricted licences are in files of their own, in the same order.
+    groups = [_by_clip(_rows(shards, "data", split, audio, prefix)) for prefix in ("", NC)]
+    asked = [next(group, None) for group in groups]
     for row in _rows(shards, "scenes", split, audio):
         with tables.damaged(shards / "scenes"):
             scene = scene_from_row(row)
         own: list[dict[str, Any]] = []
-        if asked is not None and asked[0] == scene.clip.id:
-            own = list(_without_repeated_audio(asked[1]))
-            asked = next(groups, None)
+        for n, waiting in enumerate(asked):
+            if waiting is not None and waiting[0] == scene.clip.id:
+                own += _without_repeated_audio(waiting[1])
+                asked[n] = next(groups[n], None)
         with tables.damaged(shards / "data"):
             questions = tuple(question_from_row(row) for row in own)
         stored = _stored(row.get("audio")) or (_stored(own[0].get("audio")) if own else None)
         yield Published(scene, questions, {row["id"]: row.get(CONTRIBUTION) for row in own}, stored)
-    if asked is not None:
-        raise DamagedError(
-            f"{shards}: the questions on clip {asked[0]!r} ({split}) have no scene, or another order",
-            fix="build again, or download the data set again",
-        )
+    for waiting in asked:
+        if waiting is not None:
+            raise DamagedError(
+                f"{shards}: the questions on clip {waiting[0]!r} ({split}) have no scene, or another order",
+                fix="build again, or download the data set again",
+            )
 
 
-def _rows(shards: Path, folder: str, split: str, audio: bool) -> Iterator[dict[str, Any]]:
-    for path in sorted((shards / folder).glob(f"{split}-*.parquet")):
+def _by_clip(rows: Iterator[dict[str, Any]]) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    return itertools.groupby(rows, key=lambda row: row["clip_id"])
+
+
+def _rows(shards: Path, folder: str, split: str, audio: bool, prefix: str = "") -> Iterator[dict[str, Any]]:
+    for path in sorted((shards / folder).glob(f"{prefix}{split}-*.parquet")):
         with tables.damaged(path):
             there = tables.open_table(path).schema_arrow
             columns = check_columns(there, folder) + ["audio"] * (audio and "audio" in there.names)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import soundfile
-from helpers.dataset import BUILD, questions_of, scene_of
+from helpers.dataset import BUILD, clip_file, questions_of, scene_of
 from typer.testing import CliRunner
 
 from paqa_builder import registry
@@ -245,3 +245,20 @@ def test_every_format_is_listed() -> None:
     listed = json.loads(result.output)
     assert {row["name"] for row in listed} >= set(FORMATS)
     assert all(len(row["what"]) > 10 for row in listed)
+
+
+def test_questions_of_restricted_licences_are_exported(tmp_path: Path) -> None:
+    """They are in files of their own (configuration ``nc``), between the clips of other licences."""
+    terms = {"a": "CC0-1.0", "b": "CC-BY-NC-4.0", "c": "CC0-1.0", "d": "CC-BY-NC-4.0"}
+    scenes = [
+        scene_of(clip_file(tmp_path, f"{name}.wav"), terms=name_terms) for name, name_terms in terms.items()
+    ]
+    write_shards(tmp_path / "shards", [(scene, questions_of(scene)) for scene in scenes], BUILD)
+    assert list((tmp_path / "shards/data").glob("nc-train-*"))
+    report = export(tmp_path / "shards", "trl", tmp_path / "out")
+    rows = lines(report.folder / "train.jsonl")
+    assert [(row["clip_id"], row["license"]) for row in rows] == [
+        item for item in terms.items() for _ in range(3)
+    ]
+    assert all(Path(row["prompt"][0]["content"][0]["path"]).is_file() for row in rows)
+    assert report.left_out == {}
