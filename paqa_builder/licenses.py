@@ -35,6 +35,10 @@ _LONG = re.compile(
     r"(?:(?:creative-commons|cc)-)?attribution(-?non-?commercial)?(-?share-?alike|-?no-?deriv\w*)?"
     r"(?:-v?(\d\.\d))?"
 )
+_SAMPLING = re.compile(r"(?:(?:creative-commons|cc)-)?sampling-?(?:\+|plus)(?:-v?1\.0)?")
+_NOT_STATED = frozenset(
+    {"", "unknown", "unspecified", "not-stated", "not-found", "none", "null", "nan", "n-a", "?"}
+)
 _PUBLIC = re.compile(r"public-?domain(?:-mark)?(?:-1\.0)?")
 
 
@@ -42,8 +46,9 @@ _PUBLIC = re.compile(r"public-?domain(?:-mark)?(?:-1\.0)?")
 def spdx(text: str) -> str:
     """The SPDX identifier of a licence that is named by a URL of Creative Commons or as people write it.
 
-    Other texts are stripped and returned unchanged: SPDX identifiers, other URLs, and Creative Commons
-    licences without an SPDX identifier (Sampling+, national ports). An empty text becomes ``"unknown"``.
+    Creative Commons licences without an SPDX identifier (Sampling+, national ports) become their URL. Other
+    texts are stripped and returned unchanged: SPDX identifiers, other URLs. An empty text, and words such as
+    ``n/a``, become ``"unknown"``.
 
     >>> spdx("http://creativecommons.org/licenses/by-nc/3.0/"), spdx("CC BY 4.0"), spdx("cc0")
     ('CC-BY-NC-3.0', 'CC-BY-4.0', 'CC0-1.0')
@@ -60,12 +65,17 @@ def spdx(text: str) -> str:
         return f"{_PUBLIC_DOMAIN[name]}-{version}"
     if kind == "licenses" and re.fullmatch(r"by(-nc)?(-sa|-nd)?", name) and not port:
         return f"CC-{name.upper()}-{version}"
-    return text
+    port = port.strip("/").lower() + "/" if port else ""
+    return f"http://creativecommons.org/{kind}/{name}/{version}/{port}"
 
 
 def _named(text: str) -> str:
     """The identifier of a Creative Commons licence by its name; empty if it is none."""
-    name = _NOISE.sub("", re.sub(r"[\s_,/()-]+", "-", text[:200].lower()).strip("-."))
+    name = _NOISE.sub("", re.sub(r"[\s_,/()\u2010-\u2015-]+", "-", text[:200].lower()).strip("-."))
+    if name in _NOT_STATED:
+        return UNKNOWN
+    if _SAMPLING.fullmatch(name):
+        return "http://creativecommons.org/licenses/sampling+/1.0/"
     if match := _ZERO.fullmatch(name):
         return f"CC0-{match[1] or '1.0'}"
     if _PUBLIC.fullmatch(name):
@@ -76,7 +86,7 @@ def _named(text: str) -> str:
         )
         version = f"-{match[3]}" if match[3] else ""
         return f"CC-BY{'-NC' if match[1] else ''}{last}{version}"
-    return ""
+    return _CASED.get(name, "")
 
 
 # Licence identifiers of the Hub's dataset cards: SPDX identifiers in lower case.
@@ -115,6 +125,8 @@ def from_hub(text: str) -> str:
     return _CASED.get(name, UNKNOWN if name in ("other", "unknown") else normal(text))
 
 
+LISTED = tuple(_CASED.values())
+"""Licences other than those of Creative Commons that are known by name."""
 _PERMISSIVE = frozenset({"mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "isc"})
 
 
@@ -235,7 +247,7 @@ _PORTED = re.compile(r"https?://(?:www\.)?creativecommons\.org/licenses/(by(?:-n
 def _terms(name: str) -> frozenset[str]:
     """The terms of a licence. A licence that is not listed here has a term of its own."""
     lower = name.lower()
-    if lower.startswith(("cc0", "cc-pdm", "https://creativecommons.org/publicdomain")):
+    if lower.startswith(("cc0", "cc-pdm", "http://creativecommons.org/publicdomain")):
         return frozenset()
     if lower in _PERMISSIVE:
         return frozenset({"by"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from paqa_builder.license_list import checked
 from paqa_builder.licenses import (
     allows,
     conflict,
@@ -144,3 +145,32 @@ def test_address_of_a_licence(name: str, address: str) -> None:
 )  # fmt: skip
 def test_names_as_people_write_them(text: str, name: str) -> None:
     assert spdx(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Unknown", "unknown"), ("n/a", "unknown"), ("None", "unknown"), ("-", "unknown"),
+        ("Sampling+", "http://creativecommons.org/licenses/sampling+/1.0/"),
+        ("https://creativecommons.org/licenses/sampling+/1.0/deed.de", "http://creativecommons.org/licenses/sampling+/1.0/"),
+        ("https://www.creativecommons.org/licenses/by/3.0/US", "http://creativecommons.org/licenses/by/3.0/us/"),
+        ("CC\u2011BY\u20114.0", "CC-BY-4.0"), ("MIT License", "MIT"), ("Apache 2.0", "Apache-2.0"),
+        ("gpl-3.0", "GPL-3.0"), ("All rights reserved", "All rights reserved"),
+    ],
+)  # fmt: skip
+def test_one_licence_has_one_name(text: str, name: str) -> None:
+    assert spdx(text) == name
+
+
+@pytest.mark.parametrize("entry", ["CC-BY-NCC", "CC-BY-4", "CC-BYNC-SAA", "opn", "CC-NC-BY", ""])
+def test_misspelt_entries_of_a_list_of_licences_are_refused(entry: str) -> None:
+    with pytest.raises(ValueError, match=r"Did you mean|empty text"):
+        checked(["CC0", entry])
+
+
+def test_known_names_and_those_of_corpora_are_entries_of_a_list() -> None:
+    entries = [
+        "open", "Unknown", "CC0", "cc-by", "CC BY-NC 3.0", "CC-BY-NC-SA", "MIT", "GPL-3.0", "Sampling+",
+        "https://example.org/terms", "LicenseRef-Clotho", "Freesound terms",
+    ]  # fmt: skip
+    assert checked(entries) == entries

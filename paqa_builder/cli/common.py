@@ -179,9 +179,11 @@ def configure(*, config: Path | None = None, plugin: list[Path] | None = None, *
 
 
 def listed(values: list[str] | None) -> list[str] | None:
-    """Values of a flag that may be repeated and hold several, separated by commas; None without one."""
-    names = [name.strip() for value in values or () for name in value.split(",")]
-    return [name for name in names if name] or None
+    """Values of a flag that may be repeated and hold several, separated by commas; None without the flag."""
+    if not values:
+        return None
+    names = [name.strip() for value in values for name in value.split(",")]
+    return [name for name in names if name] or [""]
 
 
 def shards_folder(shards: Path | None) -> Path:

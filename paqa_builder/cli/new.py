@@ -5,6 +5,8 @@ from __future__ import annotations
 import keyword
 import re
 import shlex
+import sys
+from importlib.metadata import packages_distributions
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Annotated
@@ -61,10 +63,15 @@ def write(name: str, folder: Path) -> list[Path]:
     from paqa_builder import registry
     from paqa_builder.files import write_atomic
 
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", name) or keyword.iskeyword(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a source",
-            fix="use lower-case letters, digits and _, such as my_birds",
+            fix="use up to 60 lower-case letters, digits and _, such as my_birds",
+        )
+    if name in ("paqa_builder", *sys.stdlib_module_names, *packages_distributions()):
+        raise ConfigError(
+            f"{name!r} is the name of a Python module, which {name}.py would replace",
+            fix=f"choose another name, such as {name}_audio",
         )
     if name in registry.names("source"):
         raise ConfigError(f"a source is called {name!r} already", fix="choose another name")

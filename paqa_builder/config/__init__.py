@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from paqa_builder.config.environment import PREFIX, UserPath, check_variables, expanded
 from paqa_builder.errors import ConfigError
+from paqa_builder.license_list import checked
 from paqa_builder.records import STAGES, StageName
 from paqa_builder.untrusted import load_yaml
 
@@ -105,6 +106,7 @@ class Config(BaseSettings):
         default_factory=list,
         description="Licences that clips may have: names, families such as CC-BY, or open; empty for all.",
     )
+    _licenses = field_validator("license_allow")(checked)
     speaker_names: Literal["hash", "keep"] = Field(
         "hash", description="Replace names of speakers in the corpus's annotation by hashes, or keep them."
     )

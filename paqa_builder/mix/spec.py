@@ -11,10 +11,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
+from paqa_builder.license_list import checked
 
 QUIETEST_FLOOR = -84.0
 """dBFS. A quieter room tone would round to digital silence in 16 bits, where 1 step is -90 dBFS."""
@@ -200,6 +209,7 @@ class Spec(_Part):
         default=(),
         description="Licences of the recordings: names, families such as CC-BY, or open; empty for all.",
     )
+    _licenses = field_validator("license_allow")(checked)
     license_conflicts: Literal["refuse", "keep"] = Field(
         default="refuse",
         description="What happens if licences do not permit a mixture: refuse, or keep for private use.",

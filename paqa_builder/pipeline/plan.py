@@ -33,6 +33,7 @@ from paqa_builder.records import STAGES, Clip
 from paqa_builder.sources import SPLITS, Source
 from paqa_builder.sources.derived import FOLDER as DERIVED
 from paqa_builder.sources.derived import DerivedAudio
+from paqa_builder.sources.nearby import nearby
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +176,10 @@ def _listed(source: Source, config: Config, *, only_present: bool = False) -> li
             listed = (clip for clip in listed if _is_there(clip, source.derived))
         clips = list(itertools.islice(licensed.of(own.without(listed)), config.limit))
         source.derived.release()
+    except SourceError as error:
+        if found := nearby(source.root, source.layout):
+            raise SourceError(error.message, fix=f"--root {found}") from error
+        raise
     except PaqaError:
         raise
     except Exception as error:  # of a plugin, or of an adapter whose corpus has another layout

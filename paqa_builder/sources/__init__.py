@@ -40,6 +40,8 @@ class Source(ABC):
         name: Its name in the registry and in the ``source`` column.
         revision: Revision of the adapter and the corpus; a change redoes facts and questions.
         Options: The pydantic model of its settings.
+        layout: Patterns of files or folders that only the root has, such as ``"meta/birds.csv"``. If
+            ``--root`` is a folder near it, the error names the root.
         downloads: The official files, for ``paqa fetch``; None where the corpus cannot be had without a form.
     """
 
@@ -47,6 +49,7 @@ class Source(ABC):
     name: ClassVar[str]
     revision: ClassVar[str] = "1"
     Options: ClassVar[type[SourceOptions]] = SourceOptions
+    layout: ClassVar[tuple[str, ...]] = ()
     downloads: ClassVar[Downloads | None] = None
 
     def __init__(self, root: Path | None, options: Any = None) -> None:
@@ -232,7 +235,7 @@ def settle_truth(truth: Truth, duration: float) -> Truth:
         return tuple(sorted((r for r in cut if r.start < r.end), key=lambda r: (r.start, r.end)))
 
     def spoken(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
-        spread = [u if u.end > 0.0 else replace(u, end=duration) for u in utterances]
+        spread = [replace(u, end=duration) if u.start == u.end == 0.0 else u for u in utterances]
         return tuple(replace(u, words=inside(u.words)) for u in inside(spread))
 
     def sounding(tags: Sequence[Tag]) -> tuple[Tag, ...]:

@@ -26,7 +26,7 @@ from paqa_builder.sources import Source
 from paqa_builder.sources.ami_annotation import Annotation, speaker_of
 from paqa_builder.sources.downloads import ALL, Archive, Downloads, RemoteFile
 from paqa_builder.sources.excerpts import ExcerptOptions, excerpts
-from paqa_builder.sources.values import read_rttm
+from paqa_builder.sources.values import read_rttm, visible
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +135,7 @@ class Ami(Source):
     """The AMI corpus. A clip's id is the meeting with the second at which the excerpt begins."""
 
     name: ClassVar[str] = "ami"
+    layout: ClassVar[tuple[str, ...]] = ("words/*.words.xml", "ami_public_manual_1.6.2/words", "amicorpus")
     Options = AmiOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS
 
@@ -180,7 +181,7 @@ class Ami(Source):
                 annotation = Annotation(folder)
                 return dict.fromkeys(annotation.meetings, annotation)
         turns: dict[str, dict[tuple[float, float, str], None]] = {}  # a turn may be in two files
-        for path in sorted(self.root.rglob("*.rttm")):
+        for path in visible(self.root.rglob("*.rttm")):
             for meeting, own in read_rttm(path).items():
                 turns.setdefault(meeting, {}).update(dict.fromkeys(own))
         if not turns:
@@ -199,7 +200,7 @@ class Ami(Source):
         """The audio file by meeting."""
         end = f".{self.options.microphone}.wav"
         found: dict[str, Path] = {}
-        for path in sorted(self.root.rglob(f"*{end}")):
+        for path in visible(self.root.rglob(f"*{end}")):
             found.setdefault(path.name.removesuffix(end), path)
         return found
 

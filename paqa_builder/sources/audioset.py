@@ -73,6 +73,7 @@ class Audioset(Source):
     """AudioSet with strong labels. A clip's id is its segment id."""
 
     name: ClassVar[str] = "audioset"
+    layout: ClassVar[tuple[str, ...]] = ("audioset_*_strong.tsv",)
     revision: ClassVar[str] = "1.0"
     Options = AudiosetOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS

@@ -68,6 +68,7 @@ class Avqa(Source):
     """AVQA over local files of VGGSound. A clip's id is the name of its video."""
 
     name: ClassVar[str] = "avqa"
+    layout: ClassVar[tuple[str, ...]] = ("train_qa.json", "val_qa.json", "test_qa.json")
     revision: ClassVar[str] = "1.0"
     Options = AvqaOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS

@@ -93,6 +93,7 @@ class Clotho(Source):
     """Clotho. A clip's id is ``<split>/<file name without the suffix>``."""
 
     name: ClassVar[str] = "clotho"
+    layout: ClassVar[tuple[str, ...]] = ("clotho_captions_*.csv",)
     revision: ClassVar[str] = "1.0"
     Options = ClothoOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS

@@ -50,6 +50,7 @@ class CommonVoice(Source):
     """Mozilla Common Voice. A clip's id is its file name without the suffix."""
 
     name: ClassVar[str] = "common_voice"
+    layout: ClassVar[tuple[str, ...]] = ("train.tsv", "validated.tsv", "*/train.tsv", "cv-corpus-*")
     Options = CommonVoiceOptions
 
     def clips(self) -> Iterator[Clip]:

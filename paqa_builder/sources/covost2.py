@@ -25,7 +25,7 @@ from pydantic import Field
 
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Truth
-from paqa_builder.sources import Source, SourceOptions, read_table
+from paqa_builder.sources import Source, SourceOptions, plain_name, read_table
 from paqa_builder.sources.downloads import Archive, Downloads, RemoteFile
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class Covost2(Source):
     """CoVoST 2 over Common Voice 4. A clip's id is its file name without the suffix."""
 
     name: ClassVar[str] = "covost2"
+    layout: ClassVar[tuple[str, ...]] = ("covost_v2.*.tsv",)
     revision: ClassVar[str] = "2.0"
     Options = Covost2Options
     downloads: ClassVar[Downloads | None] = DOWNLOADS
@@ -85,6 +86,7 @@ class Covost2(Source):
                 name = row["path"] if row["path"].endswith(".mp3") else f"{row['path']}.mp3"
                 if not row["path"] or not row["sentence"]:
                     raise SourceError(f"{where}: 'path' or 'sentence' is empty")
+                plain_name(name, f"{where}, column 'path'")
                 if name in seen:
                     raise SourceError(
                         f"{where}: {name} is in {seen[name]} already",

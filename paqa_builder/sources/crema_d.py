@@ -20,7 +20,7 @@ from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Speaker, Truth
 from paqa_builder.sources import Source, SourceOptions, read_table
 from paqa_builder.sources.downloads import ALL, Archive, Downloads, GitTree, RemoteFile
-from paqa_builder.sources.values import sex_of
+from paqa_builder.sources.values import sex_of, visible
 
 _NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{2,3}|X)")
 _AUDIO, _ACTORS, _VOTES = "AudioWAV", "VideoDemographics.csv", "processedResults/summaryTable.csv"
@@ -113,12 +113,13 @@ class CremaD(Source):
     """CREMA-D. A clip's id is its file name without the suffix."""
 
     name: ClassVar[str] = "crema_d"
+    layout: ClassVar[tuple[str, ...]] = ("AudioWAV",)
     Options = CremaDOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS
 
     def clips(self) -> Iterator[Clip]:
         folder = self.root / _AUDIO
-        files = sorted(folder.glob("*.wav"))
+        files = visible(folder.glob("*.wav"))
         if not files:
             raise SourceError(f"{folder}: no WAV files", fix=_FIX)
         actors = self._actors()

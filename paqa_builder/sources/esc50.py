@@ -97,6 +97,7 @@ class Esc50(Source):
     """ESC-50. A clip's id is its file name without the suffix."""
 
     name: ClassVar[str] = "esc50"
+    layout: ClassVar[tuple[str, ...]] = ("meta/esc50.csv",)
     revision: ClassVar[str] = "1.0"
     Options = Esc50Options
     downloads: ClassVar[Downloads | None] = DOWNLOADS

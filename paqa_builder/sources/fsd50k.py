@@ -27,7 +27,7 @@ from paqa_builder.errors import SourceError
 from paqa_builder.labels import audioset
 from paqa_builder.licenses import UNKNOWN, spdx
 from paqa_builder.records import Clip, Tag, Truth
-from paqa_builder.sources import Source, SourceOptions
+from paqa_builder.sources import Source, SourceOptions, plain_name
 from paqa_builder.sources.downloads import ALL, Archive, Downloads, zenodo
 from paqa_builder.sources.header import columns_of
 from paqa_builder.untrusted import read_json
@@ -100,6 +100,7 @@ class Fsd50k(Source):
     """FSD50K in its official tree. A clip's id is its Freesound id."""
 
     name: ClassVar[str] = "fsd50k"
+    layout: ClassVar[tuple[str, ...]] = ("FSD50K.ground_truth",)
     revision: ClassVar[str] = "1.0"
     Options = Fsd50kOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS
@@ -139,6 +140,7 @@ class Fsd50k(Source):
             where = f"{path}, row {number}"
             if not name or name in seen:
                 raise SourceError(f"{where}, column 'fname': {name!r} is empty or has a row already")
+            plain_name(name, f"{where}, column 'fname'")
             seen.add(name)
             if not mids or labels.count(",") != mids.count(","):
                 raise SourceError(f"{where}, column 'mids': not one for each label")

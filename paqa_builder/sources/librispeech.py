@@ -69,6 +69,7 @@ class LibriSpeech(Source):
     """LibriSpeech. A clip's id is ``<speaker>-<chapter>-<utterance>``."""
 
     name: ClassVar[str] = "librispeech"
+    layout: ClassVar[tuple[str, ...]] = ("LibriSpeech", "SPEAKERS.TXT")
     Options = LibriSpeechOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS
 
@@ -103,7 +104,7 @@ class LibriSpeech(Source):
             folder / f"{reader}-{chapter}.trans.txt", fix="unpack the subset again"
         ):
             name, _, text = line.strip().partition(" ")
-            if not text or not name.startswith(f"{reader}-{chapter}-"):
+            if not text or not re.fullmatch(rf"{re.escape(f'{reader}-{chapter}')}-\w+", name):
                 raise SourceError(
                     f"{where}: not of the form '{reader}-{chapter}-0000 TEXT'", fix="unpack the subset again"
                 )

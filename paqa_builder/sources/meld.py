@@ -104,6 +104,7 @@ class Meld(Source):
     """MELD. A clip's id is ``<split>/dia<dialogue>_utt<utterance>`` or ``<split>/dia<dialogue>``."""
 
     name: ClassVar[str] = "meld"
+    layout: ClassVar[tuple[str, ...]] = ("*_sent_emo.csv",)
     revision: ClassVar[str] = "2.0"
     Options = MeldOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS

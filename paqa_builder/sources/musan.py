@@ -26,6 +26,7 @@ from paqa_builder.records import Clip, Speaker, Truth
 from paqa_builder.sources import Source, SourceOptions
 from paqa_builder.sources.downloads import Archive, Downloads, openslr
 from paqa_builder.sources.license_text import license_in
+from paqa_builder.sources.values import visible
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,12 @@ class Musan(Source):
     """MUSAN. A clip's id is its file name without the suffix."""
 
     name: ClassVar[str] = "musan"
+    layout: ClassVar[tuple[str, ...]] = (
+        "musan/music",
+        "music/*/LICENSE",
+        "noise/*/LICENSE",
+        "speech/*/LICENSE",
+    )
     revision: ClassVar[str] = "1.0"
     Options = MusanOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS
@@ -96,7 +103,7 @@ class Musan(Source):
         for kind in dict.fromkeys(wanted):
             if not (root / kind).is_dir():
                 raise SourceError(f"{root / kind}: not there", fix="check --root and the option kinds")
-            for folder in sorted(path for path in (root / kind).iterdir() if path.is_dir()):
+            for folder in filter(Path.is_dir, visible((root / kind).iterdir())):
                 for clip in self._folder(kind, folder):
                     if clip.id in seen:
                         raise SourceError(f"{clip.path}: there is another file {clip.id}.wav")
@@ -106,7 +113,7 @@ class Musan(Source):
     def _folder(self, kind: str, folder: Path) -> Iterator[Clip]:
         notes, blocks = _annotations(folder / "ANNOTATIONS"), _blocks(folder / "LICENSE")
         unknown = 0
-        for path in sorted(folder.glob("*.wav")):
+        for path in visible(folder.glob("*.wav")):
             name = path.stem
             fields = notes.get(name, ())
             text = blocks.get(name) or blocks.get("", "")

@@ -22,6 +22,7 @@ from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Speaker, Truth
 from paqa_builder.sources import Source, SourceOptions
 from paqa_builder.sources.downloads import Archive, Downloads, zenodo
+from paqa_builder.sources.values import visible
 
 _NAME = re.compile(r"(0[13])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])")
 _SILENT = re.compile(r"02(-\d\d){6}")
@@ -68,6 +69,7 @@ class Ravdess(Source):
     """RAVDESS. A clip's id is its file name without the suffix."""
 
     name: ClassVar[str] = "ravdess"
+    layout: ClassVar[tuple[str, ...]] = ("Actor_[0-9][0-9]", "Audio_S*_Actors_01-24")
     Options = RavdessOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS
 
@@ -90,9 +92,9 @@ class Ravdess(Source):
             yield self._clip(path, channel == _SONG, EMOTIONS[emotion], SENTENCES[sentence], actor)
 
     def _files(self) -> list[Path]:
-        above = [self.root, *(p for p in sorted(self.root.iterdir()) if p.is_dir())]
+        above = [self.root, *(p for p in visible(self.root.iterdir()) if p.is_dir())]
         folders = [p for folder in above for p in sorted(folder.iterdir()) if _FOLDER.fullmatch(p.name)]
-        files = [p for folder in folders if folder.is_dir() for p in sorted(folder.iterdir())]
+        files = [p for folder in folders if folder.is_dir() for p in visible(folder.iterdir())]
         files = [path for path in files if path.suffix.lower() in (".wav", ".mp4")]
         if not files:
             raise SourceError(f"{self.root}: no folder Actor_01 to Actor_24 with WAV files", fix=_FIX)

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from paqa_builder.errors import SourceError
 from paqa_builder.records import Clip, Truth
-from paqa_builder.sources import Source, SourceOptions, read_table
+from paqa_builder.sources import Source, SourceOptions, plain_name, read_table
 from paqa_builder.sources.downloads import Archive, Downloads, zenodo
 
 # The corpus's classes by their AudioSet names.
@@ -66,6 +66,7 @@ class UrbanSound8k(Source):
     """UrbanSound8K. A clip's id is its file name without the suffix."""
 
     name: ClassVar[str] = "urbansound8k"
+    layout: ClassVar[tuple[str, ...]] = ("metadata/UrbanSound8K.csv",)
     revision: ClassVar[str] = "1.0"
     downloads: ClassVar[Downloads | None] = DOWNLOADS
     Options = UrbanSound8kOptions
@@ -83,7 +84,7 @@ class UrbanSound8k(Source):
             raise SourceError(f"{where}, column 'class': {row['class']!r} is none of {', '.join(LABELS)}")
         if row["fold"] not in map(str, range(1, 11)):
             raise SourceError(f"{where}, column 'fold': {row['fold']!r} is not a number from 1 to 10")
-        name = row["slice_file_name"]
+        name = plain_name(row["slice_file_name"], f"{where}, column 'slice_file_name'")
         return Clip(
             id=name.removesuffix(".wav"),
             source=self.name,

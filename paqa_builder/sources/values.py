@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from paqa_builder.errors import SourceError
@@ -31,6 +31,11 @@ def read_lines(path: Path, *, comment: str = "", fix: str | None = None) -> Iter
     except (OSError, ValueError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SourceError(f"{path}: cannot be read as text in UTF-8 ({reason})", fix=fix) from error
+
+
+def visible(paths: Iterable[Path]) -> list[Path]:
+    """Paths in order, without hidden files such as ``._x.wav``, which macOS writes beside ``x.wav``."""
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def sex_of(text: str) -> str | None:

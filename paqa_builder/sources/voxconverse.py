@@ -21,7 +21,7 @@ from paqa_builder.records import Clip, Truth, Turn
 from paqa_builder.sources import Source
 from paqa_builder.sources.downloads import ALL, Archive, Downloads, GitTree, RemoteFile
 from paqa_builder.sources.excerpts import ExcerptOptions, excerpts
-from paqa_builder.sources.values import read_rttm
+from paqa_builder.sources.values import read_rttm, visible
 
 _FIX = "--root is the folder with the RTTM files in dev/ and test/, and the unpacked archives of audio"
 
@@ -81,6 +81,7 @@ class VoxConverse(Source):
     """VoxConverse. A clip's id is the name of the recording with the second at which the excerpt begins."""
 
     name: ClassVar[str] = "voxconverse"
+    layout: ClassVar[tuple[str, ...]] = ("dev/*.rttm", "test/*.rttm")
     Options = VoxConverseOptions
     downloads: ClassVar[Downloads | None] = DOWNLOADS
 
@@ -102,7 +103,7 @@ class VoxConverse(Source):
             self.root / "voxconverse" / part,
             self.root / "voxconverse-master" / part,
         ):
-            if found := sorted(folder.glob("*.rttm")):
+            if found := visible(folder.glob("*.rttm")):
                 return found
         return []
 

@@ -93,3 +93,11 @@ def test_a_broken_contract_is_named(tmp_path: Path) -> None:
     (root / "index.csv").write_text("file\n1.wav\ngone.wav\n")
     with pytest.raises(AssertionError, match=r"gone\.wav"):
         check_source(plugin, root)
+
+
+@pytest.mark.parametrize("name", ["json", "test", "numpy", "paqa_builder", "x" * 200])
+def test_names_of_modules_are_refused(name: str, tmp_path: Path) -> None:
+    status, output = new(name, "--dir", str(tmp_path))
+    assert status == 2
+    assert "→" in output
+    assert not [*tmp_path.iterdir()]

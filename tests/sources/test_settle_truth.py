@@ -41,3 +41,8 @@ def test_words_that_nobody_timed_span_the_clip() -> None:
 def test_layers_that_nobody_annotated_stay_unknown() -> None:
     assert settle_truth(Truth(), 5.0) == Truth()
     assert settle_truth(Truth(turns=()), 5.0).turns == ()
+
+
+def test_words_before_the_beginning_go() -> None:
+    said = Utterance(-3.0, -1.0, None, "so long", (), "en", 1.0, CORPUS)
+    assert settle_truth(Truth(utterances=(said,)), 5.0).utterances == ()
