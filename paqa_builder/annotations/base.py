@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,6 @@ class Annotation:
     turns: list[Turn] | None = None
     tags: list[Tag] | None = None
     utterances: list[Utterance] | None = None
-    words: list[Word] = field(default_factory=list)
     part: str = ""
 
     @property
@@ -114,4 +113,6 @@ def text_lines(path: Path) -> Iterator[tuple[str, str]]:
             return
         except (OSError, ValueError) as error:
             raise SourceError(f"{path}: cannot be read as text in UTF-8 ({error})", fix=FIX) from error
-        yield f"{path}, line {number}", line
+        for part in line.split("\r"):  # ends a line in files of old Macintosh programs
+            if part.strip():
+                yield f"{path}, line {number}", part

@@ -1,4 +1,7 @@
-"""EAF files (ELAN): tiers whose annotations have times."""
+"""EAF files (ELAN): tiers whose annotations have times.
+
+Tiers that depend on another one are read if their name says what they hold.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from paqa_builder.annotations.base import FIX, Annotation, span
-from paqa_builder.annotations.tiers import Tier, fill
+from paqa_builder.annotations.tiers import Tier, fill, names_layer
 from paqa_builder.errors import SourceError
 from paqa_builder.untrusted.xml_files import read_xml
 
@@ -22,6 +25,10 @@ def read_eaf(path: Path) -> Iterator[Annotation]:
     slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
     tiers = []
     for tier in root.iter("TIER"):
+        name = tier.get("TIER_ID") or ""
+        # Words or translations of another tier's annotations, often without times of their own.
+        if tier.get("PARENT_REF") and not names_layer(name):
+            continue
         intervals = []
         for cell in tier.iter("ALIGNABLE_ANNOTATION"):
             where = f"{path}, annotation {cell.get('ANNOTATION_ID')!r}"
@@ -33,10 +40,11 @@ def read_eaf(path: Path) -> Iterator[Annotation]:
                 raise SourceError(f"{where}: has no times", fix=FIX)
             try:
                 start, end = (int(time or "") / 1000 for time in times)
-            except ValueError:
-                raise SourceError(f"{where}: times are milliseconds, not {times}", fix=FIX) from None
+            except (ValueError, OverflowError):
+                shown = " and ".join(repr(time)[:40] for time in times)
+                raise SourceError(f"{where}: times are milliseconds, not {shown}", fix=FIX) from None
             intervals.append((*span(start, end, where), text))
-        tiers.append(Tier(tier.get("TIER_ID") or "", tuple(intervals)))
+        tiers.append(Tier(name, tuple(intervals)))
     annotation = Annotation(str(path), (path.stem,), "eaf")
     fill(annotation, tiers)
     yield annotation

@@ -16,7 +16,9 @@ data's ``layers`` name it or if it has a region. Tasks that are not annotated ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,6 +29,8 @@ from paqa_builder.untrusted import read_json
 
 CONTROLS = ("speakers", "sounds", "presence", "speech", "transcription")
 UNKNOWN = "unknown speaker"
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-")
+"""What Label Studio puts before the name of a file that is uploaded."""
 _LAYERS = {"speakers": "turns", "sounds": "tags", "presence": "tags", "speech": "utterances"}
 
 
@@ -59,7 +63,8 @@ def read_label_studio(path: Path) -> Iterator[Annotation]:
 
 def _result(task: dict[str, Any], where: str) -> list[Any] | None:
     """The regions of the annotation; None for a task without one."""
-    given = task.get("annotations") or ()
+    given = task.get("annotations")
+    given = given if isinstance(given, list) else []
     done = [a for a in given if isinstance(a, dict) and not a.get("was_cancelled")]
     chosen = [a for a in done if a.get("ground_truth")] or done
     if len(chosen) > 1:
@@ -79,30 +84,35 @@ def _annotation(data: dict[str, Any], result: list[Any], where: str) -> Annotati
     annotation = Annotation(where, _names(data), "label-studio")
     if not annotation.names:
         raise SourceError(f"{where}: has no clip_id, name or audio in its data", fix=FIX)
-    for layer in data.get("layers") or ():
-        if layer in ("turns", "tags", "utterances"):
+    stated = data.get("layers")
+    for layer in ("turns", "tags", "utterances"):
+        if isinstance(stated, list) and layer in stated:
             annotation.knows(layer)
-    texts: dict[Any, str] = {}
-    speech: list[tuple[Any, float, float, str]] = []
+    texts: dict[str, str] = {}
+    speech: list[tuple[str, float, float, str]] = []
     for place, row in enumerate(result, 1):
         here = f"{where}, region {place}"
+        if isinstance(row, dict) and row.get("type") == "relation":  # an arrow between two regions
+            continue
         name = row.get("from_name") if isinstance(row, dict) else None
         if not isinstance(row, dict) or not isinstance(row.get("value"), dict):
             raise SourceError(f"{here}: has no value", fix=FIX)
         if name not in CONTROLS:
             raise SourceError(f"{here}: control {name!r} is none of {', '.join(CONTROLS)}", fix=FIX)
-        value, kind = row["value"], str(row.get("type"))
+        value, kind, identity = row["value"], str(row.get("type")), str(row.get("id"))
         labels = value.get("text" if kind == "textarea" else kind)
         labels = [labels] if isinstance(labels, str) else labels
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise SourceError(f"{here}: has no list of {kind!r}", fix=FIX)
         if name == "transcription":
-            texts[row.get("id")] = " ".join(labels).strip()
+            texts[identity] = " ".join(labels).strip()
             annotation.knows("utterances")
             if "start" in value:
                 start, end = span(value["start"], value.get("end"), here)
-                speech.append((row.get("id"), start, end, UNKNOWN))
+                speech.append((identity, start, end, UNKNOWN))
             continue
+        if not all(label.strip() for label in labels):
+            raise SourceError(f"{here}: a label has no text", fix=FIX)
         annotation.knows(_LAYERS[name])
         whole = name == "presence"
         start, end = (0.0, 0.0) if whole else span(value.get("start"), value.get("end"), here)
@@ -110,15 +120,18 @@ def _annotation(data: dict[str, Any], result: list[Any], where: str) -> Annotati
             if name == "speakers":
                 annotation.turn(start, end, label)
             elif name == "speech":
-                speech.append((row.get("id"), start, end, label))
+                speech.append((identity, start, end, label))
             else:
                 annotation.tag(start, end, label, localized=not whole)
+    timed = {identity for identity, *_ in speech}
+    if lost := [text for identity, text in texts.items() if text and identity not in timed]:
+        raise SourceError(f"{where}: the text {lost[0][:40]!r} belongs to no region with times", fix=FIX)
     _speak(annotation, speech, texts)
     return annotation
 
 
 def _speak(
-    annotation: Annotation, speech: list[tuple[Any, float, float, str]], texts: dict[Any, str]
+    annotation: Annotation, speech: list[tuple[str, float, float, str]], texts: dict[str, str]
 ) -> None:
     """Adds an utterance for each region with a text; the speaker of a label goes before an unknown one."""
     seen = set()
@@ -133,7 +146,9 @@ def _names(data: dict[str, Any]) -> tuple[str, ...]:
     names = [data.get("clip_id"), data.get("name")]
     audio = data.get("audio")
     if isinstance(audio, str):
-        parts = urlsplit(audio)
-        file = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]
-        names.append(PurePosixPath(file).stem)
+        with suppress(ValueError):  # of a malformed address
+            parts = urlsplit(audio)
+            file = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]
+            stem = PurePosixPath(file).stem
+            names += [stem, _UPLOADED.sub("", stem)]
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))

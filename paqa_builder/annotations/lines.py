@@ -17,13 +17,23 @@ AUDACITY = {
 }
 
 
+_OTHER_TYPES = {
+    "SPKR-INFO", "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT",
+    "SU", "IP", "CB", "A/P",
+}  # fmt: skip
+"""Types of RTTM lines (NIST, RT-09) that are no speaker turns."""
+
+
 def read_rttm(path: Path) -> Iterator[Annotation]:
     """The turns of each clip of an RTTM file. An empty file is a clip without turns."""
     found: dict[str, Annotation] = {}
     for where, line in text_lines(path):
         fields = line.split()
-        if not fields or line.startswith(";") or fields[0] != "SPEAKER":
+        kind = fields[0].upper()
+        if line.startswith(";") or kind in _OTHER_TYPES:
             continue
+        if kind != "SPEAKER":
+            raise SourceError(f"{where}: begins with {fields[0][:40]!r}, no type of RTTM", fix=FIX)
         if len(fields) < 8:
             raise SourceError(
                 f"{where}: has {len(fields)} fields, fewer than the 8 up to the speaker", fix=FIX
@@ -36,32 +46,37 @@ def read_rttm(path: Path) -> Iterator[Annotation]:
 def read_ctm(path: Path) -> Iterator[Annotation]:
     """The words of each clip of a CTM file, as utterances that end at pauses."""
     found: dict[str, Annotation] = {}
+    channels: dict[tuple[str, str], list[Word]] = {}
     for where, line in text_lines(path):
         fields = line.split()
-        if not fields or line.startswith(";"):
+        if line.startswith(";"):
             continue
         if len(fields) < 5:
             raise SourceError(f"{where}: has {len(fields)} fields, fewer than the 5 up to the word", fix=FIX)
         start, end = _with_duration(fields[2], fields[3], where)
-        _of(found, path, fields[0], "ctm").words.append(Word(start, end, fields[4], 1.0))
-    for annotation in found.values():
-        annotation.utterances_of(annotation.words, None)
+        channels.setdefault((fields[0], fields[1]), []).append(Word(start, end, fields[4], 1.0))
+    for (name, _), words in channels.items():  # each channel has a speaker of its own
+        _of(found, path, name, "ctm").utterances_of(words, None)
     yield from _with_stem(found, path, "ctm", "utterances")
 
 
 def read_audacity(path: Path) -> Iterator[Annotation]:
     """The labels of one clip; the end of the file's name says what they are."""
-    suffix = next(end for end in AUDACITY if path.name.endswith(end))
+    suffix = next(end for end in AUDACITY if path.name.lower().endswith(end))
     layer = AUDACITY[suffix]
-    annotation = Annotation(str(path), (path.name.removesuffix(suffix),), "audacity", part=layer)
+    annotation = Annotation(str(path), (path.name[: -len(suffix)],), "audacity", part=layer)
     annotation.knows("tags" if layer == "presence" else layer)
     for where, line in text_lines(path):
         if line.startswith("\\"):  # the frequencies of a spectral selection, of the label before
             continue
         fields = line.split("\t", 2)
+        if layer == "utterances" and len(fields) == 3 and not fields[2].strip():
+            continue  # a gap, as in TextGrid and EAF
         if len(fields) < 3 or not fields[2].strip():
             raise SourceError(f"{where}: is not START, END and TEXT with tabs between them", fix=FIX)
-        (start, end), text = span(fields[0], fields[1], where), fields[2].strip()
+        # Audacity reads labels with decimal commas, too.
+        first, last = (field.replace(",", ".") for field in fields[:2])
+        (start, end), text = span(first, last, where), fields[2].strip()
         if layer == "turns":
             annotation.turn(start, end, text)
         elif layer in ("tags", "presence"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -80,11 +81,13 @@ class _Index:
         names = Names(clip.id for clip in clips)
         self._ids = {clip.id for clip in clips}
         self._by_name = {names.of(clip.id): clip.id for clip in clips}
+        self._by_composed: dict[str, set[str]] = defaultdict(set)
         self._by_stem: dict[str, set[str]] = defaultdict(set)
         for clip in clips:
             of_id = PurePosixPath(clip.id)
             for stem in {Path(clip.path).stem, of_id.name, of_id.stem}:
-                self._by_stem[stem].add(clip.id)
+                self._by_stem[_composed(stem)].add(clip.id)
+            self._by_composed[_composed(clip.id)].add(clip.id)
 
     def find(self, annotation: Annotation) -> tuple[str | None, str]:
         """The id of an annotation's clip; None with the reason if there is not exactly one."""
@@ -93,8 +96,10 @@ class _Index:
                 return name, ""
             if name in self._by_name:
                 return self._by_name[name], ""
-        for name in annotation.names:
-            found = sorted(self._by_stem.get(name, ()))
+        for name in map(_composed, annotation.names):
+            if name in self._by_name:
+                return self._by_name[name], ""
+            found = sorted(self._by_composed.get(name) or self._by_stem.get(name) or set())
             if len(found) == 1:
                 return found[0], ""
             if found:
@@ -102,3 +107,8 @@ class _Index:
         shown = " or ".join(map(repr, annotation.names))
         close = difflib.get_close_matches(annotation.names[0], list(self._by_stem), n=1)
         return None, f"no clip is called {shown}" + (f"; there is {close[0]!r}" if close else "")
+
+
+def _composed(name: str) -> str:
+    """A name as most systems write it; macOS may divide letters from their accents."""
+    return unicodedata.normalize("NFC", name)

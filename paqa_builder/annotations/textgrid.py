@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +76,10 @@ class _Grid:
         return self._next(1, "a text in quotes").replace('""', '"')
 
     def _number(self) -> float:
-        return float(self._next(2, "a number"))
+        number = float(self._next(2, "a number"))
+        if math.isinf(number):
+            self._refuse("has a number that is too large")
+        return number
 
     def _flag(self) -> str:
         return self._next(3, "<exists>")

@@ -25,6 +25,8 @@ from paqa_builder.annotations.base import Annotation
 from paqa_builder.records import Word
 
 _TRACK = re.compile(r" #\d+$")
+_UNUSED = "default"
+"""Tier of every new file of ELAN; an empty one says nothing of speakers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def fill(annotation: Annotation, tiers: Iterable[Tier]) -> None:
     words: dict[str | None, list[Word]] = {}
     for tier in tiers:
         kind, name = _kind(tier.name)
-        if kind == "phones":
+        if kind == "phones" or (kind == "speaker" and name == _UNUSED and not tier.intervals):
             continue
         if kind in ("sounds", "presence"):
             annotation.knows("tags")
@@ -66,6 +68,11 @@ def fill(annotation: Annotation, tiers: Iterable[Tier]) -> None:
     for name, rest in words.items():
         if rest:
             annotation.utterances_of(rest, name)
+
+
+def names_layer(tier: str) -> bool:
+    """Whether a tier's name says what it holds."""
+    return _kind(tier)[0] != "speaker"
 
 
 def _kind(tier: str) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,20 @@ SHORT = '''File type = "ooTextFile short"
 1.0
 "x"
 '''
+
+# A file of ELAN: an unused tier, a subdivision whose inner time is open, and a translation without times.
+EAF = """<ANNOTATION_DOCUMENT>
+<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="0"/><TIME_SLOT TIME_SLOT_ID="t2"/>
+<TIME_SLOT TIME_SLOT_ID="t3" TIME_VALUE="1000"/></TIME_ORDER>
+<TIER TIER_ID="default"/>
+<TIER TIER_ID="Ann"><ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="t1"
+ TIME_SLOT_REF2="t3"><ANNOTATION_VALUE>hello you</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER>
+<TIER TIER_ID="tokens" PARENT_REF="Ann"><ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a2"
+ TIME_SLOT_REF1="t1" TIME_SLOT_REF2="t2"><ANNOTATION_VALUE>hello</ANNOTATION_VALUE>
+</ALIGNABLE_ANNOTATION></ANNOTATION></TIER>
+<TIER TIER_ID="translation" PARENT_REF="Ann"><ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a3"
+ ANNOTATION_REF="a1"><ANNOTATION_VALUE>hallo</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION></TIER>
+</ANNOTATION_DOCUMENT>"""
 
 
 def clip(name: str, folder: str = "", **more: Any) -> Clip:
@@ -166,11 +181,15 @@ def test_two_files_for_one_layer_are_refused(tmp_path: Path) -> None:
         ("a.TextGrid", SHORT.replace("1.25\n\"He", "0\n\"He"), r"a.TextGrid, line 14: ends at 0 s"),
         ("a.TextGrid", SHORT[: SHORT.index('"TextTier"')], "ends where a text"),
         ("a.TextGrid", SHORT.replace("<exists>", '"x"'), r"line 6: has '\"x\"' where <exists>"),
+        ("a.TextGrid", SHORT.replace("<exists>\n2", "<exists>\n1e999"), "line 7: has a number that is"),
         ("a.TextGrid", SHORT.replace('"TextGrid"', '"Pitch"'), "is a 'Pitch'"),
         ("a.TextGrid", SHORT.replace("\n2\n\"Int", "\n1e9\n\"Int"), "ends where"),
         ("a.eaf", "<a/>", "is a <a>"),
         ("a.eaf", "<!DOCTYPE x [<!ENTITY e 'x'>]><ANNOTATION_DOCUMENT/>", "document type"),
         ("a.eaf", "<ANNOTATION_DOCUMENT>", "cannot be read as XML"),
+        ("a.eaf", EAF.replace('"1000"', f'"1{"0" * 400}"'), "times are milliseconds"),
+        ("a.rttm", "a 0.5 1.0 S\n", "line 1: begins with 'a', no type of RTTM"),
+        ("a.json", '[{"data": {"audio": "http://[x"}, "annotations": [{"result": []}]}]', "has no clip_id"),
         ("a.json", '{"tasks": []}', "is no list"),
         ("a.json", '[{"audio": "a.wav"}]', "task 1: has no data"),
         ("a.json", "[" * 200 + "]" * 200, "levels"),
@@ -195,6 +214,11 @@ def region(name: str, value: Any, **more: Any) -> dict[str, Any]:
         ([region("speakers", {"start": 0, "end": 1, "labels": [3]})], "no list of 'labels'"),
         ([region("speakers", None)], "has no value"),
         (["x"], "has no value"),
+        ([region("speakers", {"start": 0, "end": 1, "labels": [" "]})], "a label has no text"),
+        (
+            [region("transcription", {"text": ["hi"]}, type="textarea")],
+            "'hi' belongs to no region with times",
+        ),
     ],
 )
 def test_malformed_regions_are_named(tmp_path: Path, regions: list[Any], words: str) -> None:
@@ -264,3 +288,39 @@ def test_the_command_line_names_the_file(corpus: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "shards")])
     assert result.exit_code == 2
     assert "dialogue.rttm, line 1" in result.output.replace("\n", "")
+
+
+def test_dependent_and_unused_tiers_of_elan_are_no_speakers(tmp_path: Path) -> None:
+    truth = truth_of(write(tmp_path / "a.eaf", EAF))
+    assert [(turn.speaker, turn.end) for turn in truth.turns or ()] == [("Ann", 1.0)]
+    assert [said.text for said in truth.utterances or ()] == ["hello you"]
+    sounds = EAF.replace('TIER_ID="Ann"', 'TIER_ID="sounds/Dog"')
+    truth = truth_of(write(tmp_path / "a.eaf", sounds))
+    assert (truth.turns, truth.utterances, [tag.label for tag in truth.tags or ()]) == (None, None, ["Dog"])
+
+
+def test_variants_of_lines(tmp_path: Path) -> None:
+    """Suffixes in capitals, decimal commas, old line ends, types of lines, channels."""
+    truth = truth_of(write(tmp_path / "1/a.Turns.TXT", "0,5\t1,25\tA\r2\t3\tB\r"))
+    assert [(turn.start, turn.end, turn.speaker) for turn in truth.turns or ()] == [
+        (0.5, 1.25, "A"),
+        (2, 3, "B"),
+    ]
+    rttm = "SPKR-INFO a 1 <NA> <NA> <NA> unknown S <NA>\nspeaker a 1 0 1 <NA> <NA> S <NA>\n"
+    assert len(truth_of(write(tmp_path / "2/a.rttm", rttm)).turns or ()) == 1
+    truth = truth_of(write(tmp_path / "3/a.ctm", "a A 0 0.5 how\na B 0.1 0.5 yes\na A 0.6 0.2 so\n"))
+    assert [said.text for said in truth.utterances or ()] == ["how so", "yes"]
+    truth = truth_of(write(tmp_path / "4/a.utterances.txt", "0\t1\t\n1\t2\thello\n"))
+    assert [said.text for said in truth.utterances or ()] == ["hello"]
+
+
+def test_names_with_accents_and_of_uploads(tmp_path: Path) -> None:
+    divided = unicodedata.normalize("NFD", "café")
+    assert truth_of(write(tmp_path / f"1/{divided}.turns.txt", "0\t1\tA\n"), clip("café")).turns
+    arrow = {"type": "relation", "from_id": "r", "to_id": "r", "direction": "right"}
+    task = {
+        "data": {"audio": "/data/upload/3/0a1b2c3d-a.wav", "layers": 3},
+        "annotations": [{"result": [region("speakers", {"start": 0, "end": 1, "labels": ["A"]}), arrow]}],
+    }
+    assert truth_of(write(tmp_path / "a.json", json.dumps([task]))).turns
+    assert truth_of(write(tmp_path / "a.json", json.dumps([{**task, "annotations": 3}, task]))).turns
