@@ -251,9 +251,7 @@ def test_a_changed_annotation_redoes_only_measures_and_questions(
     """Measures are of the corpus's own turns, where it has them; everything else is of the audio."""
     plugin, annotation = tmp_path / "annotated.py", tmp_path / "end.txt"
     plugin.write_text(ANNOTATED.format(file=str(annotation)))
-    config = fake_config(
-        plugins=[plugin], source="annotated", limit=4, part_size=4, speaker_names="keep"
-    )
+    config = fake_config(plugins=[plugin], source="annotated", limit=4, part_size=4, speaker_names="keep")
     measured = []
     for end in (3.0, 2.0, 3.0):
         annotation.write_text(str(end))
