@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from export_readers.content import Content
 
@@ -91,7 +92,7 @@ def pympi(folder: Path) -> Content:
     content = Content()
     for path in sorted(folder.glob("*.eaf")):
         document = Eaf(str(path))
-        assert (path.parent / document.get_linked_files()[0]["RELATIVE_MEDIA_URL"]).is_file()
+        assert (path.parent / unquote(document.get_linked_files()[0]["RELATIVE_MEDIA_URL"])).is_file()
         for tier in document.get_tier_names():
             kind = _TIERS[tier.partition("/")[0].partition(" #")[0].strip()]
             for start, end, text, *_ in document.get_annotation_data_for_tier(tier):

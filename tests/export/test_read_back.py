@@ -151,6 +151,7 @@ def test_the_task_of_lmms_eval_scores_as_the_recipes_do(run: Run, tmp_path: Path
     for completion, place in (
         ("B", 1), ("(D)", 3), ("C.", 2), ("C. Rain", 2), ("A. Rain", None), ("The answer is D", 3),
         ("<answer>B</answer>", 1), ("E", None), ("D) Telephone", 3), ("Answer: (C)", 2),
+        ("b", 1), ("**B**", 1), ("`b`", 1), ("**C. Rain**", 2), ("**The answer is D**", 3), ("z", None),
     ):  # fmt: skip
         assert task.predicted(completion, choices) == place, completion
     document = {"choices": choices, "answer_index": 3, "skill": "s", "level": "l"}

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 _WORD = re.compile(r"\b\w+\b")
-_ALONE = re.compile(r"\(?([A-Z])\)?[\s.:]*")
+_MARKUP = re.compile(r"[*`]+")
+_ALONE = re.compile(r"\(?([A-Za-z])\)?[\s.:]*")
 _FIRST = re.compile(r"(?:\(([A-Z])\)|([A-Z])[.:)])\s+(\S.*)", re.DOTALL)
 _GIVEN = re.compile(
     r"\b(?:answer|option|choice)\b(?:\s+is)?:?\s*[*'\"“]*(?:\(([A-Z])\)|([A-Z])\b(?!\s+[a-z]))", re.IGNORECASE
@@ -68,8 +69,9 @@ def predicted(completion: str, choices: list[str]) -> int | None:
     same = [n for n, choice in enumerate(choices) if _bare(choice) == _bare(text)]
     if same:
         return same[0]
+    text = _MARKUP.sub("", text).strip()
     if alone := _ALONE.fullmatch(text):
-        return _place(alone[1], choices)
+        return _place(alone[1].upper(), choices)
     first = _FIRST.fullmatch(text)
     rest = first[3] if first else text
     named = [n for n, choice in enumerate(choices) if is_right(rest, choice, choices)]
