@@ -141,7 +141,7 @@ def normal(text: str) -> str:
 
 def combined(licenses: Iterable[str]) -> str:
     """The licence of a mixture of recordings under ``licenses``; ``"unknown"`` for no recordings."""
-    names = sorted({normal(name) for name in licenses})
+    names = sorted({part for name in licenses for part in _parts(name)})
     if not names or UNKNOWN in names:
         return UNKNOWN
     terms = {name: _terms(name) for name in names}

@@ -113,10 +113,14 @@ def fetch(
         fetch_corpora.show_place(plan, dry_run)
         return
     if what not in TABLE and what not in GROUPS:
+        if what in registry.names("source"):
+            raise ConfigError(
+                f"source {what!r} has no official files that can be had without a form",
+                fix=f"give its folder to the build: paqa build --source {what} --root DIR",
+            )
         known = (*GROUPS, *TABLE, *corpora)
-        raise ConfigError(
-            f"no model and no corpus is called {what!r}.{suggest(what, known)}", fix="paqa fetch --list"
-        )
+        meant = suggest(what, known) or suggest(what.casefold(), known)
+        raise ConfigError(f"no model and no corpus is called {what!r}.{meant}", fix="paqa fetch --list")
     if subset or small or keep_archives:
         raise ConfigError(f"{what} is a model; --subset, --small and --keep-archives are for corpora")
     chosen = store.select(what)

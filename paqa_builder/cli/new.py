@@ -68,7 +68,7 @@ def write(name: str, folder: Path) -> list[Path]:
             f"{name!r} cannot be the name of a source",
             fix="use up to 60 lower-case letters, digits and _, such as my_birds",
         )
-    if name in ("paqa_builder", *sys.stdlib_module_names, *packages_distributions()):
+    if name in ("paqa_builder", "test", *sys.stdlib_module_names, *packages_distributions()):
         raise ConfigError(
             f"{name!r} is the name of a Python module, which {name}.py would replace",
             fix=f"choose another name, such as {name}_audio",

@@ -10,18 +10,21 @@ Older manifests of the same layout are read, too: labels of ESC-50 and FSD50K ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
+
+import yaml
 
 from paqa_builder.errors import SourceError
 from paqa_builder.labels.crosswalk import audioset_name
-from paqa_builder.licenses import combined
+from paqa_builder.licenses import combined, conflict
 from paqa_builder.records import Clip, Tag, Truth, Turn, Utterance, Word
 from paqa_builder.sources import SPLITS, Source
 from paqa_builder.turns import merge_turns
-from paqa_builder.untrusted import json_files
+from paqa_builder.untrusted import json_files, load_yaml
 
 SPLIT_OF = {**{split: split for split in SPLITS}, "dev": "validation", "eval": "test"}
 
@@ -44,6 +47,14 @@ def _groups(row: Mapping[str, Any]) -> tuple[str, ...]:
     speech = [f"recording:speech/{name}" for s in row["segments"] if (name := s.get("utt_id"))]
     sounds = [f"recording:events/{name}" for e in row["events"] if (name := e.get("src_file"))]
     return tuple(dict.fromkeys([*speakers, *speech, *sounds]))
+
+
+def _inside(name: str) -> str:
+    """A path below the folder."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name:
+        raise ValueError(f"audio {name!r} leads out of the folder")
+    return name
 
 
 class Mix(Source):
@@ -90,13 +101,38 @@ class Mix(Source):
             id=str(row["id"]),
             source=self.name,
             split=SPLIT_OF[row["split"]],
-            path=str(self.root / row["audio"]),
-            license=row.get("license") or combined(part.get("licence") or "" for part in parts),
+            path=str(self.root / _inside(row["audio"])),
+            license=self._license(row, parts),
             attribution=row.get("attribution") or "; ".join(filter(None, names)),
             source_url=row.get("source_url") or "",
             truth=self._truth(row),
             groups=_groups(row),
         )
+
+    def _license(self, row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> str:
+        """The most restrictive of the licences that a scene and its parts state."""
+        stated = row.get("license") or ""
+        of_parts = [part.get("licence") or part.get("license") or "" for part in parts]
+        if not all(isinstance(name, str) for name in (stated, *of_parts)):
+            raise ValueError("a licence is no text")
+        names = [stated, *filter(None, of_parts)] if stated else of_parts
+        if self._refuses_conflicts and (found := conflict(names)):
+            raise SourceError(
+                f"{self.root}, scene {row['id']!r}: its recordings may not be in one mixture: {found[2]}",
+                fix="remove its line from manifest.jsonl; or write license_conflicts: keep to spec.yaml, "
+                "if the scenes are never published",
+            )
+        return combined(names)
+
+    @cached_property
+    def _refuses_conflicts(self) -> bool:
+        """Whether the folder's specification does not keep mixtures that licences do not permit."""
+        path = self.root / "spec.yaml"
+        try:
+            spec = load_yaml(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise SourceError(f"{path}: cannot be read as YAML ({error})") from error
+        return not (isinstance(spec, Mapping) and spec.get("license_conflicts") == "keep")
 
     def _truth(self, row: Mapping[str, Any]) -> Truth:
         segments = sorted(row["segments"], key=lambda s: (s["start"], s["end"]))

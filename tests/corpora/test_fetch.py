@@ -380,3 +380,13 @@ def test_a_corpus_of_a_plugin(
     planned = paqa("plan", *words, "--out", str(tmp_path / "s"))
     assert planned.exit_code == 0, planned.output
     assert "2 clips" in planned.stdout
+
+
+def test_other_names_are_answered(data: Path) -> None:
+    form = paqa("fetch", "common_voice")
+    assert form.exit_code == 2
+    assert "without a form" in form.stderr
+    assert "--source common_voice" in form.stderr
+    upper = paqa("fetch", "FSD50K")
+    assert upper.exit_code == 2
+    assert "'fsd50k'" in upper.stderr
