@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from paqa_builder.license_list import checked
 from paqa_builder.licenses import (
     allows,
     conflict,
@@ -15,6 +14,7 @@ from paqa_builder.licenses import (
     spdx,
     url,
 )
+from paqa_builder.licenses.allowed import checked
 
 
 @pytest.mark.parametrize(

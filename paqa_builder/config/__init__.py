@@ -26,7 +26,7 @@ from pydantic_settings import (
 
 from paqa_builder.config.environment import PREFIX, UserPath, check_variables, expanded
 from paqa_builder.errors import ConfigError
-from paqa_builder.license_list import checked
+from paqa_builder.licenses.allowed import checked
 from paqa_builder.records import STAGES, StageName
 from paqa_builder.untrusted import load_yaml
 

@@ -23,7 +23,7 @@ from pydantic import (
 
 from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
-from paqa_builder.license_list import checked
+from paqa_builder.licenses.allowed import checked
 
 QUIETEST_FLOOR = -84.0
 """dBFS. A quieter room tone would round to digital silence in 16 bits, where 1 step is -90 dBFS."""

@@ -15,37 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from paqa_builder.errors import SourceError
 from paqa_builder.licenses import UNKNOWN, from_hub
 from paqa_builder.records import Clip
-from paqa_builder.sources import SPLITS, Source, SourceOptions
-from paqa_builder.sources.hub_columns import HubColumns, truth_of
+from paqa_builder.sources import SPLITS, Source
+from paqa_builder.sources.hub_columns import truth_of
+from paqa_builder.sources.hub_options import HubOptions
 from paqa_builder.sources.hub_rows import HubRows, Row
 
 log = logging.getLogger(__name__)
-
-
-class HubOptions(SourceOptions):
-    """Options of ``hub``."""
-
-    path: str = Field("", description="Name of the data set on the Hub (owner/name), or a folder.")
-    config: str | None = Field(None, description="Configuration of the data set.")
-    revision: str | None = Field(None, description="Branch, tag or commit; the newest commit by default.")
-    splits: dict[str, str] = Field(
-        default_factory=dict,
-        description="Splits to read, each with the split here, such as {train.clean: train}; all by default.",
-    )
-    columns: HubColumns = Field(
-        HubColumns.model_validate({}),
-        description="Which column holds what: {text: sentence, speaker: user}.",
-    )
-    language: str | None = Field(None, description="Language of the transcripts, such as en.")
-    license: str = Field(
-        "", description="Licence of rows without one; by default that of the data set's card."
-    )
-    attribution: str = Field("", description="Credit line of rows without one.")
 
 
 class Hub(Source):

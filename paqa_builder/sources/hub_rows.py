@@ -28,7 +28,7 @@ from paqa_builder.sources.hub_columns import Values, cell, feature_of, plain
 from paqa_builder.sources.hub_locate import locate
 
 if TYPE_CHECKING:
-    from paqa_builder.sources.hub import HubOptions
+    from paqa_builder.sources.hub_options import HubOptions
 
 _PART = 64
 """Rows after which the index is written."""

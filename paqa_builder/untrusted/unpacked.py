@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paqa_builder.untrusted.parquet_file import open_table
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -117,8 +119,6 @@ def _problem(path: Path, size: int, mtime: int, columns: tuple[str, ...]) -> str
 
 
 def _check(path: Path, size: int, columns: tuple[str, ...]) -> None:
-    from paqa_builder.untrusted.tables import open_table
-
     file = open_table(path)
     check_sizes(file, columns)
     allowed = max(SMALL, RATIO * size)
@@ -158,8 +158,6 @@ def _measured(path: Path, leaf_path: str, chunks: list[tuple[int, _Leaf]]) -> It
     Raises:
         ValueError: One text is longer than :data:`TEXT`.
     """
-    from paqa_builder.untrusted.tables import open_table
-
     # Arrow has no dictionaries of texts that are stored as additions to the text before.
     chained = any(leaf.chained for _, leaf in chunks)
     file = open_table(path, [] if chained else [leaf_path])
@@ -226,8 +224,6 @@ def batch_rows(path: Path, file: pq.ParquetFile, group: int, columns: tuple[str,
 @lru_cache(maxsize=4096)
 def _smaller(path: Path, size: int, mtime: int, group: int, leaves: tuple[str, ...], rows: int) -> int:
     """The number of rows, at most ``rows``, of which no batch takes more than :data:`BYTES`."""
-    from paqa_builder.untrusted.tables import open_table
-
     for batch_size in dict.fromkeys((rows, max(1, rows // 8), 1)):
         file = open_table(path, leaves)
         batches = file.iter_batches(batch_size, row_groups=[group], columns=list(leaves))

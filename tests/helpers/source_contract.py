@@ -17,8 +17,8 @@ from paqa_builder.pipeline.build import BuildReport
 from paqa_builder.pipeline.plan import _check, open_source
 from paqa_builder.records import Clip, from_json, to_json
 from paqa_builder.sources import settle_truth
-from paqa_builder.testing_sources import TONES
-from paqa_builder.testing_sources import write_tones as write_tone
+from paqa_builder.testing.synthetic import TONES
+from paqa_builder.testing.synthetic import write_tones as write_tone
 
 ROOT = Path(__file__).parents[2]
 __all__ = ["TONES", "check_build", "check_listing", "check_missing", "listed", "write_tone"]

@@ -1,4 +1,4 @@
-"""The contract of a source, for its author's tests. Import it from :mod:`paqa_builder.testing`."""
+"""The contract of a source, for its author's tests."""
 
 from __future__ import annotations
 
@@ -10,22 +10,6 @@ from paqa_builder import registry
 from paqa_builder.config import load
 from paqa_builder.records import Clip, from_json, to_json
 from paqa_builder.sources import settle_truth
-
-_SECONDS = 10.0
-TONES = (("low", 0.5, 3.5), ("high", 5.0, 8.0), ("Bell", 8.2, 9.5), ("Siren", 3.7, 4.7))
-
-
-def write_tones(path: Path | str, seconds: float = _SECONDS) -> Path:
-    """Writes a WAV file in which the fake models find two speakers and two sounds, with its folders."""
-    import soundfile
-
-    from paqa_builder.testing import tone_scene
-
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    audio = tone_scene(seconds, [tone for tone in TONES if tone[2] <= seconds])
-    soundfile.write(file, audio.samples, audio.rate, format="WAV", subtype="PCM_16")
-    return file
 
 
 def check_source(source: Path | str, root: Path | str, **options: Any) -> list[Clip]:

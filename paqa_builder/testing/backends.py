@@ -1,16 +1,4 @@
-"""Test helpers for authors of plugins: the contracts of backends and sources, and synthetic audio.
-
-In the tests of a plugin::
-
-    from paqa_builder.testing import check_backend, check_source
-    from my_plugin import MyTagger
-
-    def test_contract():
-        check_backend(MyTagger)
-
-    def test_listing():
-        check_source("my_corpus.py", "tests/data/small_corpus")
-"""
+"""The contract of a backend, for its author's tests."""
 
 from __future__ import annotations
 
@@ -23,61 +11,7 @@ from pydantic import ValidationError
 
 from paqa_builder.audio import Audio, resample
 from paqa_builder.perception.backends.base import AudioInput, Backend, Measured, Separator, Span, Speech
-from paqa_builder.perception.backends.fake import SOUNDS, VOICES
-from paqa_builder.testing_sources import check_source, write_tones
-
-__all__ = ["check_backend", "check_source", "hear", "murmur", "tone_scene", "write_tones"]
-
-FADE = 0.01
-"""Seconds of fade-in and fade-out of a tone; without them, its edges are broadband clicks."""
-
-
-def tone_scene(
-    duration: float,
-    tones: Sequence[tuple[str, float, float]] = (),
-    *,
-    rate: int = 16_000,
-    amplitude: float = 0.1,
-) -> Audio:
-    """Synthesises audio for the fake backends, which recognise each voice and each sound by its tone.
-
-    Args:
-        duration: Seconds.
-        tones: (name, start, end) with a name from :data:`~paqa_builder.perception.backends.fake.VOICES` or
-            :data:`~paqa_builder.perception.backends.fake.SOUNDS`, and times in seconds.
-        rate: Hz.
-        amplitude: Amplitude of each tone.
-
-    Raises:
-        KeyError: A name is neither a voice nor a sound.
-    """
-    hertz = VOICES | SOUNDS
-    time = np.arange(round(duration * rate)) / rate
-    samples = np.zeros(len(time))
-    for name, start, end in tones:
-        rise = np.clip(np.minimum(time - start, end - time) / FADE, 0, 1)
-        samples += amplitude * rise * np.sin(2 * np.pi * hertz[name] * time)
-    return Audio(samples.astype(np.float32), rate)
-
-
-def murmur(duration: float, *, seed: int = 0, rate: int = 16_000) -> Audio:
-    """Synthesises two alternating voices over noise: pulse trains with formants and syllables.
-
-    It resembles speech enough for real models to process it. The same seed gives the same samples.
-    """
-    count = round(duration * rate)
-    time = np.arange(count) / rate
-    random = np.random.default_rng(seed)
-    spectrum = np.zeros(count // 2 + 1, complex)
-    hertz = np.fft.rfftfreq(count, 1 / rate)
-    for pitch, offset in ((110.0, 0.0), (210.0, 2.0)):
-        pulses = (np.diff(np.floor(time * pitch), prepend=0) > 0).astype(float)
-        syllables = np.clip(np.sin(2 * np.pi * 3.5 * time), 0, None) * ((time + offset) % 4 < 2)
-        formants = sum(np.exp(-(((hertz - f * pitch / 110) / 120) ** 2)) for f in (500, 1500, 2500))
-        spectrum += np.fft.rfft(pulses * syllables) * formants
-    voices = np.fft.irfft(spectrum, count)
-    peak = np.abs(voices).max() or 1.0
-    return Audio((0.3 * voices / peak + 0.01 * random.standard_normal(count)).astype(np.float32), rate)
+from paqa_builder.testing.synthetic import murmur, tone_scene
 
 
 def hear(audio: Audio, rate: int) -> AudioInput:
