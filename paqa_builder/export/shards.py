@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paqa_builder.dataset import lock
 from paqa_builder.dataset.lock import NC
 from paqa_builder.dataset.read import rows
 from paqa_builder.dataset.schema import check_columns, question_from_row, scene_from_row
@@ -60,8 +62,24 @@ def clips(shards: Path, splits: Collection[str], *, audio: bool) -> Iterator[Pub
     Raises:
         DamagedError: A shard is damaged, or questions and scenes are not of the same clips.
     """
+    _complete(shards, splits)
     for split in splits:
         yield from _of_split(shards, split, audio)
+
+
+def _complete(shards: Path, splits: Collection[str]) -> None:
+    """Refuses shards of which a file is missing or shortened, as far as the lock lists them."""
+    content = lock.read(shards)
+    for file in content.files if content else ():
+        folder, _, name = file.path.partition("/")
+        if folder == "quarantine" or name.removeprefix(NC).partition("-")[0] not in splits:
+            continue
+        path = shards / file.path
+        if not path.is_file() or path.stat().st_size != file.bytes:
+            raise DamagedError(
+                f"{path}: {'is not complete' if path.is_file() else 'is missing'}",
+                fix="build again, or download the data set again",
+            )
 
 
 def _of_split(shards: Path, split: str, audio: bool) -> Iterator[Published]:
@@ -79,6 +97,11 @@ def _of_split(shards: Path, split: str, audio: bool) -> Iterator[Published]:
         with tables.damaged(shards / "data"):
             questions = tuple(question_from_row(row) for row in own)
         stored = _stored(row.get("audio")) or (_stored(own[0].get("audio")) if own else None)
+        if stored and scene.audio and hashlib.sha256(stored[0]).hexdigest() != scene.audio.sha256:
+            raise DamagedError(
+                f"{shards}: the audio of clip {scene.clip.id!r} ({split}) is damaged",
+                fix="build again, or download the data set again",
+            )
         yield Published(scene, questions, {row["id"]: row.get(CONTRIBUTION) for row in own}, stored)
     for waiting in asked:
         if waiting is not None:

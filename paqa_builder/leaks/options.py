@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 STRICT = ("recording", "dialogue")
 
@@ -27,3 +27,14 @@ class LeakOptions(BaseModel):
         description="What to do with clips of the same recording, found by fingerprint: report them, keep "
         "one, put all into one split, or do not look for them.",
     )
+
+    @field_validator("strict", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """A variable of the environment holds a list as text: ``recording,speaker``."""
+        if not isinstance(value, str):
+            return value
+        parts = (
+            part.strip(" \t'\"") for part in value.strip().removeprefix("[").removesuffix("]").split(",")
+        )
+        return tuple(part for part in parts if part)

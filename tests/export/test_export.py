@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,14 +184,13 @@ def test_audio_that_most_tools_cannot_read_is_decoded(tmp_path: Path) -> None:
 
 
 def test_questions_without_a_scene_are_damage(shards: Path, tmp_path: Path) -> None:
-    import shutil
-
     import pyarrow.parquet as pq
 
     broken = tmp_path / "broken"
     shutil.copytree(shards, broken)
     (file,) = (broken / "scenes").glob("train-*")
     pq.write_table(pq.read_table(file).slice(1), file)
+    (broken / "paqa.lock.json").unlink()  # which would tell that the file has changed
     with pytest.raises(DamagedError, match="have no scene"):
         export(broken, "trl", tmp_path / "out")
 
@@ -262,3 +262,20 @@ def test_questions_of_restricted_licences_are_exported(tmp_path: Path) -> None:
     ]
     assert all(Path(row["prompt"][0]["content"][0]["path"]).is_file() for row in rows)
     assert report.left_out == {}
+
+
+@pytest.mark.parametrize("harm", ["missing", "shortened", "audio"])
+def test_shards_that_lost_something_are_refused(shards: Path, tmp_path: Path, harm: str) -> None:
+    harmed = tmp_path / "harmed"
+    shutil.copytree(shards, harmed)
+    (path,) = (harmed / "data").glob("train-*")
+    if harm == "missing":
+        path.unlink()
+    elif harm == "shortened":
+        path.write_bytes(path.read_bytes()[:-9])
+    else:  # the same size, and readable
+        data = path.read_bytes()
+        samples = data.index(b"data", data.index(b"RIFF")) + 100
+        path.write_bytes(data[:samples] + bytes(8) + data[samples + 8 :])
+    with pytest.raises(DamagedError, match=r"missing|not complete|the audio of clip .* is damaged"):
+        export(harmed, "trl", tmp_path / "out")

@@ -101,3 +101,9 @@ def test_doubles_in_one_split_are_dropped_but_the_first() -> None:
     found, report = resolve(clips, [[0, 1, 2]], LeakOptions(duplicates="drop"))
     assert splits(found) == {"a": "train"}
     assert [(d.clip, d.kept) for d in report.dropped] == [("b", "a"), ("c", "a")]
+
+
+@pytest.mark.parametrize("text", ["speaker, recording", '["speaker", "recording"]', "speaker,recording,"])
+def test_strict_kinds_may_be_text(text: str) -> None:
+    """Variables of the environment have no lists."""
+    assert LeakOptions(strict=text).strict == ("speaker", "recording")  # type: ignore[arg-type]
