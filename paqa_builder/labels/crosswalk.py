@@ -1,7 +1,7 @@
 """Crosswalk from the labels of corpora to AudioSet's.
 
-An annotated label may be one of AudioSet, of ESC-50 (``data/esc50.csv``) or of FSD50K, whose names are
-AudioSet's without spaces and commas. Any other label only matches itself.
+An annotated label may be one of AudioSet, of ESC-50 (``data/esc50.csv``), of UrbanSound8K, or of FSD50K,
+whose names are AudioSet's without spaces and commas. Any other label only matches itself.
 """
 
 from __future__ import annotations
@@ -12,6 +12,20 @@ from functools import cache
 from importlib.resources import files
 
 from paqa_builder.labels import audioset
+
+URBAN_SOUND = {
+    "air_conditioner": "Air conditioning",
+    "car_horn": "Vehicle horn, car horn, honking",
+    "children_playing": "Children playing",
+    "dog_bark": "Bark",
+    "drilling": "Drill",
+    "engine_idling": "Idling",
+    "gun_shot": "Gunshot, gunfire",
+    "jackhammer": "Jackhammer",
+    "siren": "Siren",
+    "street_music": "Music",
+}
+"""AudioSet names of the classes of UrbanSound8K."""
 
 
 @cache
@@ -31,7 +45,8 @@ def audioset_name(label: str) -> str | None:
         return label
     if label in esc50():
         return esc50()[label][0] or None
-    return _by_words().get(_words(label))
+    words = _words(label)
+    return _by_words().get(words) or _urban_sound().get(words)
 
 
 @cache
@@ -75,6 +90,11 @@ def _also(label: str) -> frozenset[str]:
 @cache
 def _by_words() -> dict[tuple[str, ...], str]:
     return {_words(name): name for name in audioset.labels()}
+
+
+@cache
+def _urban_sound() -> dict[tuple[str, ...], str]:
+    return {_words(label): name for label, name in URBAN_SOUND.items()}
 
 
 def _words(label: str) -> tuple[str, ...]:

@@ -116,6 +116,8 @@ def truth_of(values: Values, origin: Origin, language: str | None, where: str) -
     rows = _parallel({name: values.get(name) for name in names} if timed else {}, where)
     if timed:
         spans = [(_number(row["start"], where), _number(row["end"], where)) for row in rows]
+        kept = [n for n, (start, end) in enumerate(spans) if start < end]  # false for NaN, too
+        spans, rows = [spans[n] for n in kept], [rows[n] for n in kept]
     else:
         texts = _list(values.get("text"))
         rows = [
@@ -129,14 +131,13 @@ def truth_of(values: Values, origin: Origin, language: str | None, where: str) -
     turns = [
         Turn(start, end, who, 1.0, origin)
         for (start, end), row in pairs
-        if timed and (who := _text(row.get("speaker"))) and start < end
+        if timed and (who := _text(row.get("speaker")))
     ]
     if timed:
         tags = [
             Tag(start, end, label, 1.0, "clip", True, origin)
             for (start, end), row in pairs
             for label in _labels(row.get("labels"))
-            if start < end
         ]
     else:
         tags = [Tag(0.0, 0.0, name, 1.0, "clip", False, origin) for name in _labels(values.get("labels"))]

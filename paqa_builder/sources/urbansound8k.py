@@ -17,23 +17,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from paqa_builder.errors import SourceError
+from paqa_builder.labels.crosswalk import URBAN_SOUND as LABELS
 from paqa_builder.records import Clip, Truth
 from paqa_builder.sources import Source, SourceOptions, plain_name, read_table
 from paqa_builder.sources.downloads import Archive, Downloads, zenodo
 
-# The corpus's classes by their AudioSet names.
-LABELS = {
-    "air_conditioner": "Air conditioning",
-    "car_horn": "Vehicle horn, car horn, honking",
-    "children_playing": "Children playing",
-    "dog_bark": "Bark",
-    "drilling": "Drill",
-    "engine_idling": "Idling",
-    "gun_shot": "Gunshot, gunfire",
-    "jackhammer": "Jackhammer",
-    "siren": "Siren",
-    "street_music": "Music",
-}
 DOWNLOADS = Downloads(
     license="CC-BY-NC-3.0",
     page="https://zenodo.org/records/1203745",

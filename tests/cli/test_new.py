@@ -101,3 +101,20 @@ def test_names_of_modules_are_refused(name: str, tmp_path: Path) -> None:
     assert status == 2
     assert "→" in output
     assert not [*tmp_path.iterdir()]
+
+
+def test_rows_and_paths_are_settings(tmp_path: Path) -> None:
+    assert new("my_birds", "--dir", str(tmp_path))[0] == 0
+    plugin = tmp_path / "my_birds.py"
+    text = plugin.read_text().replace('AUDIO = "{}"', 'AUDIO = "clips/{}.wav"')
+    plugin.write_text(text.replace("ONLY: dict[str, str] = {}", 'ONLY = {"kind": "speech"}'))
+    done = python("-m", "pytest", "-q", "test_my_birds.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    write_tones(tmp_path / "c" / "clips" / "a.wav")
+    table = tmp_path / "c" / "index.csv"
+    table.write_text("file,kind\na,speech\nb,music\n")
+    assert [clip.id for clip in check_source(plugin, tmp_path / "c")] == ["a"]
+    for name in ("../b", "/b"):
+        table.write_text(f"file,kind\n{name},speech\n")
+        with pytest.raises(SourceError, match="not below"):
+            check_source(plugin, tmp_path / "c")

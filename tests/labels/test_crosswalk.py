@@ -50,3 +50,8 @@ def test_correct_names_for_a_label() -> None:
     assert "Animal" not in accepted("dog")
     assert accepted("can_opening") == frozenset()
     assert accepted("my own sound") == {"my own sound"}
+
+
+def test_classes_of_urbansound_have_audioset_names() -> None:
+    assert audioset_name("dog_bark") == "Bark"
+    assert audioset_name("Street music") == "Music"

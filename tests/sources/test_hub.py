@@ -27,6 +27,7 @@ from paqa_builder.pipeline.plan import make
 from paqa_builder.records import Clip
 from paqa_builder.sources.derived import DerivedAudio
 from paqa_builder.sources.hub import Hub, HubOptions
+from paqa_builder.sources.hub_columns import truth_of
 from paqa_builder.testing import tone_scene
 
 datasets = pytest.importorskip("datasets")
@@ -323,3 +324,15 @@ def test_a_data_set_of_a_server_is_streamed_and_then_read_without_it(tmp_path: P
     assert (unknown, "owner/other" in message) == ("SourceError", True)
     # The commit is known, so the index answers.
     assert listing("http://127.0.0.1:9", path="owner/words", revision=COMMIT, columns=columns) == rows
+
+
+def test_entries_with_wrong_times_are_left_out() -> None:
+    values = {
+        "start": [0.5, 3.0, None, "nan"], "end": [1.5, 2.0, 4.0, "2"], "text": ["a", "b", "c", "d"],
+        "speaker": ["x", "y", "x", "y"],
+    }  # fmt: skip
+    with pytest.raises(SourceError, match="row 7: None is no time"):
+        truth_of(values, Hub(Path()).origin, "en", "row 7")
+    truth = truth_of({**values, "start": [0.5, 3.0, 4.0, "nan"]}, Hub(Path()).origin, "en", "row 7")
+    assert [said.text for said in truth.utterances or ()] == ["a"]
+    assert [turn.speaker for turn in truth.turns or ()] == ["x"]
