@@ -3,6 +3,7 @@ rows."""
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -66,8 +67,19 @@ KINDS = {function.__name__: function for function in (sources, backends, stages,
 
 
 def _described(entry: Entry) -> dict[str, str]:
-    """The first line of the docstring of an entry: its module's, if the module has no other entry."""
+    """The first line of an entry's docstring: its module's, if the module has no other entry."""
     cls = registry.get(entry.kind, entry.name)
     alone = sum(other.where.startswith(f"{cls.__module__}:") for other in registry.entries()) == 1
     text = (sys.modules[cls.__module__].__doc__ if alone else None) or cls.__doc__ or ""
-    return {"what": text.strip().split("\n")[0], "where": "plugin" if entry.plugin else "built in"}
+    what = _without_markup(text.strip().split("\n")[0]).removeprefix(f"{entry.name}: ")
+    return {"what": what[:1].upper() + what[1:], "where": "plugin" if entry.plugin else "built in"}
+
+
+def _without_markup(text: str) -> str:
+    """A line of a docstring without the marks of reStructuredText.
+
+    >>> _without_markup("The tones of :data:`~fake.VOICES` in ``mix``, as *one*")
+    'The tones of VOICES in mix, as one'
+    """
+    text = re.sub(r":\w+:`(~?)([^`]*)`", lambda m: m[2].rpartition(".")[2] if m[1] else m[2], text)
+    return re.sub(r"\*(\S[^*]*)\*", r"\1", text.replace("``", ""))

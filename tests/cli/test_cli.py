@@ -263,3 +263,10 @@ def test_doctor_shows_how_to_fix_a_problem(paqa: Callable[..., Result], tmp_path
     assert result.exit_code == 4
     assert "weights are missing" in result.stdout
     assert "→ paqa fetch weights" in result.stdout
+
+
+@pytest.mark.parametrize("kind", ["sources", "backends", "exports"])
+def test_descriptions_are_listed_without_markup(paqa: Callable[..., Result], kind: str) -> None:
+    for row in json.loads(paqa("ls", kind, "--json").stdout):
+        assert "`" not in row["what"]
+        assert row["what"][0].isupper() or row["what"][0].isdigit()
