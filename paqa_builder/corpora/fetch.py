@@ -12,6 +12,7 @@ from pathlib import Path
 
 from paqa_builder.corpora import record
 from paqa_builder.corpora.archive import ArchiveFetch, Progress
+from paqa_builder.corpora.locate import human
 from paqa_builder.corpora.plan import FetchPlan
 from paqa_builder.errors import NotReadyError
 from paqa_builder.files import disk_errors, lock, remove_stale_in
@@ -73,7 +74,7 @@ def _check_space(plan: FetchPlan, keep_archives: bool) -> None:
     needed, free = plan.disk_bytes(keep_archives), free_bytes(plan.root)
     if needed > free:
         raise NotReadyError(
-            f"corpus {plan.name!r} needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free at "
+            f"corpus {plan.name!r} needs {human(needed)} of disk, {human(free) if free else 'none'} free at "
             f"{plan.root.parent}",
             fix=f"free some disk space, choose a part with --subset, or: export {DATA}=/a/larger/folder",
         )

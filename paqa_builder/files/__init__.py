@@ -77,7 +77,7 @@ def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
         with disk_errors(path, setting):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent, setting)
             with open(temporary, "wb") as file:
                 yield file
             if setting == "--work":
@@ -87,6 +87,13 @@ def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _make_folder(folder: Path, setting: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # of a file system without folders by users, such as /proc
+        raise NotReadyError(f"{folder}: cannot be created", fix=f"choose another {setting}") from error
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

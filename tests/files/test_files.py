@@ -132,3 +132,9 @@ def test_a_parts_hash_covers_its_clips(tmp_path: Path) -> None:
     assert [len(part.fingerprints) for part in parts] == [2, 2, 1]
     changed = files.parts_of([*prints[:4], files.Fingerprint(prints[4].clip, "other")], 2)
     assert [a.hash == b.hash for a, b in zip(parts, changed, strict=True)] == [True, True, False]
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a file system without folders by users")
+def test_a_folder_that_cannot_be_created_is_reported() -> None:
+    with pytest.raises(NotReadyError, match="cannot be created"):
+        files.write_atomic(Path("/proc/x/y"), b"", setting="--out")
