@@ -220,7 +220,7 @@ def test_little_space_and_a_full_disk(server: Server, data: Path, monkeypatch: p
         little.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 0, 10**3))  # type: ignore[attr-defined]
         refused = paqa("fetch", "fsd50k")
     assert (refused.exit_code, server.seen) == (4, [])
-    assert "GB are free" in refused.stderr
+    assert "0.0 MB free at" in refused.stderr
     with monkeypatch.context() as full:
 
         def no_space(*_: object) -> None:
