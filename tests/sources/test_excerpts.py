@@ -25,10 +25,14 @@ def test_cuts_are_in_the_longest_pause_near_the_wanted_length() -> None:
     assert cuts(90.0, 30.0, [(0.0, 90.0)]) == [(0.0, 30.0), (30.0, 60.0), (60.0, 90.0)]
 
 
+# A process that has loaded a model may flush subnormal numbers to zero.
+spans = st.tuples(st.floats(0, 500, allow_subnormal=False), st.floats(0, 20, allow_subnormal=False))
+
+
 @given(
     st.floats(1.0, 500.0),
     st.floats(5.0, 60.0),
-    st.lists(st.tuples(st.floats(0, 500), st.floats(0, 20)).map(lambda x: (x[0], x[0] + x[1])), max_size=40),
+    st.lists(spans.map(lambda x: (x[0], x[0] + x[1])), max_size=40),
 )
 def test_cuts_cover_the_recording(duration: float, seconds: float, speech: list[tuple[float, float]]) -> None:
     parts = cuts(duration, seconds, speech)
