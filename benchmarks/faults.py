@@ -6,8 +6,8 @@
     python benchmarks/faults.py kills races --kills 50
     python benchmarks/faults.py models --models demo/audio --kills 10
 
-Prints a table of promises: how many trials each had, and how many kept it. Below it are the trials that broke
-one. The exit code is 3 if there is any. Sections:
+Prints every promise when its trials are done, and a table of all at the end: how many trials each had, and
+how many kept it. Below it are the trials that broke one. The exit code is 3 if there is any. Sections:
 
 - ``kills``: builds that are killed and continued.
 - ``models``: the same with the models of preset `cpu`, on a folder of audio; only with ``--models``.
@@ -60,6 +60,8 @@ def main() -> None:
             began = time.monotonic()
             for promise in SECTIONS[name](Path(folder) / name, options):
                 promises.append(promise)
+                kept = promise.trials - len(promise.broken)
+                print(f"{name}: {kept} of {promise.trials} kept: {promise.text}", file=sys.stderr, flush=True)
                 for broken in promise.broken:
                     print(f"{name}: {broken}", file=sys.stderr)
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
