@@ -8,7 +8,7 @@ is a bug (exit code 1).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from paqa_builder.text.privacy import redact
 
@@ -95,3 +95,14 @@ def suggest(name: str, names: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(names), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def itemize(problems: Sequence[str], most: int = 5) -> str:
+    """The end of an error message: a line for each of the first problems, and the number of the others.
+
+    Example:
+        >>> itemize(["a", "b", "c"], most=2)
+        '\\n  a\\n  b\\n  and 1 more'
+    """
+    shown = "".join(f"\n  {problem}" for problem in problems[:most])
+    return shown + (f"\n  and {len(problems) - most} more" if len(problems) > most else "")

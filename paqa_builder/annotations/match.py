@@ -11,11 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from paqa_builder.annotations.base import Annotation
 from paqa_builder.annotations.files import read_annotations
-from paqa_builder.errors import SourceError
+from paqa_builder.errors import SourceError, itemize
 from paqa_builder.export.names import Names
 from paqa_builder.records import Clip
 
-_SHOWN = 5
 _LAYERS = ("turns", "tags", "utterances")
 
 
@@ -48,10 +47,8 @@ def annotated(clips: Iterable[Clip], path: Path) -> list[Clip]:
             if other is not annotation and not _merged(other, annotation, layer):
                 problems.append(f"{annotation.where}: {layer} of clip {clip_id!r} are in {other.where}, too")
     if problems:
-        shown = "".join(f"\n  {problem}" for problem in problems[:_SHOWN])
-        more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise SourceError(
-            f"{path}: {len(problems)} annotations cannot be given to a clip:{shown}{more}",
+            f"{path}: {len(problems)} annotations cannot be given to a clip:{itemize(problems)}",
             fix="name each file as its clip, and remove those that belong to none",
         )
     return [_with(clip, layers[clip.id]) if clip.id in layers else clip for clip in listed]

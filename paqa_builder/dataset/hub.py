@@ -64,8 +64,8 @@ def push(
     """
     _check_name(repo_id)
     content = lock.verify(folder)
-    if not (folder / "README.md").is_file():
-        raise PaqaError(f"{folder / 'README.md'}: missing", fix=f"run the build into '{folder}' again")
+    if not (folder / lock.README).is_file():
+        raise PaqaError(f"{folder / lock.README}: missing", fix=f"run the build into '{folder}' again")
     if not force and (groups := shared_audio.in_shards(folder)):
         raise PaqaError(
             f"{folder}: {shared_audio.message(groups)}: a model would be tested on audio of its training",

@@ -15,7 +15,7 @@ from pathlib import Path
 from paqa_builder import files
 from paqa_builder.dataset import lock
 from paqa_builder.dataset.lock import ShardFile
-from paqa_builder.errors import ConfigError, PaqaError
+from paqa_builder.errors import ConfigError, PaqaError, itemize
 from paqa_builder.sources import SPLITS
 from paqa_builder.untrusted import read_json
 
@@ -26,7 +26,6 @@ JOURNAL = ".paqa-incoming.json"
 # The card declares all files of these names as the data set's.
 _DECLARED = re.compile(rf"(?:{lock.NC})?(?:{'|'.join(SPLITS)})-.*\.parquet", re.DOTALL)
 _INCOMING = re.compile(rf"(?:{lock.NC})?(?:{'|'.join(SPLITS)})-\d{{5}}\.parquet")
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +77,14 @@ def check(out: Path, *, hashes: bool) -> Owned:
     own = Owned(frozenset(), None) if problems else owned(out)
     problems += _others(out, own) if not problems else []
     changed = list(_changed(out, own, hashes=hashes)) if not problems else []
-    shown = "".join(f"\n  {problem}" for problem in (problems or changed)[:_SHOWN])
-    more = len(problems or changed) - _SHOWN
-    shown += f"\n  and {more} more" if more > 0 else ""
     if problems:
         raise ConfigError(
-            f"{out}: in the way of the data set, and not written by paqa:{shown}",
+            f"{out}: in the way of the data set, and not written by paqa:{itemize(problems)}",
             fix="choose another --out, or move what is in the way",
         )
     if changed:
         raise ConfigError(
-            f"{out}: changed or damaged after the build:{shown}",
+            f"{out}: changed or damaged after the build:{itemize(changed)}",
             fix="delete these files, or move them elsewhere to keep them; then the same command builds the "
             "data set again",
         )

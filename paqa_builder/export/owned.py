@@ -21,13 +21,12 @@ from typing import Any
 
 from paqa_builder import files
 from paqa_builder.dataset import lock
-from paqa_builder.errors import ConfigError
+from paqa_builder.errors import ConfigError, itemize
 from paqa_builder.export.audio import FOLDERS, Written
 from paqa_builder.untrusted import read_json
 
 LIST = "paqa-export.json"
 INCOMING = ".paqa-export-incoming"
-_SHOWN = 5
 
 
 @dataclass
@@ -116,10 +115,8 @@ def check_paths(folder: Path, exported: Exported, paths: Iterable[str]) -> None:
         elif path.is_file() and files.file_sha256(path) not in own.get(name, ()):
             problems.append(f"{name} (changed since it was written)" if name in own else name)
     if problems:
-        shown = "".join(f"\n  {problem}" for problem in problems[:_SHOWN])
-        more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ConfigError(
-            f"{folder}: in the way of the export, and not written by it:{shown}{more}",
+            f"{folder}: in the way of the export, and not written by it:{itemize(problems)}",
             fix="choose another DIR, or move what is in the way",
         )
 

@@ -64,6 +64,14 @@ def answer(question: Question, form: AnswerForm) -> str:
     return plain(question.trace if form == "trace" else question.answer)
 
 
+def messages(question: Question, form: AnswerForm) -> list[dict[str, str]]:
+    """A conversation of user and assistant; ``<audio>`` marks the place of the audio."""
+    return [
+        {"role": "user", "content": f"<audio>{prompt(question, form)}"},
+        {"role": "assistant", "content": answer(question, form)},
+    ]
+
+
 def solution(question: Question, form: AnswerForm) -> str:
     """The right answer in ``<answer>`` tags; a trace is no answer, so its choice is given."""
     return f"<answer>{answer(question, 'letter' if form == 'letter' else 'text')}</answer>"

@@ -32,7 +32,7 @@ _NOISE = re.compile(r"-(?:international|unported|generic|universal|licen[cs]e|pu
 _ZERO = re.compile(r"(?:cc-?0|cc-?zero|creative-commons-(?:0|zero))(?:-v?(\d\.\d))?")
 _SHORT = re.compile(r"(?:cc|creative-commons)-?by(-?nc)?(-?sa|-?nd)?(?:-?v?(\d\.\d))?")
 _LONG = re.compile(
-    r"(?:(?:creative-commons|cc)-)?attribution(-?non-?commercial)?(-?share-?alike|-?no-?deriv\w*)?"
+    r"(?:(?:creative-commons|cc)-)?attribution((?:-?non-?commercial|-?share-?alike|-?no-?deriv[a-z]*)*)"
     r"(?:-v?(\d\.\d))?"
 )
 _SAMPLING = re.compile(r"(?:(?:creative-commons|cc)-)?sampling-?(?:\+|plus)(?:-v?1\.0)?")
@@ -80,13 +80,21 @@ def _named(text: str) -> str:
         return f"CC0-{match[1] or '1.0'}"
     if _PUBLIC.fullmatch(name):
         return "CC-PDM-1.0"
-    if match := _SHORT.fullmatch(name) or _LONG.fullmatch(name):
-        last = (
-            {"sa": "-SA", "sh": "-SA", "nd": "-ND", "no": "-ND"}[match[2].strip("-")[:2]] if match[2] else ""
-        )
-        version = f"-{match[3]}" if match[3] else ""
-        return f"CC-BY{'-NC' if match[1] else ''}{last}{version}"
+    if match := _SHORT.fullmatch(name):
+        return _attribution((match[1] or "") + (match[2] or ""), match[3])
+    if match := _LONG.fullmatch(name):
+        return _attribution(match[1], match[2])
     return _CASED.get(name, "")
+
+
+def _attribution(terms: str, version: str | None) -> str:
+    """The identifier of an attribution licence; the order of its terms does not matter."""
+    letters = [
+        code
+        for code, mark in (("NC", r"nc|comm"), ("SA", r"sa|share"), ("ND", r"nd|deriv"))
+        if re.search(mark, terms)
+    ]
+    return "-".join(["CC-BY", *letters, *([version] if version else [])])
 
 
 # Licence identifiers of the Hub's dataset cards: SPDX identifiers in lower case.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from paqa_builder.errors import SourceError
+from paqa_builder.errors import SourceError, itemize
 from paqa_builder.seeded import digest
 from paqa_builder.sources import SPLITS
 
@@ -111,9 +111,8 @@ def check_splits(recordings: Sequence[Recording], kind: Kind) -> None:
                     f"and {recording.split} ({recording.path})"
                 )
     if clashes:
-        more = f"\n  and {len(clashes) - 3} more" if len(clashes) > 3 else ""
         raise SourceError(
-            f"the {kind} pool's splits overlap:\n  " + "\n  ".join(clashes[:3]) + more,
+            f"the {kind} pool's splits overlap:{itemize(clashes, most=3)}",
             fix="correct the split column, or remove it: disjoint splits are then assigned",
         )
 

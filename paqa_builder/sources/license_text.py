@@ -15,11 +15,6 @@ _LONG = re.compile(
 )
 _ZERO = re.compile(r"\bCC-?\s?0\b|\bCreative Commons (?:Zero|0)\b", re.I)
 _PUBLIC = re.compile(r"\bpublic[\s-]domain\b", re.I)
-_TERMS = (
-    ("nc", re.compile("commercial", re.I)),
-    ("sa", re.compile("share", re.I)),
-    ("nd", re.compile("deriv", re.I)),
-)
 
 
 def license_in(text: str) -> str:
@@ -34,10 +29,9 @@ def license_in(text: str) -> str:
     text = text[:20_000]
     if urls := _URL.findall(text):
         return combined(_of_url(url) for url in urls)
-    named = {_name(match[1].lower().replace("-", " ").split(), match[2]) for match in _SHORT.finditer(text)}
+    named = {spdx(match[0]) for match in _SHORT.finditer(text)}
     if not named and re.search(r"creative\s+commons|licen[sc]e", text, re.I):
-        for match in _LONG.finditer(text):
-            named.add(_name([term for term, word in _TERMS if word.search(match[1])], match[2]))
+        named = {spdx(match[0]) for match in _LONG.finditer(text)}
     if named:
         return combined(named)
     if _ZERO.search(text):
@@ -50,8 +44,3 @@ def _of_url(url: str) -> str:
     # A national port has terms of its own only in details; the international name is the nearest one.
     match = re.match(r"http://creativecommons\.org/(licenses|publicdomain)/([a-z+-]+)/(\d\.\d)", url)
     return spdx(match[0] + "/") if match else spdx(url)
-
-
-def _name(terms: list[str], version: str | None) -> str:
-    order = [term for term in ("nc", "sa", "nd") if term in terms]
-    return "-".join(["CC-BY", *(term.upper() for term in order), *([version] if version else [])])

@@ -19,6 +19,8 @@ from itertools import accumulate
 from typing import IO, Any
 from zipfile import BadZipFile
 
+from paqa_builder.transfer.seekable import SeekableFile
+
 _END, _END64, _LOCATOR, _ENTRY = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2"
 _LONGEST_COMMENT = 0xFFFF
 _CONTENTS_BYTES = 512 << 20
@@ -26,7 +28,7 @@ _FULL2, _FULL4 = 0xFFFF, 0xFFFFFFFF
 _ZIP64 = 0x0001
 
 
-class Joined(io.RawIOBase):
+class Joined(SeekableFile):
     """Seekable files, or the beginnings of files, read as one."""
 
     def __init__(self, parts: Sequence[tuple[IO[bytes], int]]) -> None:
@@ -37,28 +39,7 @@ class Joined(io.RawIOBase):
         """
         self._parts = parts
         self.starts = [0, *accumulate(size for _, size in parts)]
-        self._place = 0
-
-    @property
-    def size(self) -> int:
-        """Number of bytes of all parts."""
-        return self.starts[-1]
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence]
-        if base + offset < 0:
-            raise OSError("seek before the beginning of the file")
-        self._place = base + offset
-        return self._place
+        self.size = self.starts[-1]
 
     def readinto(self, buffer: Any) -> int:
         if self._place >= self.size:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import io
 import time
 import urllib.error
 from collections.abc import Callable
@@ -11,13 +10,14 @@ from typing import Any, TypeVar
 
 from paqa_builder.errors import NotReadyError
 from paqa_builder.transfer.download import ATTEMPTS, BUSY, LONGEST_WAIT, REFUSED, Wait, open_url, retry_after
+from paqa_builder.transfer.seekable import SeekableFile
 
 T = TypeVar("T")
 _SKIP = 1 << 18
 """Bytes ahead that are read and dropped, in place of another request."""
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile(SeekableFile):
     """A file on a server that answers requests for ranges of bytes.
 
     Reading onwards uses one response; a seek sends another request. Cut connections are resumed.
@@ -37,24 +37,10 @@ class RemoteFile(io.RawIOBase):
         """
         self._url, self._token, self._refused, self._wait = url, token, refused, wait or time.sleep
         self._response: http.client.HTTPResponse | None = None
-        self._place = self._at = self.received = 0
+        self._at = self.received = 0
         self._etag = ""
         self.size = 0
         self._patiently(lambda: self._open(0))
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
 
     def readinto(self, buffer: Any) -> int:
         if self._place >= self.size:

@@ -41,12 +41,8 @@ class LlamaFactory(QuestionFormat):
 
     def row(self, clip: ExportClip, question: Question, out: Output) -> dict[str, Any]:
         assert clip.audio
-        form = self.options.answer
         return {
-            "messages": [
-                {"role": "user", "content": f"<audio>{texts.prompt(question, form)}"},
-                {"role": "assistant", "content": texts.answer(question, form)},
-            ],
+            "messages": texts.messages(question, self.options.answer),
             "audios": [out.relative(clip.audio.path)],
             **about(clip, question),
         }

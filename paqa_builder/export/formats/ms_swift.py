@@ -31,12 +31,8 @@ class MsSwift(ExportFormat):
     def sft(self, clip: ExportClip, question: Question) -> dict[str, Any]:
         """A row for supervised fine-tuning."""
         assert clip.audio
-        form = self.options.answer
         return {
-            "messages": [
-                {"role": "user", "content": f"<audio>{texts.prompt(question, form)}"},
-                {"role": "assistant", "content": texts.answer(question, form)},
-            ],
+            "messages": texts.messages(question, self.options.answer),
             "audios": [str(clip.audio.path)],
             **about(clip, question),
         }
