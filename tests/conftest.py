@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.audio_made import CONVERSATIONS, write_audio
 
+from paqa_builder import registry
 from paqa_builder.config import Config, load
 from paqa_builder.testing import tone_scene
 
@@ -19,6 +20,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("PAQA_") and name not in ("PAQA_TESTDATA", "PAQA_CACHE"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that a test registers are gone after it."""
+    monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
 
 
 @pytest.fixture

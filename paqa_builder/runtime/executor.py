@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -77,25 +77,34 @@ class Processes:
         waiting = iter(tasks)
         while (first := next(waiting, None)) is not None:
             waiting = itertools.chain([first], waiting)
-            yield from self._run_until_crash(function, waiting)
+            refused = yield from self._run_until_crash(function, waiting)
+            waiting = itertools.chain(refused, waiting)
 
     def run_alone(self, function: Callable[[T], R], task: T) -> R | Crash:
         return next(result for _, result in Processes(1).run(function, [task]))
 
     def _run_until_crash(
         self, function: Callable[[T], R], tasks: Iterator[T]
-    ) -> Iterator[tuple[T, R | Crash]]:
+    ) -> Generator[tuple[T, R | Crash], None, list[T]]:
+        """Runs tasks in one pool until none is left or a worker dies.
+
+        Returns the tasks that were taken from ``tasks`` but not run: a pool refuses a task if a worker dies
+        between two results.
+        """
         pool = _pool(self.workers)
         under_way: dict[Future[R], T] = {}
         # One more task per worker keeps all of them busy; few tasks are lost or held in memory.
         reserve = 2 * self.workers if self.workers > 1 else 1
+        refused: list[T] = []
         try:
             while True:
                 for task in itertools.islice(tasks, reserve - len(under_way)):
+                    refused = [task]
                     under_way[_submit(pool, function, task)] = task
+                    refused = []
                 if not under_way:
                     pool.shutdown()
-                    return
+                    return []
                 finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in finished:
                     if isinstance(future.exception(), BrokenProcessPool):
@@ -106,6 +115,7 @@ class Processes:
             for future, task in under_way.items():
                 survived = future.done() and future.exception() is None
                 yield task, future.result() if survived else Crash(alone)
+            return refused
         finally:
             _stop(pool)
 

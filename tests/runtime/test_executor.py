@@ -8,10 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from paqa_builder.runtime import executor
 from paqa_builder.runtime.executor import Crash, Inline, Processes
 
 
@@ -53,6 +57,22 @@ def test_a_killed_worker_loses_no_task(workers: int) -> None:
     crashed = {n for n, result in results.items() if isinstance(result, Crash)}
     assert 3 in crashed
     assert all(result == n for n, result in results.items() if n not in crashed)
+
+
+def test_a_task_that_a_broken_pool_refuses_is_run_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = executor._submit
+    submitted = []
+
+    def submit_to_a_broken_pool_once(pool: ProcessPoolExecutor, function: Any, task: int) -> Future[Any]:
+        submitted.append(task)
+        if len(submitted) == 6:
+            raise BrokenProcessPool
+        return submit(pool, function, task)
+
+    monkeypatch.setattr(executor, "_submit", submit_to_a_broken_pool_once)
+    results = dict(Processes(2).run(square, range(8)))
+    assert sorted(results) == list(range(8))
+    assert results[submitted[5]] == submitted[5] ** 2
 
 
 def test_a_crash_of_a_single_task_is_alone() -> None:
