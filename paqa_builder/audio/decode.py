@@ -14,6 +14,7 @@ import hashlib
 import io
 import mmap
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -289,25 +290,34 @@ def _frames(data: Content, kind: str, name: str) -> Iterator[Any]:
 
 
 def _with_pydub(data: Content, kind: str, name: str) -> Decoded:
-    """Decodes with pydub, whose ffmpeg may have codecs that PyAV was built without."""
+    """Decodes with the ffmpeg that pydub finds, which may have codecs that PyAV was built without.
+
+    pydub itself would let ffprobe guess the format, which may be one that opens other files.
+    """
     try:
         if shutil.which("ffmpeg") is None:
             raise FileNotFoundError("no ffmpeg on the PATH")
         from pydub import AudioSegment
         from pydub.exceptions import CouldntDecodeError
-
-        audio = AudioSegment.from_file(io.BytesIO(data), format=kind)
-        whole = np.asarray(audio.get_array_of_samples()).reshape(-1, audio.channels)
     except (ImportError, FileNotFoundError) as error:
         raise AudioError(
             f"{name}: PyAV lacks the codec, and pydub with ffmpeg cannot be used ({error})",
             fix="install ffmpeg (apt-get install ffmpeg; brew install ffmpeg), then: "
             "pip install 'paqa-builder[containers]'",
         ) from error
+    command = [
+        AudioSegment.converter, "-v", "error", "-protocol_whitelist", "pipe", "-f", kind, "-i", "pipe:0",
+        "-vn", "-c:a", "pcm_s32le", "-f", "wav", "pipe:1",
+    ]  # fmt: skip
+    converted = subprocess.run(command, input=data, capture_output=True, check=False)
+    try:
+        if converted.returncode:
+            raise ValueError(converted.stderr.decode("utf-8", "replace").strip() or "no reason given")
+        audio = AudioSegment.from_wav(io.BytesIO(converted.stdout))
     except (CouldntDecodeError, IndexError, KeyError, ValueError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[-1]
-        raise AudioError(f"{name}: ffmpeg cannot decode it ({reason})") from error
-    return Decoded(whole.astype(np.float32) / float(1 << (8 * audio.sample_width - 1)), int(audio.frame_rate))
+        raise AudioError(f"{name}: ffmpeg cannot decode it ({str(error).splitlines()[-1]})") from error
+    whole = np.asarray(audio.get_array_of_samples()).reshape(-1, audio.channels)
+    return Decoded(whole.astype(np.float32) / float(1 << 31), int(audio.frame_rate))
 
 
 def _flac_short(data: Content, decoded: Decoded) -> bool:

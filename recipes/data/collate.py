@@ -8,14 +8,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
-from paqa_builder.errors import ConfigError
+from paqa_builder.errors import ConfigError, PaqaError
 from recipes.data import audio, prompts
 from recipes.data.rows import Row
 from recipes.families import Family
 
 IGNORE = -100
 ROWS = "row_ids"
+ERROR = "error"
+"""Key of the error that a batch of a loader process holds in place of inputs."""
 
 
 class Collator:
@@ -47,8 +50,17 @@ class Collator:
 
         Returns:
             The model's inputs, padded on the right; ``labels``, -100 outside the target; and ``row_ids``,
-            the rows' ids, which the model does not take.
+            the rows' ids, which the model does not take. In a loader process a :class:`PaqaError` is
+            returned under ``error``: torch would raise it with a traceback for its message.
         """
+        try:
+            return self._collate(examples)
+        except PaqaError as error:
+            if get_worker_info() is None:
+                raise
+            return {ERROR: error}
+
+    def _collate(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if self.rows is None:
             rows = [example["row"] for example in examples]
         else:

@@ -9,7 +9,7 @@ from typing import Any
 from trl import SFTTrainer
 
 from recipes import run
-from recipes.data.collate import IGNORE, ROWS
+from recipes.data.collate import ERROR, IGNORE, ROWS
 from recipes.families import Family
 from recipes.layers.last_layer import outputs_from
 from recipes.pauses.insertion import Inserter
@@ -34,6 +34,18 @@ class Trainer(run.Reloading, SFTTrainer):
     ) -> None:
         self.family, self.inserter = family, inserter
         super().__init__(*args, **options)
+
+    def get_batch_samples(self, *args: Any, **options: Any) -> Any:
+        """The next batches.
+
+        Raises:
+            PaqaError: A loader process could not collate one of them.
+        """
+        batches, count = super().get_batch_samples(*args, **options)
+        for batch in batches:
+            if ERROR in batch:
+                raise batch[ERROR]
+        return batches, count
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
         """The loss of SFTTrainer on a batch with pauses."""

@@ -14,6 +14,7 @@ import pytest
 
 from paqa_builder.audio import read
 from paqa_builder.audio.containers import sniff
+from paqa_builder.audio.decode import _with_pydub
 from paqa_builder.errors import AudioError
 
 RATE = 48_000
@@ -150,6 +151,14 @@ def test_a_codec_that_pyav_lacks_is_decoded_by_pydub(make: Make, monkeypatch: py
     assert (info.rate, info.channels) == (RATE, 2)
     assert np.abs(audio.samples - expected.samples[: len(audio.samples)]).max() < 1e-3
     assert abs(audio.duration - expected.duration) < 0.01
+
+
+@pytest.mark.parametrize(
+    "text", [b"ffconcat version 1.0\nfile other.wav\n", b"v=0\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n"]
+)
+def test_pydub_does_not_guess_a_format_that_opens_files(tmp_path: Path, text: bytes) -> None:
+    with pytest.raises(AudioError, match="ffmpeg cannot decode it"):
+        _with_pydub(text, "matroska", "a.mka")
 
 
 def test_a_codec_that_pyav_lacks_needs_ffmpeg(

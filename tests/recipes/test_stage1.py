@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import torch
 from helpers.recipe_data import shards  # noqa: F401
 from trl.kernels import ChunkedLogProbFunction
 
-from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.errors import AudioError, ConfigError, NotReadyError
 from recipes import config, progress, run, stage1
 from recipes.data import prompts, rows
 from recipes.data.collate import IGNORE
@@ -340,6 +341,24 @@ def test_errors_of_wrong_settings_and_data(shards: Path, models: Path, tmp_path:
     file.write_text(json.dumps([{"id": n, **item, "video_name": f"v{n}"} for n in range(20)]))
     with pytest.raises(ConfigError, match="no question has a trace"):
         stage1.train(config.load(None, [*flags, f"data.path={file}"]))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_row_with_damaged_audio_is_named_by_loader_processes_too(
+    shards: Path,  # noqa: F811
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+) -> None:
+    found = [replace(row, audio=b"RIFF") for row in rows.read(config.Data(path=str(shards)), "train")]
+    monkeypatch.setattr(rows, "read", lambda *_: found)
+    with pytest.raises(AudioError) as error:
+        stage1.train(
+            config.load(None, changes(shards, models, tmp_path, "qwen2_audio", f"stage1.workers={workers}"))
+        )
+    assert any(error.value.message.startswith(f"question {row.id}") for row in found)
+    assert "Traceback" not in error.value.message
 
 
 def test_muon_moves_the_matrices_of_the_layers_and_adamw_all_else(models: Path) -> None:
