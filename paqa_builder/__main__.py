@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 
 from paqa_builder.errors import ExitCode
-from paqa_builder.runtime import interrupt
+from paqa_builder.runtime import interrupt, threads
 
 
 def main() -> None:
     """Runs the command line. Signals are handled before the commands are imported, which takes a while."""
     interrupt.install()
+    threads.one_thread()
     try:
         from paqa_builder.cli import app, streams
 

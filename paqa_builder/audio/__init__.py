@@ -88,13 +88,18 @@ class LongAudio(Audio):
 
 
 def read(
-    path: str | os.PathLike[str], folder: Path | None = None, *, max_seconds: float = MAX_SECONDS
+    path: str | os.PathLike[str],
+    folder: Path | None = None,
+    *,
+    max_seconds: float = MAX_SECONDS,
+    known: AudioInfo | None = None,
 ) -> tuple[Audio, AudioInfo]:
     """Decodes a file to mono, as :func:`decode.decode` and :func:`mixdown.mix_down` describe.
 
     Args:
         folder: Folder for the samples of a long file; by default that for temporary files.
         max_seconds: What is longer is an error.
+        known: What an earlier call found; a file with the same bytes is decoded faster.
 
     Returns:
         The audio at the file's own rate, and what the decoder found (duration, rate, channels,
@@ -110,20 +115,27 @@ def read(
         data = _content(Path(path))
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error.strerror})") from error
-    return read_bytes(data, name, folder, max_seconds=max_seconds)
+    return read_bytes(data, name, folder, max_seconds=max_seconds, known=known)
 
 
 def read_bytes(
-    data: Content, name: str, folder: Path | None = None, *, max_seconds: float = MAX_SECONDS
+    data: Content,
+    name: str,
+    folder: Path | None = None,
+    *,
+    max_seconds: float = MAX_SECONDS,
+    known: AudioInfo | None = None,
 ) -> tuple[Audio, AudioInfo]:
     """Decodes the bytes of a file as :func:`read` does; ``name`` is for messages."""
-    decoded = decode(data, name, folder=folder, max_seconds=max_seconds)
+    sha256 = _sha256(data)
+    duration = known.duration if known is not None and known.sha256 == sha256 else None
+    decoded = decode(data, name, folder=folder, max_seconds=max_seconds, known=duration)
     mixed = mix_down(decoded.samples, decoded.rate, name, folder)
     info = AudioInfo(
         len(mixed.samples) / decoded.rate,
         decoded.rate,
         decoded.samples.shape[1],
-        _sha256(data),
+        sha256,
         mixed.how,
     )
     return _audio(mixed.samples, decoded.rate, folder), info

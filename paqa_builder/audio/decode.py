@@ -69,6 +69,7 @@ def decode(
     seconds: float | None = None,
     max_seconds: float = MAX_SECONDS,
     folder: Path | None = None,
+    known: float | None = None,
 ) -> Decoded:
     """Decodes a file's bytes; its first ``seconds`` only, if given.
 
@@ -79,6 +80,8 @@ def decode(
             is not looked at.
         max_seconds: What is longer is an error.
         folder: Folder for the samples of a long file, which are not kept in memory.
+        known: Duration of the same bytes, decoded whole before: libsndfile's samples are not compared with
+            PyAV's again if they have this duration.
 
     Raises:
         AudioError: The file is empty, not audio, truncated, damaged, or too long.
@@ -89,7 +92,7 @@ def decode(
     body = without_id3(data)
     kind = sniff(body)
     most = min(seconds, max_seconds) if seconds else max_seconds
-    decoded = _decode(body, kind, name, most, folder)
+    decoded = _decode(body, kind, name, most, folder, known)
     if not len(decoded.samples):
         raise AudioError(f"{name}: holds no samples")
     if seconds is not None and decoded.duration >= min(seconds, max_seconds):
@@ -101,7 +104,9 @@ def decode(
     return decoded
 
 
-def _decode(data: Content, kind: str | None, name: str, most: float, folder: Path | None) -> Decoded:
+def _decode(
+    data: Content, kind: str | None, name: str, most: float, folder: Path | None, known: float | None
+) -> Decoded:
     decoded, refusal = None, ""
     if kind in _LIBSNDFILE:
         try:
@@ -115,6 +120,8 @@ def _decode(data: Content, kind: str | None, name: str, most: float, folder: Pat
     try:
         if decoded is None:
             return _with_av(data, kind, name, most, folder)
+        if decoded.duration == known:
+            return decoded
         if _seconds_by_av(data, kind, name, most) > decoded.duration + _LONGER:
             return _with_av(data, kind, name, most, folder)
     except AudioError:

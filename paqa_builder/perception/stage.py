@@ -76,7 +76,9 @@ class ClipContext:
     @cached_property
     def _decoded(self) -> tuple[Audio, AudioInfo]:
         try:
-            decoded = audio_io.read(self.clip.path, self.work, max_seconds=self.max_seconds)
+            decoded = audio_io.read(
+                self.clip.path, self.work, max_seconds=self.max_seconds, known=self.known_info
+            )
             found = decoded[1].sha256
         except AudioError:
             if not self.sha256 or _hash(self.clip.path) == self.sha256:

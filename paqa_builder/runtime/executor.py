@@ -22,6 +22,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, TypeVar
 
 from paqa_builder.config import Config
+from paqa_builder.runtime import threads
 from paqa_builder.runtime.device import workers
 from paqa_builder.runtime.time_limit import mark_worker
 from paqa_builder.text.visible import show_log
@@ -56,8 +57,12 @@ class Inline:
     """Runs tasks in this process, one after the other; a crash of native code ends this process."""
 
     def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Crash]]:
+        from threadpoolctl import threadpool_limits
+
         for task in tasks:
-            yield task, function(task)
+            with threadpool_limits(1):  # as in workers, where the environment says so
+                result = function(task)
+            yield task, result
 
     def run_alone(self, function: Callable[[T], R], task: T) -> R | Crash:
         return function(task)
@@ -211,8 +216,7 @@ def worker_environment() -> dict[str, Any]:
     Libraries run on one thread (see :mod:`paqa_builder.runtime.threads`), download nothing and send no
     telemetry.
     """
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return dict.fromkeys(threads, "1") | {
+    return dict.fromkeys(threads.VARIABLES, "1") | {
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -7,11 +7,20 @@ Floating point sums depend on how threads divide them, so with more threads a bu
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from paqa_builder.runtime.compat import importing
+
+VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Environment variables that libraries read when they are imported."""
+
+
+def one_thread() -> None:
+    """Sets libraries that are not imported yet, such as numpy's BLAS, to one thread in this process."""
+    os.environ.update(dict.fromkeys(VARIABLES, "1"))
 
 
 def torch_cpu() -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import io
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,21 @@ def test_a_wav_from_a_pipe_is_whole(tmp_path: Path) -> None:
     data[40:44] = b"\xff" * 4  # ffmpeg cannot go back and write the length
     path.write_bytes(data)
     assert read(path)[1].duration == 1.0
+
+
+def test_bytes_that_were_decoded_before_are_not_compared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, tone(), 16_000)
+    first, info = read(path)
+    decoder = sys.modules["paqa_builder.audio.decode"]
+    monkeypatch.setattr(decoder, "_seconds_by_av", lambda *_: pytest.fail("decoded by PyAV"))
+    again, found = read(path, known=info)
+    assert found == info
+    np.testing.assert_array_equal(again.samples, first.samples)
+    with pytest.raises(pytest.fail.Exception):
+        read(path, known=replace(info, sha256="0" * 64))
 
 
 def test_resampling_keeps_duration_and_pitch() -> None:

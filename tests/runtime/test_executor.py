@@ -97,6 +97,18 @@ def test_models_get_one_thread_and_no_network() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
+def test_tasks_in_this_process_get_one_thread() -> None:
+    ((_, threads),) = Inline().run(_blas_threads, [0])
+    assert set(threads) <= {1}
+
+
+def _blas_threads(_: int) -> list[int]:
+    import numpy  # noqa: F401 - its BLAS is counted
+    from threadpoolctl import threadpool_info
+
+    return [library["num_threads"] for library in threadpool_info()]
+
+
 def test_workers_end_with_their_parent() -> None:
     code = (
         "import time\n"

@@ -7,6 +7,8 @@ transcriber outputs a word per half second of voice.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from paqa_builder.audio import Audio
@@ -43,10 +45,16 @@ def tone_spans(audio: Audio, frequency: float, threshold: float) -> list[tuple[f
     """Intervals [start, end) of a tone in seconds, on a grid of :data:`FRAME`."""
     size = round(FRAME * audio.rate)
     count = len(audio.samples) // size
-    frames = audio.samples[: count * size].reshape(count, size)
-    wave = np.exp(-2j * np.pi * frequency * np.arange(size) / audio.rate)
-    active = 2 * np.abs(frames @ wave) / size > threshold
+    frames = audio.samples[: count * size].reshape(count, size).astype(np.float64)
+    active = 2 * np.hypot(*(frames @ _wave(frequency, size, audio.rate)).T) / size > threshold
     return [(round(start * FRAME, 6), round(end * FRAME, 6)) for start, end in runs(active)]
+
+
+@cache
+def _wave(frequency: float, size: int, rate: int) -> np.ndarray:
+    """Cosine and sine of a tone, ``float64 [size, 2]``."""
+    phase = 2 * np.pi * frequency * np.arange(size) / rate
+    return np.stack([np.cos(phase), np.sin(phase)], axis=1)
 
 
 def _spans(audio: Audio, tones: dict[str, float], threshold: float) -> list[Span]:
