@@ -16,22 +16,28 @@ _FEW = 32
 _DRAWS = 256
 
 
+# Labels and ids do not contain the unit separator, so ("a", "bc") and ("ab", "c") differ.
+_SEPARATOR = "\x1f"
+
+
 def digest(*key: object) -> str:
     """The hash of ``key``: 16 hexadecimal digits (64 bits of BLAKE2b)."""
-    # Labels and ids do not contain the unit separator, so ("a", "bc") and ("ab", "c") differ.
-    text = "\x1f".join(str(part) for part in key)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return _hash(_SEPARATOR.join(map(str, key))).hex()
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def unit(*key: object) -> float:
     """A number in [0, 1), uniform over keys."""
     # A float has 53 bits of precision; 64 bits could round up to 1.0.
-    return (int(digest(*key), 16) >> 11) / (1 << 53)
+    return (int.from_bytes(_hash(_SEPARATOR.join(map(str, key)))) >> 11) / (1 << 53)
 
 
 def below(n: int, *key: object) -> int:
     """An integer in [0, n), uniform over keys."""
-    return int(digest(*key), 16) % n
+    return int.from_bytes(_hash(_SEPARATOR.join(map(str, key)))) % n
 
 
 def pick(items: Sequence[T], *key: object) -> T:
@@ -70,4 +76,5 @@ def weighted(items: Sequence[T], sums: Sequence[int], rest: Iterable[T], *key: o
 
 def shuffled(items: Iterable[T], *key: object) -> list[T]:
     """``items`` sorted by their hashes, so that a new item does not change the order of the others."""
-    return sorted(items, key=lambda item: digest(*key, item))
+    start = "".join(str(part) + _SEPARATOR for part in key)
+    return sorted(items, key=lambda item: _hash(start + str(item)))

@@ -154,7 +154,7 @@ def _answered(
 ) -> tuple[Verdict, str]:
     """The verdict on a question without a false presupposition, and its reason."""
     subjects = [fact for fact in _subjects(fact_kind, reading) if template.asks(fact)]
-    asked = [fact for fact in subjects if question.question in template.questions(fact)]
+    asked = [fact for fact in subjects if template.fits(fact, question.question)]
     if not asked:
         return UNDECIDED, _why_not_asked(question, fact_kind, reading)
     verdicts = [_verdict(question, fact_kind, reading, fact) for fact in asked]

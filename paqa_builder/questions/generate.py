@@ -8,9 +8,10 @@ stays.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 
 from paqa_builder import seeded
 from paqa_builder.errors import ConfigError
@@ -22,10 +23,14 @@ from paqa_builder.questions.facts.base import AnswerType, Fact, kind
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.templates import Template, render
+from paqa_builder.questions.rendering import render
+from paqa_builder.questions.templates import Template
 from paqa_builder.questions.traces import grammar, reflect
 from paqa_builder.questions.traces.trace import trace_of
 from paqa_builder.records import Scene
+
+# Up to this number of questions a clip and template, ranks are known before the questions.
+_FEW = 8
 
 
 def generate(
@@ -58,12 +63,12 @@ def drafts(
     reading: Interpretation, corpus: Corpus, templates: Iterable[Template], options: QaOptions, seed: int
 ) -> list[Draft]:
     """The questions that :func:`generate` asks, without traces, evidence and difficulty."""
-    candidates = [
-        draft
-        for template in select(templates, options)
-        for draft in _drafts(reading, corpus.on(template.name), template, options, seed)
-    ]
-    return _deal(candidates, options.per_clip, seed)
+    places: list[tuple[str, _Offer, int]] = []
+    for template in select(templates, options):
+        offer = _Offer(reading, corpus, template, options, seed)
+        places += [(rank, offer, n) for n, rank in enumerate(offer.ranks())]
+    places.sort(key=itemgetter(0))
+    return _deal(places, options.per_clip)
 
 
 def select(templates: Iterable[Template], options: QaOptions) -> list[Template]:
@@ -124,13 +129,41 @@ class Draft:
     text: str
 
 
+class _Offer:
+    """The questions of one template about one clip, drafted when they are asked for."""
+
+    def __init__(
+        self, reading: Interpretation, corpus: Corpus, template: Template, options: QaOptions, seed: int
+    ) -> None:
+        self.template = template
+        self._reading, self._options, self._seed = reading, options, seed
+        self._drafted: list[Draft] = []
+        self._rest = _drafts(reading, corpus, template, options, seed)
+
+    def ranks(self) -> Iterator[str]:
+        """The rank of every question that the template may have, by hash."""
+        number = self._options.per_template
+        if number > _FEW:  # hashes of many questions that do not exist cost more than drafting
+            self._drafted, self._rest = list(self._rest), iter(())
+            number = len(self._drafted)
+        for n in range(number):
+            yield seeded.digest("deal", self._seed, question_id(self._reading, self.template, n))
+
+    def draft(self, n: int) -> Draft | None:
+        """The ``n``-th question, counted from 0; None if there are fewer."""
+        self._drafted += islice(self._rest, max(0, n + 1 - len(self._drafted)))
+        return self._drafted[n] if n < len(self._drafted) else None
+
+
 def _drafts(
     reading: Interpretation, corpus: Corpus, template: Template, options: QaOptions, seed: int
 ) -> Iterator[Draft]:
     fact_kind = kind(template.fact)
     key = (seed, *reading.clip_key, template.name)
-    if seeded.unit("share", *key) >= options.share.get(template.name, 1.0):
+    share = options.share.get(template.name, 1.0)
+    if share < 1.0 and seeded.unit("share", *key) >= share:
         return
+    corpus = corpus.on(template.name)
     facts = asked(reading, template, options)
     number = 0
     seen: set[str] = set()
@@ -188,12 +221,26 @@ def _question(reading: Interpretation, draft: Draft, options: QaOptions, seed: i
     )
 
 
-def _deal(drafts: list[Draft], limit: int, seed: int) -> list[Draft]:
-    """Takes ``limit`` questions in rounds of one per skill, ranked by hash within a round."""
-    ranked = sorted(drafts, key=lambda draft: seeded.digest("deal", seed, draft.id))
-    taken: Counter[str] = Counter()
-    rounds: dict[int, list[Draft]] = {}
-    for draft in ranked:
-        rounds.setdefault(taken[draft.template.skill], []).append(draft)
-        taken[draft.template.skill] += 1
-    return [draft for n in sorted(rounds) for draft in rounds[n]][:limit]
+def _deal(places: list[tuple[str, _Offer, int]], limit: int) -> list[Draft]:
+    """Takes ``limit`` questions in rounds of one per skill, ranked by hash within a round.
+
+    A template is asked for its questions only when its turn comes: most clips have room for a few of all
+    questions, and drafting one is most of the work.
+
+    Args:
+        places: (rank, template, number of the question) by rank.
+    """
+    taken: list[Draft] = []
+    while places:
+        later, skills = [], set[str]()
+        for place in places:
+            _, offer, n = place
+            if offer.template.skill in skills:
+                later.append(place)
+            elif (draft := offer.draft(n)) is not None:
+                taken.append(draft)
+                skills.add(offer.template.skill)
+                if len(taken) == limit:
+                    return taken
+        places = later
+    return taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from paqa_builder.records import Origin, Tag, Turn, Utterance
@@ -39,7 +40,12 @@ class Evidence:
     @property
     def origin(self) -> str:
         """``stage:backend@revision``, as :class:`~paqa_builder.records.Origin` prints."""
-        return str(Origin(self.stage, self.backend, self.revision)) if self.backend else self.stage
+        return _origin(self.stage, self.backend, self.revision) if self.backend else self.stage
+
+
+@lru_cache(maxsize=1 << 10)
+def _origin(stage: str, backend: str, revision: str) -> str:
+    return str(Origin(stage, backend, revision))
 
 
 def confidence_of(record: Turn | Tag | Utterance) -> float:

@@ -13,21 +13,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import digest
 from paqa_builder.questions.facts.base import AnswerType, Fact, kind
+from paqa_builder.questions.rendering import TemplateError, compiled, render, undeclared
 from paqa_builder.untrusted import load_yaml
 
 Level = Literal["speech_environment", "speaker_speaker", "both"]
 _PHRASINGS = 6
 LEVELS: tuple[Level, ...] = ("speech_environment", "speaker_speaker", "both")
-
-_jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
 
 class _Strict(BaseModel):
@@ -126,7 +123,7 @@ class Template(_Strict):
         for text in (*self.phrasings, *self.planning, *self.statement, f"{{{{ {self.when or 1} }}}}"):
             allowed = slots | {"answer"} if text in self.statement else slots
             try:
-                unknown = meta.find_undeclared_variables(_jinja.parse(text)) - allowed
+                unknown = undeclared(text) - allowed
             except TemplateError as error:
                 raise ValueError(f"{text!r}: {error}") from error
             if unknown:
@@ -145,35 +142,20 @@ class Template(_Strict):
         """The question in every phrasing."""
         return [render(text, fact.slots) for text in self.phrasings]
 
-
-def render(text: str, slots: Any) -> str:
-    """A template's text with its slots filled in.
-
-    Raises:
-        ConfigError: The text violates the sandbox or uses an undefined slot.
-    """
-    if "{" not in text:
-        return text
-    try:
-        return _compiled(text).render(**slots)
-    except TemplateError as error:
-        raise ConfigError(f"template text {text!r}: {error}") from error
+    def fits(self, fact: Fact, text: str) -> bool:
+        """Whether a text is the question in one of the phrasings."""
+        return any(compiled(phrasing).gives(text, fact.slots) for phrasing in self.phrasings)
 
 
 @cache
 def _names_in(when: str) -> tuple[str, ...]:
-    return tuple(sorted(meta.find_undeclared_variables(_jinja.parse(f"{{{{ {when} }}}}"))))
+    return tuple(sorted(undeclared(f"{{{{ {when} }}}}")))
 
 
 @lru_cache(maxsize=1 << 12)
 def _holds(when: str, values: tuple[Any, ...]) -> bool:
     slots = dict(zip(_names_in(when), values, strict=True))
     return render(f"{{{{ 1 if ({when}) else '' }}}}", slots) != ""
-
-
-@cache
-def _compiled(text: str) -> Any:
-    return _jinja.from_string(text)
 
 
 def load_templates(paths: Iterable[str | Path] = ()) -> list[Template]:

@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from paqa_builder.questions.choices.choices import Choices, in_question, too_close
@@ -18,10 +18,10 @@ from paqa_builder.questions.facts.base import Fact, kind
 from paqa_builder.questions.generate import asked, evidence_of, provenance_of
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question, cite
-from paqa_builder.questions.reading.interpretation import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation, per_scene
 from paqa_builder.questions.templates import LEVELS, Template, load_templates
 from paqa_builder.questions.traces import rewording
-from paqa_builder.questions.traces.grammar import LEAVES, Trace, TraceError, parse, validate
+from paqa_builder.questions.traces.grammar import LEAVES, Trace, TraceError, complete, parse, validate, write
 from paqa_builder.questions.traces.reflect import possible_errors, reflected
 from paqa_builder.questions.traces.trace import trace_of
 from paqa_builder.questions.wording import quotable, without_quotes
@@ -47,8 +47,8 @@ def verify(
             that the questions were generated from: it caches their facts.
     """
     options = options or QaOptions()
-    by_name = {t.name: t for t in (_builtin() if templates is None else templates)}
-    template = by_name.get(question.template)
+    known = _builtin() if templates is None else templates
+    template = next((t for t in known if t.name == question.template), None)
     if template is not None and question.rewritten is not None:
         # The template's wording is proved, and the model's wording is compared with it.
         return [
@@ -62,15 +62,22 @@ def verify(
         if getattr(question, name) != wanted:
             problems.append(f"{name} is {getattr(question, name)!r}, that of the template is {wanted!r}")
     reading = reading or Interpretation(scene, options.thresholds)
-    facts = [f for f in asked(reading, template, options) if question.question in template.questions(f)]
+    facts = [f for f in asked(reading, template, options) if template.fits(f, question.question)]
+    cited = _evidence(question, reading if reading.scene is scene else Interpretation(scene))
     if not facts:
-        return [*problems, "the scene has no fact that the question asks about", *_evidence(question, scene)]
+        return [*problems, "the scene has no fact that the question asks about", *cited]
     if question.answer == NOTHING and kind(template.fact).open:
         facts = [without_answer(fact) for fact in facts if fact.answer is not None]
     # Several facts may be asked about in the same words; the proof of one of them is enough.
     facts.sort(key=lambda fact: fact.answer != question.answer)
-    proofs = [_proof(question, reading, template, fact) for fact in facts]
-    return [*problems, *min(proofs, key=len), *_evidence(question, scene)]
+    best: list[str] | None = None
+    for fact in facts:
+        proof = _proof(question, reading, template, fact)
+        if best is None or len(proof) < len(best):
+            best = proof
+        if not best:
+            break
+    return [*problems, *(best or ()), *cited]
 
 
 @cache
@@ -136,15 +143,19 @@ def _proof(question: Question, reading: Interpretation, template: Template, fact
 
 
 def _trace(question: Question, expected: Trace) -> list[str]:
-    try:
-        trace = parse(question.trace)
-    except TraceError as error:
-        return error.problems
-    problems = [
-        f"{leaf} differs from what the records say"
-        for leaf in LEAVES
-        if getattr(trace, leaf.lower()) != getattr(expected, leaf.lower())
-    ]
+    problems: list[str] = []
+    if question.trace == write(expected) and complete(expected):
+        trace = expected  # parsing is the inverse of writing
+    else:
+        try:
+            trace = parse(question.trace)
+        except TraceError as error:
+            return error.problems
+        problems = [
+            f"{leaf} differs from what the records say"
+            for leaf in LEAVES
+            if getattr(trace, leaf.lower()) != getattr(expected, leaf.lower())
+        ]
     if trace.answer != question.answer:
         problems.append(f"its last answer is {trace.answer!r}, that of the question is {question.answer!r}")
     for text in (trace.planning, trace.reasoning, trace.summary):
@@ -154,11 +165,11 @@ def _trace(question: Question, expected: Trace) -> list[str]:
     return problems
 
 
-def _evidence(question: Question, scene: Scene) -> list[str]:
+def _evidence(question: Question, reading: Interpretation) -> list[str]:
     """Evidence that is not among the records of the scene."""
     if not question.evidence:
         return ["the question has no evidence"]
-    known = set(_citable(scene))
+    scene, known = reading.scene, _citable(reading)
     return [
         f"evidence: the scene has no {e.record} {e.value!r} from {e.start} to {e.end} by {e.origin}"
         for e in question.evidence
@@ -166,15 +177,17 @@ def _evidence(question: Question, scene: Scene) -> list[str]:
     ]
 
 
-def _citable(scene: Scene) -> Iterable[Evidence]:
-    truth = scene.clip.truth
-    for layer in (truth.turns, truth.tags, truth.utterances, scene.turns, scene.tags, scene.utterances):
-        yield from map(cite, layer or ())
-    reading = Interpretation(scene)
+@per_scene
+def _citable(reading: Interpretation) -> frozenset[Evidence]:
+    """Everything that can be cited of a scene, whatever the thresholds."""
+    scene, truth = reading.scene, reading.scene.clip.truth
+    layers = (truth.turns, truth.tags, truth.utterances, scene.turns, scene.tags, scene.utterances)
+    cited = [cite(record) for layer in layers for record in layer or ()]
     for name in ("turns", "tags", "utterances"):
-        yield from reading.layer(name)
+        cited += reading.layer(name)
     if reading.maybe_measures is not None:
-        yield from reading.maybe_measures.citable()
+        cited += reading.maybe_measures.citable()
+    return frozenset(cited)
 
 
 def _cites_words(evidence: Evidence, scene: Scene) -> bool:

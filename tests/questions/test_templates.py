@@ -12,7 +12,8 @@ from paqa_builder.questions import Template, load_templates
 from paqa_builder.questions.catalogue import page
 from paqa_builder.questions.examples import check_examples, run_example
 from paqa_builder.questions.facts import Fact, kinds
-from paqa_builder.questions.templates import LEVELS, Example, render
+from paqa_builder.questions.rendering import render
+from paqa_builder.questions.templates import LEVELS, Example
 
 TEMPLATES = load_templates()
 CASES = [

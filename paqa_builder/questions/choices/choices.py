@@ -13,7 +13,7 @@ from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdict
 from paqa_builder.questions.keywords import alike
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.reading.speech import NEAR, near
+from paqa_builder.questions.reading.speech import near
 from paqa_builder.questions.wording import choice_of_label, label_of_choice, tokens
 from paqa_builder.seeded import shuffled
 
@@ -123,7 +123,7 @@ def too_close(form: AnswerType, one: str, other: str) -> bool:
         return True
     if form in _SENTENCES and NOTHING not in (one, other):
         a, b = tokens(one), tokens(other)
-        return max(near(a, b), near(b, a)) >= NEAR
+        return near(a, b) or near(b, a)
     return form is AnswerType.SOUND and audioset.related(label_of_choice(one), label_of_choice(other))
 
 

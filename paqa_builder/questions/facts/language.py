@@ -14,7 +14,7 @@ from paqa_builder.questions.facts.bases import Subject
 from paqa_builder.questions.facts.listed import ListedKind
 from paqa_builder.questions.question import cite, confidence_of
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.reading.speech import NEAR, near
+from paqa_builder.questions.reading.speech import near
 from paqa_builder.questions.wording import meant, quote, tokens
 
 # Fewest words that identify a language.
@@ -121,6 +121,6 @@ class Translation(FactKind):
         for utterance in reading.speech.utterances:
             if utterance.translation and meant(utterance.translation) == meant(choice):
                 return Verdict(True, f"That means {quote(choice)}.", (cite(utterance),))
-        if any(near(tokens(choice), tokens(u.translation or "")) >= NEAR for u in reading.speech.utterances):
+        if any(near(tokens(choice), tokens(u.translation or "")) for u in reading.speech.utterances):
             return Verdict(None)
         return Verdict(False, evidence=reading.layer("utterances"), missing=quote(choice))

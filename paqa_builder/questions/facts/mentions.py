@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from paqa_builder.questions import wording
@@ -10,7 +10,7 @@ from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdic
 from paqa_builder.questions.facts.bases import NumberKind, SpeakerKind, Subject
 from paqa_builder.questions.facts.words import when
 from paqa_builder.questions.keywords import alike, keywords
-from paqa_builder.questions.reading.interpretation import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation, per_scene
 from paqa_builder.questions.reading.speech import Phrase, pool_of
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote, tokens
@@ -20,7 +20,8 @@ from paqa_builder.seeded import shuffled
 _WORDS = 8
 
 
-def clear_words(reading: Interpretation) -> dict[str, tuple[Phrase, ...]]:
+@per_scene
+def clear_words(reading: Interpretation) -> Mapping[str, tuple[Phrase, ...]]:
     """A sample of keywords drawn by hash, each with the phrases that contain it."""
     phrases: dict[str, tuple[Phrase, ...]] = {}
     for phrase in reading.speech.phrases:
@@ -29,6 +30,7 @@ def clear_words(reading: Interpretation) -> dict[str, tuple[Phrase, ...]]:
     return {word: phrases[word] for word in shuffled(phrases, "words", *reading.clip_key)[:_WORDS]}
 
 
+@per_scene
 def occurrences(reading: Interpretation, word: str) -> int | None:
     """Number of occurrences of a word; None if one is unclear, or if a similar word is said."""
     speech = reading.speech

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from paqa_builder.intervals import both, grow, longest
@@ -12,7 +12,7 @@ from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdic
 from paqa_builder.questions.facts.bases import NumberKind, Subject, YesNoKind, numbered
 from paqa_builder.questions.facts.subjects import speaker_pair, speaks
 from paqa_builder.questions.options import Thresholds
-from paqa_builder.questions.reading.interpretation import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation, per_scene
 from paqa_builder.questions.reading.voices import Speaker
 
 # Shorter overlap, in seconds, is ignored; between this and the threshold it is uncertain.
@@ -115,7 +115,8 @@ class OverlapPair(FactKind):
         return Verdict(None) if pair is None else overlapping(reading, *pair)
 
 
-def _pairs(reading: Interpretation) -> dict[str, tuple[Speaker, Speaker]]:
+@per_scene
+def _pairs(reading: Interpretation) -> Mapping[str, tuple[Speaker, Speaker]]:
     # Listeners cannot keep track of more speakers.
     speakers = reading.voices.speakers[:6]
     return {wording.capital(pair_name(a, b)): (a, b) for a, b in itertools.combinations(speakers, 2)}

@@ -12,8 +12,8 @@ from paqa_builder.questions import wording
 from paqa_builder.questions.facts.base import Verdict, register
 from paqa_builder.questions.facts.bases import Subject, YesNoKind, decided, numbered
 from paqa_builder.questions.facts.words import Place, PlaceKind, said, when
-from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.reading.speech import NEAR, Phrase, near
+from paqa_builder.questions.reading.interpretation import Interpretation, per_scene
+from paqa_builder.questions.reading.speech import Phrase, near
 from paqa_builder.questions.wording import quote, tokens
 from paqa_builder.records import Utterance
 from paqa_builder.seeded import digest, pick
@@ -22,10 +22,11 @@ from paqa_builder.seeded import digest, pick
 _BREATH = 0.5
 
 
-def once(reading: Interpretation) -> list[Phrase]:
+@per_scene
+def once(reading: Interpretation) -> tuple[Phrase, ...]:
     """The phrases of known speakers that are said in only one place."""
     speech = reading.speech
-    return [p for p in speech.phrases if p.speaker is not None and len(speech.phrase(p.text)) == 1]
+    return tuple(p for p in speech.phrases if p.speaker is not None and len(speech.phrase(p.text)) == 1)
 
 
 def _phrase_subject(phrase: Phrase) -> Subject:
@@ -181,7 +182,8 @@ class _Two:
         return one, other
 
 
-def two(reading: Interpretation) -> Iterable[Subject]:
+@per_scene
+def two(reading: Interpretation) -> tuple[Subject, ...]:
     """Pairs of phrases from different utterances: each phrase with one partner drawn by hash."""
     phrases = once(reading)
     subjects = {}
@@ -194,11 +196,11 @@ def two(reading: Interpretation) -> Iterable[Subject]:
             about = _Two(pair[0].text, pair[1].text)
             key = f"{about.one}|{about.other}"
             subjects[key] = Subject(key, slots, about)
-    return subjects.values()
+    return tuple(subjects.values())
 
 
 def _differ(one: Phrase, other: Phrase) -> bool:
-    return near(tokens(one.text), tokens(other.text)) < NEAR
+    return not near(tokens(one.text), tokens(other.text))
 
 
 @register

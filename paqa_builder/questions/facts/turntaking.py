@@ -11,7 +11,7 @@ from paqa_builder.questions.facts.base import AnswerType, Fact, FactKind, Verdic
 from paqa_builder.questions.facts.bases import ExtremeSpeakerKind, NumberKind, SpeakerKind, Subject, numbered
 from paqa_builder.questions.facts.subjects import Run, evidence_of_runs, speaker_subject, speaks
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.interpretation import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation, per_scene
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.seeded import shuffled
 
@@ -22,6 +22,7 @@ _SHORTEST, _LONGEST = 4, 6
 _ORDERS = 24
 
 
+@per_scene
 def clear_runs(reading: Interpretation) -> tuple[Run, ...]:
     """The turns of a clip in order; empty if they are ambiguous.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from paqa_builder.questions.facts.bases import SpeakerKind, Subject, YesNoKind, 
 from paqa_builder.questions.facts.subjects import speaker_pair, speaker_subject
 from paqa_builder.questions.options import Thresholds
 from paqa_builder.questions.question import Evidence
-from paqa_builder.questions.reading.interpretation import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation, per_scene
 from paqa_builder.questions.reading.measured import VoiceProperty
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.records import VoiceMeasure
@@ -62,7 +62,8 @@ SCALES = {
 }
 
 
-def measured(reading: Interpretation, what: VoiceProperty) -> dict[int, VoiceMeasure] | None:
+@per_scene
+def measured(reading: Interpretation, what: VoiceProperty) -> Mapping[int, VoiceMeasure] | None:
     """Measures of all speakers by number; None if a measure of one of them is missing or unreliable."""
     voices = {}
     for speaker in reading.voices.speakers:
@@ -109,10 +110,11 @@ class VoiceExtreme(SpeakerKind):
         voices = measured(reading, scale.what)
         if voices is None:
             return Verdict(None)
-        mine = voices.pop(speaker.number)
+        mine = voices[speaker.number]
+        others = [voice for number, voice in voices.items() if number != speaker.number]
         evidence = _of(reading, speaker.number, scale.what)
         because = f"{_says(mine, scale.what, speaker.number)}."
-        right = extreme(mine, voices.values(), lambda a, b: scale.beyond(a, b, limits) >= 1)
+        right = extreme(mine, others, lambda a, b: scale.beyond(a, b, limits) >= 1)
         return Verdict(right, because, evidence)
 
 

@@ -13,7 +13,7 @@ from paqa_builder.questions.facts.bases import ExtremeSpeakerKind, SpeakerKind, 
 from paqa_builder.questions.facts.subjects import speaker_subject, speaks
 from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.reading.speech import NEAR, Phrase, near, pool_of
+from paqa_builder.questions.reading.speech import Phrase, near, pool_of
 from paqa_builder.questions.reading.voices import Speaker
 from paqa_builder.questions.wording import quote, tokens
 from paqa_builder.records import Utterance
@@ -189,7 +189,7 @@ class PlaceKind(QuoteKind):
             # The choice is right even if the same words are also said elsewhere.
             return Verdict(True, f"{quote(choice)} is said {when(right)}.", right.evidence)
         # Other words of the same utterance may also pass as the answer.
-        if near(tokens(choice), tokens(about.utterance.text)) >= NEAR:
+        if near(tokens(choice), tokens(about.utterance.text)):
             return Verdict(None)
         because = f"{quote(choice)} is said elsewhere, {when(phrases[0])}."
         return Verdict(False, because, phrases[0].evidence)

@@ -6,9 +6,10 @@ is unknown (None), and every fact that needs it abstains.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, TypeVar, TypeVarTuple
 
 from paqa_builder.intervals import Spans, union
 from paqa_builder.labels import audioset
@@ -26,6 +27,10 @@ _PROPERTIES = {
     "tags": "maybe_sounds", "turns": "maybe_voices", "utterances": "maybe_speech",
     "measures": "maybe_measures",
 }  # fmt: skip
+
+
+A = TypeVarTuple("A")
+R = TypeVar("R")
 
 
 class UnknownLayerError(LookupError):
@@ -46,6 +51,11 @@ class Interpretation:
     @cached_property
     def facts_by_kind(self) -> dict[str, tuple[Any, ...]]:
         """Cache of the scene's facts by kind, shared between templates."""
+        return {}
+
+    @cached_property
+    def results(self) -> dict[Any, Any]:
+        """Cache of the functions that :func:`per_scene` decorates."""
         return {}
 
     @property
@@ -119,15 +129,38 @@ class Interpretation:
 
     def layer(self, name: str) -> tuple[Evidence, ...]:
         """Evidence that cites a whole layer (tags, turns or utterances), for claims of absence."""
-        truth, model = getattr(self.scene.clip.truth, name), getattr(self.scene, name)
-        sources = [("truth", self.scene.clip.source, truth)]
-        # An incomplete annotation proves no absence without a tagger.
-        if truth is None or (name == "tags" and not self.scene.clip.truth.tags_complete):
-            sources.append((STAGE_OF[name], "", model))
-        cited = []
-        for stage, backend, records in sources:
-            if records is not None:
-                origin = records[0].origin if records else None
-                backend, revision = (origin.backend, origin.revision) if origin else (backend, "")
-                cited.append(Evidence(stage, backend, revision, "layer", 0.0, self.duration, 1.0, name))
-        return tuple(cited)
+        return _layer(self, name)
+
+
+def per_scene(
+    function: Callable[[Interpretation, *A], R],
+) -> Callable[[Interpretation, *A], R]:
+    """Decorator that computes a function of a scene once per interpretation and arguments.
+
+    The function must be pure, its further arguments hashable, and its result immutable.
+    """
+
+    @wraps(function)
+    def cached(reading: Interpretation, *args: *A) -> R:
+        results, key = reading.results, (function, *args)
+        if key not in results:
+            results[key] = function(reading, *args)
+        return results[key]  # type: ignore[no-any-return]
+
+    return cached
+
+
+@per_scene
+def _layer(reading: Interpretation, name: str) -> tuple[Evidence, ...]:
+    truth, model = getattr(reading.scene.clip.truth, name), getattr(reading.scene, name)
+    sources = [("truth", reading.scene.clip.source, truth)]
+    # An incomplete annotation proves no absence without a tagger.
+    if truth is None or (name == "tags" and not reading.scene.clip.truth.tags_complete):
+        sources.append((STAGE_OF[name], "", model))
+    cited = []
+    for stage, backend, records in sources:
+        if records is not None:
+            origin = records[0].origin if records else None
+            backend, revision = (origin.backend, origin.revision) if origin else (backend, "")
+            cited.append(Evidence(stage, backend, revision, "layer", 0.0, reading.duration, 1.0, name))
+    return tuple(cited)

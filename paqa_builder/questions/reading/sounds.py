@@ -43,38 +43,38 @@ class Sound:
     spans: Spans
     maybe: Spans
 
-    @property
+    @cached_property
     def onset(self) -> float:
         return self.spans[0][0]
 
-    @property
+    @cached_property
     def offset(self) -> float:
         return self.spans[-1][1]
 
-    @property
+    @cached_property
     def earliest(self) -> float:
         """Earliest possible onset."""
         return self.maybe[0][0]
 
-    @property
+    @cached_property
     def latest(self) -> float:
         """Latest possible offset."""
         return self.maybe[-1][1]
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         return total(self.spans)
 
-    @property
+    @cached_property
     def confidence(self) -> float:
         return max(map(confidence_of, self.tags))
 
-    @property
+    @cached_property
     def presence_evidence(self) -> tuple[Evidence, ...]:
         """The record with the highest confidence."""
         return (cite(max(self.tags, key=lambda tag: (confidence_of(tag), -tag.start))),)
 
-    @property
+    @cached_property
     def timing_evidence(self) -> tuple[Evidence, ...]:
         presence = self.presence_evidence if self.timing != self.tags else ()
         return tuple(dict.fromkeys((*presence, *map(cite, self.timing))))

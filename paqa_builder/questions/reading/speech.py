@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -51,7 +52,7 @@ class Phrase:
     closes: bool
     timed: bool
 
-    @property
+    @cached_property
     def evidence(self) -> tuple[Evidence, ...]:
         if not self.timed or (self.opens and self.closes):
             return (cite(self.utterance),)
@@ -96,13 +97,22 @@ class Speech:
 
         Words without a certain speaker may be by any speaker.
         """
-        stream = [
-            token
-            for said, who in zip(self._tokens, self.speakers, strict=True)
-            if number is None or who is None or who == number
-            for token in said
-        ]
-        return near(tokens(text), stream) >= NEAR
+        return near(tokens(text), self._stream(number))
+
+    def _stream(self, number: int | None) -> list[str]:
+        """All words that may be by a speaker, or all words."""
+        if number not in self._streams:
+            self._streams[number] = [
+                token
+                for said, who in zip(self._tokens, self.speakers, strict=True)
+                if number is None or who is None or who == number
+                for token in said
+            ]
+        return self._streams[number]
+
+    @cached_property
+    def _streams(self) -> dict[int | None, list[str]]:
+        return {}
 
     def phrase(self, text: str) -> tuple[Phrase, ...]:
         """Phrases with the words of ``text``."""
@@ -136,22 +146,27 @@ def pool_of(phrase: Phrase, edges: bool = False) -> str:
     return f"{foreign}/{'whole' if phrase.opens and phrase.closes else edge}"
 
 
-def near(wanted: tuple[str, ...], stream: list[str] | tuple[str, ...]) -> float:
-    """Largest share, in [0, 1], of ``wanted`` within a window of ``stream`` that is two words longer."""
+def near(wanted: tuple[str, ...], stream: Sequence[str]) -> bool:
+    """True if a window of ``stream``, two words longer than ``wanted``, has :data:`NEAR` of its words."""
     if not wanted:
-        return 0.0
-    need, size, best = Counter(wanted), len(wanted) + 2, 0
-    window: Counter[str] = Counter()
+        return False
+    need, size = Counter(wanted), len(wanted) + 2
+    # Most texts share few words, in whatever order.
+    present = need.keys() & stream
+    if sum([need[token] for token in present]) / len(wanted) < NEAR:
+        return False
+    window = dict.fromkeys(present, 0)
     shared = 0
     for n, token in enumerate(stream):
-        if n >= size:
-            out = stream[n - size]
+        if n >= size and (out := stream[n - size]) in window:
             shared -= window[out] <= need[out]
             window[out] -= 1
-        window[token] += 1
-        shared += window[token] <= need[token]
-        best = max(best, shared)
-    return best / len(wanted)
+        if token in window:
+            window[token] += 1
+            shared += window[token] <= need[token]
+            if shared / len(wanted) >= NEAR:
+                return True
+    return False
 
 
 def speech_of(scene: Scene, voices: Voices | None, thresholds: Thresholds) -> Speech | None:

@@ -38,11 +38,11 @@ class Speaker:
     def seconds(self) -> float:
         return total(union((turn.start, turn.end) for turn in self.turns))
 
-    @property
+    @cached_property
     def onset(self) -> float:
         return self.spans[0][0]
 
-    @property
+    @cached_property
     def offset(self) -> float:
         return self.spans[-1][1]
 
@@ -53,13 +53,13 @@ class Speaker:
         )
         return uncertain or self.seconds < thresholds.speaker_seconds
 
-    @property
+    @cached_property
     def evidence(self) -> tuple[Evidence, ...]:
         return tuple(map(cite, self.turns))
 
     def evidence_in(self, start: float, end: float) -> tuple[Evidence, ...]:
         """Turns that intersect ``[start, end)``."""
-        return tuple(cite(turn) for turn in self.turns if turn.start < end and start < turn.end)
+        return tuple(e for e in self.evidence if e.start < end and start < e.end)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Voices:
         """Speakers who are active within ``[start, end)``."""
         return tuple(s for s in self.speakers if both(s.spans, ((start, end),)))
 
-    @property
+    @cached_property
     def evidence(self) -> tuple[Evidence, ...]:
         return tuple(item for speaker in self.speakers for item in speaker.evidence)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from paqa_builder.intervals import total
 from paqa_builder.questions import wording
 from paqa_builder.questions.question import confidence_of
-from paqa_builder.questions.reading.interpretation import Interpretation
+from paqa_builder.questions.reading.interpretation import Interpretation, per_scene
 from paqa_builder.questions.reading.sounds import FAINT, Sound
 from paqa_builder.seeded import pick
 
@@ -20,6 +20,7 @@ _DOUBTFUL = 3
 _OVERLAP = 0.1
 
 
+@per_scene
 def env(reading: Interpretation) -> str:
     """ENV: sounds with their times, uncertain ones last."""
     if not reading.knows("tags"):
@@ -42,6 +43,7 @@ def _how_sure(sound: Sound) -> str:
     return "clearly heard" if sound.confidence >= 0.7 else "probably heard"
 
 
+@per_scene
 def speakers(reading: Interpretation) -> str:
     """SPEAKER: who speaks when, and where voices overlap."""
     if not reading.knows("turns"):
@@ -57,6 +59,7 @@ def speakers(reading: Interpretation) -> str:
     return _lines(lines) if lines else "Nobody speaks."
 
 
+@per_scene
 def transcript(reading: Interpretation) -> str:
     """ASR: utterances with speaker and times."""
     if not reading.knows("utterances"):
@@ -91,6 +94,7 @@ def description(reading: Interpretation, *key: object) -> str:
     return pick(frames, "description", *key)
 
 
+@per_scene
 def _talk(reading: Interpretation) -> str:
     if not reading.knows("turns"):
         return ""
@@ -102,6 +106,7 @@ def _talk(reading: Interpretation) -> str:
     return f"{wording.number_word(number)} people speak {manner}"
 
 
+@per_scene
 def _background(reading: Interpretation) -> str:
     if not reading.knows("tags"):
         return "" if reading.knows("turns") else "neither speech nor background was analysed"

@@ -100,6 +100,12 @@ def write(trace: Trace) -> str:
     return "\n".join(filter(None, map(element, _TOP)))
 
 
+def complete(trace: Trace) -> bool:
+    """Whether no element is empty, so that :func:`parse` accepts what :func:`write` writes."""
+    texts = (getattr(trace, leaf.lower()) for leaf in LEAVES)
+    return all(text is None or text.strip() for text in texts)
+
+
 def parse(text: str) -> Trace:
     """Parses a trace.
 

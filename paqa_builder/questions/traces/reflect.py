@@ -18,7 +18,8 @@ from paqa_builder.questions.choices.choices import Choices
 from paqa_builder.questions.facts.base import AnswerType, Fact, kind
 from paqa_builder.questions.question import PlantedError
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.templates import Template, render
+from paqa_builder.questions.rendering import render
+from paqa_builder.questions.templates import Template
 from paqa_builder.questions.traces.grammar import Trace
 from paqa_builder.questions.traces.trace import in_sentence, trace_of
 from paqa_builder.records import Scene, Tag, Turn, Utterance
@@ -77,7 +78,7 @@ def reflected(
     misperceived = Interpretation(apply(reading.scene, planted), reading.thresholds)
     fact_kind = kind(template.fact)
     for other in fact_kind.facts(misperceived):
-        if not template.asks(other) or text not in template.questions(other):
+        if not template.asks(other) or not template.fits(other, text):
             continue
         verdicts = tuple(fact_kind.judge(misperceived, other.about, choice) for choice in choices.texts)
         judged = [verdict.true for verdict in verdicts]

@@ -7,7 +7,8 @@ from paqa_builder.questions.choices.choices import Choices
 from paqa_builder.questions.choices.none_of_these import NOTHING, STATEMENTS
 from paqa_builder.questions.facts.base import AnswerType, Fact, kind
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.templates import Template, render
+from paqa_builder.questions.rendering import render
+from paqa_builder.questions.templates import Template
 from paqa_builder.questions.traces import caption
 from paqa_builder.questions.traces.grammar import Trace
 from paqa_builder.seeded import pick
