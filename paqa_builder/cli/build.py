@@ -42,6 +42,24 @@ def build(
     plugin: common.PluginOption = None,
     jobs: common.JobsOption = None,
     device: common.DeviceOption = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            "--executor",
+            help="Where the work runs: processes on this machine, inline (in this process), or ray "
+            "\\[processes].",
+            rich_help_panel="How",
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="Ray cluster: HOST:PORT, auto (the one of this machine), or local (start one) \\[auto].",
+            rich_help_panel="How",
+        ),
+    ] = None,
     seed: common.SeedOption = None,
     license_allow: common.LicenseAllowOption = None,
     retry_failed: Annotated[
@@ -88,7 +106,8 @@ def build(
 
     settings = common.configure(
         source=source, root=root, truth=truth, limit=limit, out=out, work=work, config=config, preset=preset,
-        plugin=plugin, jobs=jobs, device=device, seed=seed, license_allow=common.listed(license_allow),
+        plugin=plugin, jobs=jobs, device=device, executor=executor or ("ray" if address else None), seed=seed,
+        ray={"address": address} if address else None, license_allow=common.listed(license_allow),
         llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value} or None,
     )  # fmt: skip
     with Progress() as progress:

@@ -117,7 +117,7 @@ def _build(config: Config, progress: Progress, retry_failed: bool, writable: boo
             if plan.missing(stage):  # clips were dropped, so the parts differ
                 perceive.run_stage(plan, stage, executor_for(config), NoProgress())
             continue
-        executor = executor_for(config, on_gpu=stage.on_gpu)
+        executor = executor_for(config, on_gpu=stage.on_gpu, resources=stage.resources)
         reports.append(perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed))
     folder, ask_report = ask.run(plan, executor_for(config), progress)
     requests, talk = LlmReport(), llm.start(plan)
