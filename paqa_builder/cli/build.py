@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from paqa_builder.cli import common, explain
+from paqa_builder.cli.estimate import error_text
 from paqa_builder.errors import ExitCode
 from paqa_builder.text.terminal import line
 
@@ -220,6 +221,8 @@ def _show(report: BuildReport) -> None:
         table.add_row("rewording", _reworded(report.llm))
     table.add_row("leaks", _leaks(report.leaks))
     table.add_row("failures", _counted(summary.failures, "{}") if report.failures else "none")
+    if report.estimate_errors:
+        table.add_row("estimate", error_text(report.estimate_errors))
     common.err.print(table)
     for item in report.leaks.dropped[:_SHOWN_DROPPED]:
         kept = f"{item.reason}, as {item.kept} ({item.kept_split})"
@@ -339,6 +342,7 @@ def _json(report: BuildReport) -> dict[str, Any]:
         "llm": asdict(report.llm) if report.llm and report.llm.model else None,
         "leaks": report.leaks.to_json(),
         "warnings": list(report.warnings),
+        "estimate_errors": [error.to_json() for error in report.estimate_errors],
         "failures": [{"clip": clip, **asdict(failure)} for clip, failure in report.failures],
         "stages": [asdict(stage) | {"rtf": stage.rtf} for stage in report.stages],
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from paqa_builder.leaks.resolve import LeakReport
 from paqa_builder.pipeline import ask, doctor, grounded, leaks, perceive, replaced
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
+from paqa_builder.pipeline.estimate import Error, errors_of
 from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reuse import CHANGED
@@ -57,6 +59,7 @@ class BuildReport:
         warnings: All different warnings of this run.
         grounded: What became of the corpus's own questions; see :mod:`paqa_builder.pipeline.grounded`.
         leaks: Groups and doubles: what crosses splits, and the clips that were dropped or moved.
+        estimate_errors: Errors of the estimate of ``paqa plan --calibrate``, where there is one.
     """
 
     config: Config
@@ -70,6 +73,7 @@ class BuildReport:
     warnings: tuple[str, ...] = ()
     grounded: Counter[str] = field(default_factory=Counter)
     leaks: LeakReport = field(default_factory=LeakReport)
+    estimate_errors: tuple[Error, ...] = ()
 
 
 def build(config: Config, progress: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
@@ -97,6 +101,7 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
 
 
 def _build(config: Config, progress: Progress, retry_failed: bool, writable: bool) -> BuildReport:
+    began = time.monotonic()
     files.remove_stale(config.work_folder)
     leaks.options_of(config)
     plan = make(config)
@@ -134,7 +139,7 @@ def _build(config: Config, progress: Progress, retry_failed: bool, writable: boo
         if costs:
             data = {"clips": len(plan.clips), "jobs": config.workers, "stages": costs}
             files.write_atomic(plan.work / REPORT, json.dumps(data, indent=2).encode())
-    return report
+    return replace(report, estimate_errors=errors_of(plan, reports, time.monotonic() - began))
 
 
 def _warn_of_shared_audio(plan: Plan) -> None:
