@@ -15,6 +15,7 @@ from paqa_builder.errors import ExitCode
 from paqa_builder.text.terminal import line
 
 if TYPE_CHECKING:
+    from paqa_builder.config import Config
     from paqa_builder.dataset.summary import Summary
     from paqa_builder.leaks.resolve import LeakReport
     from paqa_builder.pipeline.build import BuildReport
@@ -58,6 +59,16 @@ def build(
             "--address",
             metavar="HOST:PORT",
             help="Ray cluster: HOST:PORT, auto (the one of this machine), or local (start one) \\[auto].",
+            rich_help_panel="How",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Run the models on the I-th of N shares of the clips only, beside other shards in the same "
+            "--work; the same command without --shard then publishes.",
             rich_help_panel="How",
         ),
     ] = None,
@@ -108,9 +119,13 @@ def build(
     settings = common.configure(
         source=source, root=root, truth=truth, limit=limit, out=out, work=work, config=config, preset=preset,
         plugin=plugin, jobs=jobs, device=device, executor=executor or ("ray" if address else None), seed=seed,
-        ray={"address": address} if address else None, license_allow=common.listed(license_allow),
+        shard=shard, ray={"address": address} if address else None,
+        license_allow=common.listed(license_allow),
         llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value} or None,
     )  # fmt: skip
+    if settings.shard:
+        _run_shard(settings, retry_failed, as_json)
+        return
     with Progress() as progress:
         report = run(settings, progress, retry_failed=retry_failed)
     if as_json:
@@ -122,6 +137,22 @@ def build(
         raise error
     if report.failures:
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _run_shard(settings: Config, retry_failed: bool, as_json: bool) -> None:
+    """Runs one shard. Its failures are rows of its parts, so they are no error of this command."""
+    from dataclasses import asdict
+
+    from paqa_builder.pipeline import shards
+
+    with Progress() as progress:
+        report = shards.run(settings, progress, retry_failed=retry_failed)
+    if as_json:
+        common.print_json(asdict(report))
+    failed = f", {report.failed} failed" if report.failed else ""
+    parts = f"{report.parts} of {report.of_parts} parts"
+    common.err.print(f"shard {report.shard} is done: {report.clips} clips in {parts}{failed}")
+    common.err.print("when all shards are done, the same command without --shard publishes the data set")
 
 
 class Progress:

@@ -100,6 +100,11 @@ class Config(BaseSettings):
         description="Run stages in worker processes, in this process, or on the nodes of a Ray cluster.",
     )
     ray: dict[str, Any] = Field(default_factory=dict, description="Options of the executor ray.")
+    shard: str | None = Field(
+        None,
+        pattern=r"^[1-9]\d*/[1-9]\d*$",
+        description="i/n: only the stages of every n-th part, beginning with the i-th; publishes nothing.",
+    )
     max_clip_seconds: float = Field(
         4 * 3600.0, gt=0, description="Longer clips become failures, and are not processed."
     )
@@ -120,6 +125,14 @@ class Config(BaseSettings):
         "", repr=False, description="Secret that is part of these hashes; set it as PAQA_SPEAKER_KEY."
     )
     shard_mb: int = Field(300, ge=1, description="MB of audio after which a new shard starts.")
+
+    @field_validator("shard")
+    @classmethod
+    def _within(cls, value: str | None) -> str | None:
+        number, _, count = (value or "1/1").partition("/")
+        if int(number) > int(count):
+            raise ValueError(f"there are only {count} shards; the first is 1/{count}")
+        return value
 
     @property
     def work_folder(self) -> Path:

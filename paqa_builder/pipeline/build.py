@@ -20,7 +20,7 @@ from paqa_builder import files
 from paqa_builder.config import Config
 from paqa_builder.dataset import lock, shared_audio, write
 from paqa_builder.dataset.summary import Summary
-from paqa_builder.errors import NotReadyError, PaqaError
+from paqa_builder.errors import ConfigError, NotReadyError, PaqaError
 from paqa_builder.gate.report import Verdicts
 from paqa_builder.leaks.resolve import LeakReport
 from paqa_builder.pipeline import ask, doctor, grounded, leaks, perceive, replaced
@@ -90,6 +90,11 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         NotReadyError: A package, a model or disk space is missing, or another build uses one of the folders.
             Finished work is kept.
     """
+    if config.shard:
+        raise ConfigError(
+            f"a build of all clips cannot be shard {config.shard}",
+            fix="run the shard with paqa build --shard, or paqa_builder.pipeline.shards.run",
+        )
     with (
         keep_warnings() as warnings,
         write.claim(config.out, to_read=True) as writable,
