@@ -10,14 +10,14 @@ class Resources(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cpus: float = Field(1.0, ge=0, description="CPUs of one worker.")
+    cpus: float = Field(default=1.0, ge=0, description="CPUs of one worker.")
     gpus: float | None = Field(
-        None,
+        default=None,
         ge=0,
         description="GPUs of one worker; 0.5 lets two workers share one. By default 1 for a backend that can "
         "use a GPU, where there are GPUs.",
     )
-    memory_gb: float | None = Field(None, gt=0, description="Memory of one worker in GB (10^9 bytes).")
+    memory_gb: float | None = Field(default=None, gt=0, description="Memory of one worker in GB (10^9 bytes).")
 
     @field_validator("cpus", "gpus")
     @classmethod
@@ -33,10 +33,10 @@ class RayOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     address: str = Field(
-        "auto",
+        default="auto",
         description="HOST:PORT of a Ray cluster; auto for the one that this machine belongs to; local to "
         "start one on this machine.",
     )
     wait_seconds: float = Field(
-        60.0, gt=0, description="Seconds to wait for a node with the resources of a worker."
+        default=60.0, gt=0, description="Seconds to wait for a node with the resources of a worker."
     )

@@ -81,7 +81,7 @@ def _check(address: str) -> None:
 
 def _keep_stdout_clean(ray: Any) -> None:
     """Sends Ray's messages on lost nodes to the log instead of standard output, which holds JSON."""
-    inner = getattr(getattr(ray, "_private", None), "worker", None)
+    inner: Any = getattr(getattr(ray, "_private", None), "worker", None)
     if hasattr(inner, "print_to_stdstream"):
         inner.print_to_stdstream = lambda data, **_: log.debug("ray: %s", data)
 
