@@ -17,7 +17,7 @@ class Resources(BaseModel):
         description="GPUs of one worker; 0.5 lets two workers share one. By default 1 for a backend that can "
         "use a GPU, where there are GPUs.",
     )
-    memory_gb: float | None = Field(default=None, gt=0, description="Memory of one worker in GB (10^9 bytes).")
+    memory_gb: float | None = Field(default=None, gt=0, description="Memory of one worker, in GB.")
 
     @field_validator("cpus", "gpus")
     @classmethod
