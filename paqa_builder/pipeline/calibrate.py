@@ -96,7 +96,8 @@ def _measure(sample: Plan, measurements: Measurements, progress: Progress) -> No
     """Runs the steps of a build on a sample and adds their costs to the measurements."""
     for stage in stages_of(sample):
         folder = stage.folder(sample.work)
-        measuring = Measuring(executor_for(sample.config, on_gpu=stage.on_gpu))
+        executor = executor_for(sample.config, on_gpu=stage.on_gpu, resources=stage.resources)
+        measuring = Measuring(executor)
         before = bytes_in([folder])
         report = perceive.run_stage(sample, stage, measuring, progress)
         measurements.add(stage, measuring, report.wall_seconds, bytes_in([folder]) - before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,7 @@ from paqa_builder.pipeline.costs import (
     total_of,
 )
 from paqa_builder.pipeline.estimate import Estimate, StepEstimate, machine
-from paqa_builder.pipeline.measured import Measurements, OfShards, OfStage
+from paqa_builder.pipeline.measured import Measurements, OfShards, OfStage, workers_of
 from paqa_builder.pipeline.plan import Plan, StagePlan
 from paqa_builder.pipeline.status import of_plan
 from paqa_builder.questions.rehearsal import CLIPS as REHEARSED
@@ -31,21 +32,23 @@ Costs = dict[str, Values]
 def estimated(
     plan: Plan, stages: Sequence[StagePlan], corpus: Corpus, measurements: Measurements
 ) -> Estimate:
-    """The estimate of what a build of the plan has still to do."""
+    """The estimate of what a build of the plan has still to do; with the setting ``shard``, of one shard."""
     generator = np.random.default_rng(plan.config.seed)
     lengths = list(measurements.lengths.values())
     audio = seconds_of(corpus.bytes, lengths, generator) if lengths else np.zeros(1)
     to_do = {row["stage"]: row["to_do"] for row in of_plan(plan)}
+    # A shard runs its share of the parts through the stages, and no other step.
+    processes = int((getattr(plan.config, "shard", None) or "1/1").partition("/")[2])
     steps = []
     for stage in stages:
         measured = measurements.stages.get(stage.name)
-        clips, workers = to_do[stage.name], _workers(plan, stage)
+        clips, workers = math.ceil(to_do[stage.name] / processes), _workers(plan, stage)
         costs: Costs = {}
         if measured is not None and measured.tasks and measured.key == stage.key:
             seconds = audio * clips / max(1, corpus.clips)
             costs = _of_stage(measured, clips, seconds, workers, _on_gpu(plan, stage), generator)
         steps.append(_step(stage.name, stage.key, clips, workers, costs))
-    rest = corpus.clips if any(to_do.values()) else 0
+    rest = corpus.clips if any(to_do.values()) and processes == 1 else 0
     shards = measurements.shards
     after = _after(shards, corpus, rest, plan.config.workers, generator) if shards else {}
     for name in ("corpus", "questions", "gate", "shards"):
@@ -127,7 +130,7 @@ def _linear(points: Sequence[tuple[int, float]], clips: int) -> float:
 
 
 def _workers(plan: Plan, stage: StagePlan) -> int:
-    return getattr(executor_for(plan.config, on_gpu=stage.on_gpu), "workers", 1)
+    return workers_of(executor_for(plan.config, on_gpu=stage.on_gpu, resources=stage.resources))
 
 
 def _on_gpu(plan: Plan, stage: StagePlan) -> bool:

@@ -27,7 +27,7 @@ class Measuring:
 
     def __init__(self, inner: Executor) -> None:
         self.inner = inner
-        self.workers: int = getattr(inner, "workers", 1)
+        self.workers = workers_of(inner)
         self.tasks: list[Task] = []
         self.load_cpu = self.load_wall = 0.0
 
@@ -46,6 +46,11 @@ class Measuring:
 
     def run_alone(self, function: Callable[[Any], Any], task: Any) -> Any:
         return self.inner.run_alone(function, task)
+
+
+def workers_of(executor: Executor) -> int:
+    """The processes of an executor; 1 where there are none, or their number is not known before a run."""
+    return getattr(executor, "workers", None) or 1
 
 
 def _timed(function: Callable[[Any], Any], task: Any) -> tuple[Any, float, float, float]:
