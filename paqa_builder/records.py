@@ -7,7 +7,7 @@ unknown: the stage did not run, or failed. An empty layer means that the stage r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
 
 from paqa_builder.text.privacy import portable, redact
@@ -270,6 +270,10 @@ class Truth:
     speakers: tuple[Speaker, ...] | None = None
 
 
+NO_TRUTH = Truth()
+"""The annotation of a clip that has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """One audio file of a corpus.
@@ -292,7 +296,7 @@ class Clip:
     license: str = "unknown"
     attribution: str = ""
     source_url: str = ""
-    truth: Truth = field(default_factory=Truth)
+    truth: Truth = NO_TRUTH
     groups: tuple[str, ...] = ()
     questions: tuple[CorpusQuestion, ...] = ()
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from paqa_builder.gate.report import GateReport
@@ -114,6 +114,29 @@ class Summary:
             self.templates.update(row["template"] for row in rows)
             self.contributions.update(filter(None, (row["audio_contribution"] for row in rows)))
             self.example = self.example or rows[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible dictionary."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return values | {
+            "origins": sorted([o.stage, o.backend, o.revision] for o in self.origins),
+            "gate": self.gate and self.gate.to_json(),
+            "speakers": list(self.speakers.items()),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Summary:
+        """Inverse of :meth:`to_json`."""
+        values: dict[str, Any] = {name: Counter(v) if isinstance(v, dict) else v for name, v in data.items()}
+        return cls(
+            **values
+            | {
+                "origins": {Origin(*origin) for origin in data["origins"]},
+                "gate": data["gate"] and GateReport.from_json(data["gate"]),
+                "speakers": Counter(dict(data["speakers"])),
+                "example": data["example"],
+            }
+        )
 
     @property
     def entropy(self) -> float:

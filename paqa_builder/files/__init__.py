@@ -2,8 +2,9 @@
 
 Layout::
 
-    WORK/fingerprints.json                     content hash of every clip, with size and times of change
+    WORK/clips.jsonl                           all clips, with content hashes, sizes and times of change
     WORK/<stage>-<key>/part-<hash>.jsonl       one line a clip: records, or the failure
+    WORK/<stage>-<key>/ledger.json             checksums of these files, as they were last read
     WORK/separate-<key>/stems/ab/<sha256>.speech.flac
     WORK/questions-<key>/part-<hash>.jsonl
     WORK/derived-audio/ab/<hash>.flac          excerpts and joined files that a source made
@@ -23,19 +24,28 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from paqa_builder.errors import ConfigError, NotReadyError
-from paqa_builder.files.checksum import sealed, unsealed
 from paqa_builder.records import Clip, to_json
 
 Identity = tuple[str, str, str]
 KEY_LENGTH = 12
-FINGERPRINTS = "fingerprints.json"
+
+
+def digest_of_all(values: Iterable[Any], length: int = KEY_LENGTH) -> str:
+    """The :func:`digest` of the list of the values, one in memory at a time."""
+    hashed, separator = hashlib.sha256(b"["), b""
+    for value in values:
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        hashed.update(separator + text.encode())
+        separator = b","
+    hashed.update(b"]")
+    return hashed.hexdigest()[:length]
 
 
 def digest(value: Any, length: int = KEY_LENGTH) -> str:
@@ -241,94 +251,101 @@ class Fingerprint:
         """The values by which a row is recognised as this clip's result."""
         return (self.clip.id, self.sha256, self.truth)
 
+    def by_audio(self) -> Fingerprint:
+        """The same clip, identified by its audio alone."""
+        return Fingerprint(self.clip, self.sha256, "", self.problem) if self.truth else self
 
-@dataclass(frozen=True, slots=True)
+
+class Clips(Protocol):
+    """Clips by position, with the hashes of their annotation."""
+
+    def items(self, start: int, count: int) -> Sequence[Fingerprint]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A group of clips that one task processes: the unit of work and of resume."""
+    """A group of clips that one task processes: the unit of work and of resume.
+
+    The clips are read when they are asked for. A part that is sent to a worker carries its own clips.
+
+    Attributes:
+        index: Position of the part in its plan.
+        start: Position of its first clip in ``clips``.
+        size: Number of clips.
+        hashes: Hashes of its clips: by audio alone, and by audio and annotation.
+        by_truth: Whether the clips are identified by audio and annotation.
+    """
 
     index: int
-    fingerprints: tuple[Fingerprint, ...]
-    hash: str
+    start: int
+    size: int
+    hashes: tuple[str, str]
+    clips: Clips
+    by_truth: bool = False
+
+    @property
+    def hash(self) -> str:
+        """The hash of the clips, as they are identified."""
+        return self.hashes[self.by_truth]
+
+    @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        """The clips, which are read at every call."""
+        items = self.clips.items(self.start, self.size)
+        return tuple(items if self.by_truth else (item.by_audio() for item in items))
 
     def with_truth(self, wanted: bool) -> Part:
         """The same clips, identified by audio and annotation, or by audio alone."""
-        if all(bool(item.truth) == wanted for item in self.fingerprints):
-            return self
-        return _part(
-            self.index,
-            [
-                replace(item, truth=digest(to_json(item.clip.truth)) if wanted else "")
-                for item in self.fingerprints
-            ],
-        )
+        return self if self.by_truth == wanted else replace(self, by_truth=wanted)
+
+    @property
+    def name(self) -> str:
+        """The name of the file with the part's rows, in the folder of any stage."""
+        return f"part-{self.hash}.jsonl"
 
     def file(self, folder: Path) -> Path:
         """The path of the part's rows in a stage's folder."""
-        return folder / f"part-{self.hash}.jsonl"
+        return folder / self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        own = ListedClips(tuple(self.clips.items(self.start, self.size)))
+        return Part, (self.index, 0, self.size, self.hashes, own, self.by_truth)
 
 
-def parts_of(fingerprints: list[Fingerprint], size: int) -> list[Part]:
+@dataclass(frozen=True, slots=True)
+class ListedClips:
+    """A few clips in memory."""
+
+    all: tuple[Fingerprint, ...]
+
+    def items(self, start: int, count: int) -> Sequence[Fingerprint]:
+        return self.all[start : start + count]
+
+
+def parts_of(fingerprints: Sequence[Fingerprint], size: int) -> list[Part]:
     """Splits a list of clips into parts of ``size`` clips."""
-    starts = range(0, len(fingerprints), size)
-    return [_part(index, fingerprints[start : start + size]) for index, start in enumerate(starts)]
+    by_truth = any(item.truth for item in fingerprints)
+    items = tuple(
+        item if item.truth else replace(item, truth=digest(to_json(item.clip.truth))) for item in fingerprints
+    )
+    clips = ListedClips(items)
+    starts = range(0, len(items), size)
+    return [
+        Part(index, start, len(chunk), part_hashes(chunk), clips, by_truth)
+        for index, start in enumerate(starts)
+        if (chunk := items[start : start + size])
+    ]
 
 
-def _part(index: int, fingerprints: list[Fingerprint]) -> Part:
-    rows = [[item.clip.id, item.sha256, *filter(None, [item.truth])] for item in fingerprints]
-    return Part(index, tuple(fingerprints), digest(rows, 16))
+def part_hashes(items: Sequence[Fingerprint]) -> tuple[str, str]:
+    """The hashes of a part with these clips: by audio alone, and by audio and annotation."""
+    rows = [[item.clip.id, item.sha256, item.truth] for item in items]
+    return digest([row[:2] for row in rows], 16), digest(rows, 16)
 
 
 def row_identity(row: dict[str, Any]) -> Identity:
     """The :attr:`Fingerprint.identity` of the clip that a row belongs to."""
     return (row["clip"], row["sha256"], row.get("truth", ""))
-
-
-def fingerprint(clips: list[Clip], work: Path, *, save: bool = True) -> list[Fingerprint]:
-    """Hashes every clip's bytes; a file whose size and times of change are in the cache is not read again.
-
-    Args:
-        save: Whether to write the cache in the work folder (``paqa plan`` writes nothing).
-    """
-    cache_file = work / FINGERPRINTS
-    known = _known_fingerprints(cache_file)
-    fresh: dict[str, list[Any]] = {}
-    fingerprints = []
-    for clip in clips:
-        sha256 = ""
-        try:
-            status = os.stat(clip.path)
-            stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-            path = os.path.abspath(clip.path)
-            cached = known.get(path)
-            sha256 = cached[3] if cached and cached[:3] == stamp else file_sha256(clip.path)
-            fresh[path] = [*stamp, sha256]
-        except OSError:
-            pass  # the stage `read` reports the error
-        fingerprints.append(Fingerprint(clip, sha256))
-    if save and not fresh.items() <= known.items():
-        _save_fingerprints(cache_file, {**known, **fresh})
-    return fingerprints
-
-
-def forget_fingerprints(work: Path, paths: Iterable[str]) -> None:
-    """Removes files from the cache of :func:`fingerprint`, so that the next build reads them again."""
-    cache_file = work / FINGERPRINTS
-    known, unknown = _known_fingerprints(cache_file), set(map(os.path.abspath, paths))
-    if unknown & known.keys():
-        _save_fingerprints(cache_file, {path: known[path] for path in known.keys() - unknown})
-
-
-def _known_fingerprints(cache_file: Path) -> dict[str, list[Any]]:
-    try:
-        text = unsealed(cache_file.name, cache_file.read_bytes())
-    except OSError:
-        text = None
-    return json.loads(text) if text else {}  # without the cache, every file is read again
-
-
-def _save_fingerprints(cache_file: Path, known: dict[str, list[Any]]) -> None:
-    text = json.dumps(known, sort_keys=True).encode() + b"\n"
-    write_atomic(cache_file, sealed(cache_file.name, text))
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

@@ -15,15 +15,29 @@ def sealed(name: str, text: bytes) -> bytes:
         name: Name of the file, so that the content of another file is not taken for this one's.
         text: Complete lines.
     """
-    return text + _line(name, text)
+    return text + seal_line(seal(name, text))
 
 
 def unsealed(name: str, data: bytes) -> bytes | None:
     """The lines before the checksum; None if the checksum is missing or differs."""
+    found = unsealed_with_checksum(name, data)
+    return None if found is None else found[0]
+
+
+def unsealed_with_checksum(name: str, data: bytes) -> tuple[bytes, str] | None:
+    """The lines before the checksum, and the checksum; None if it is missing or differs."""
     text = data[: data.rfind(b"\n", 0, -1) + 1]
-    return text if data and data[len(text) :] == _line(name, text) else None
+    covered = seal(name, text)
+    return (text, covered.hexdigest()) if data and data[len(text) :] == seal_line(covered) else None
 
 
-def _line(name: str, text: bytes) -> bytes:
-    covered = name.encode("utf-8", "surrogateescape") + b"\n" + text
-    return b'{"checksum":"%s"}\n' % hashlib.sha256(covered).hexdigest().encode()
+def seal(name: str, text: bytes = b"") -> hashlib._Hash:
+    """The sum over the name and the first lines of a file; further lines can be added."""
+    covered = hashlib.sha256(name.encode("utf-8", "surrogateescape") + b"\n")
+    covered.update(text)
+    return covered
+
+
+def seal_line(covered: hashlib._Hash) -> bytes:
+    """The last line of a file."""
+    return b'{"checksum":"%s"}\n' % covered.hexdigest().encode()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder.errors import ConfigError
-from paqa_builder.files import Identity, row_identity, write_atomic
-from paqa_builder.files.checksum import sealed, unsealed
+from paqa_builder.files import write_atomic
+from paqa_builder.files.checksum import sealed, unsealed_with_checksum
 
 
 def write_rows(path: Path, rows: Iterable[Any], *, sort_keys: bool = False) -> None:
@@ -55,23 +55,22 @@ def intact(path: Path) -> bool:
 
 def failed_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a part that hold a failure; none of a part that is missing or damaged."""
-    text = _content(path) or b""
-    # Most parts have no failure, and parsing takes longer than hashing.
-    return [row for row in read_rows(path) if "failure" in row] if b'"failure":' in text else []
+    return failures_in(_content(path) or b"")
 
 
-def known_rows(folder: Path, wanted: set[Identity], skip: set[Path]) -> dict[Identity, dict[str, Any]]:
-    """Finds the rows of ``wanted`` clips in the intact parts of earlier builds.
+def failures_in(text: bytes) -> list[dict[str, Any]]:
+    """The rows among JSON lines that hold a failure."""
+    if b'"failure":' not in text:  # most parts have no failure, and parsing takes longer than hashing
+        return []
+    return [row for line in text.decode().split("\n") if line and "failure" in (row := json.loads(line))]
 
-    A corpus that grew, or another ``--limit``, is split into other parts. Rows of unchanged clips stay valid.
-    """
-    rows = (
-        row
-        for path in sorted(folder.glob("part-*.jsonl"))
-        if path not in skip and intact(path)
-        for row in read_rows(path)
-    )
-    return {row_identity(row): row for row in rows if row_identity(row) in wanted}
+
+def content_of(path: Path) -> tuple[bytes, str] | None:
+    """The lines of a file and its checksum; None if it is missing or damaged."""
+    try:
+        return unsealed_with_checksum(_name(path), path.read_bytes())
+    except OSError:
+        return None
 
 
 def _name(path: Path) -> str:
@@ -79,7 +78,5 @@ def _name(path: Path) -> str:
 
 
 def _content(path: Path) -> bytes | None:
-    try:
-        return unsealed(_name(path), path.read_bytes())
-    except OSError:
-        return None
+    found = content_of(path)
+    return None if found is None else found[0]

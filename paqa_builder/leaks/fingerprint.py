@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 
 from paqa_builder.audio import SILENCE_RMS, Audio, resample, spool
 
@@ -123,12 +122,14 @@ _SHAPE = np.hanning(WINDOW).astype(np.float32)
 def _bands(samples: np.ndarray) -> Iterator[np.ndarray]:
     """Energies ``float32 [windows, 33]`` of blocks of windows; each block begins with the last window of the
     one before."""
+    from scipy.fft import rfft  # takes a while to import, and the search for doubles does without
+
     count = (len(samples) - WINDOW) // HOP + 1
     for first in range(0, count - 1, _BLOCK):
         last = min(count, first + _BLOCK + 1)
         piece = np.asarray(samples[first * HOP : (last - 1) * HOP + WINDOW], np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(piece, WINDOW)[::HOP]
-        spectrum = scipy.fft.rfft(windows * _SHAPE, axis=1)[:, _EDGES[0] : _EDGES[-1]]
+        spectrum = rfft(windows * _SHAPE, axis=1)[:, _EDGES[0] : _EDGES[-1]]
         energy = np.square(spectrum.real) + np.square(spectrum.imag)
         yield np.add.reduceat(energy, _EDGES[:-1] - _EDGES[0], axis=1)
 

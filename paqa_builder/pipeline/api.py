@@ -12,6 +12,7 @@ from paqa_builder import files, registry
 from paqa_builder.config import validate_options
 from paqa_builder.config.environment import expanded
 from paqa_builder.errors import AudioError
+from paqa_builder.files import manifest
 from paqa_builder.licenses import UNKNOWN
 from paqa_builder.pipeline import doctor, scenes
 from paqa_builder.pipeline import perceive as perception
@@ -97,11 +98,11 @@ def perceive(
     settings = configuration.load(flags)
     registry.load_plugins(settings.plugins)
     clip = Clip(id=file.stem, source="file", split="train", path=str(file), license=UNKNOWN)
-    parts = files.parts_of(files.fingerprint([clip], folder, save=False), 1)
-    plan = Plan(settings, None, tuple(parts), resolve_stages(settings))
+    listing, _ = manifest.write([(clip, "")], folder, save=False)
+    plan = Plan(settings, None, tuple(files.parts_of(listing.items(0, 1), 1)), resolve_stages(settings))
     doctor.require((stage.name, stage.backend) for stage in plan.stages if stage.config)
     for stage in plan.stages:
-        executor = executor_for(settings, on_gpu=stage.on_gpu, resources=stage.resources)
+        executor = executor_for(settings, on_gpu=stage.on_gpu)
         perception.run_stage(plan, stage, executor, NoProgress(), retry_failed=True)
     (scene,) = scenes.of_plan(plan)
     if scene.failures:

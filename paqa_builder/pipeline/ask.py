@@ -18,6 +18,8 @@ from typing import Any
 from paqa_builder import files, registry
 from paqa_builder.config import Config, validate_options
 from paqa_builder.files import state
+from paqa_builder.files.ledger import Ledger
+from paqa_builder.files.memo import Memo
 from paqa_builder.pipeline import scenes
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash
@@ -32,6 +34,8 @@ from paqa_builder.runtime.executor import Crash, Executor
 
 STAGE = "questions"
 CORPUS = "corpus.json"
+KEYS = "questions.json"
+"""File in the work folder that tells which folder of questions belongs to the results of the stages."""
 # Any change of this code invalidates the questions: they are cheap to generate again.
 _CODE = (
     "questions/**/*.py", "labels/*.py", "intervals.py", "records.py", "seeded.py", "data/*.csv",
@@ -61,17 +65,40 @@ def run(plan: Plan, executor: Executor, progress: Progress) -> tuple[Path, Stage
     """Writes the questions of all missing parts. Returns their folder and the cost."""
     began = time.monotonic()
     options, templates = options_of(plan.config), load_templates(plan.config.templates)
+    known = Memo(plan.work / KEYS).get(_inputs(plan, templates))
+    folder = plan.work / str(known)
+    if known is None or not state.intact(folder / CORPUS):
+        folder = _collect(plan, options, templates)
+        remember(plan, folder)
+    ledger = Ledger(folder)
+    missing = [part for part in plan.parts if not ledger.entry(part.name)]
+    step = Step(STAGE, plan.parts, missing, progress, began=began)
+    # A task carries its own part only, not the whole corpus.
+    tasks = (Task(Plan(plan.config, None, (part,), plan.stages), part, folder) for part in missing)
+    report = step.run(_results(tasks, executor))
+    Ledger(folder).settle(plan.parts)
+    return folder, report
+
+
+def remember(plan: Plan, folder: Path) -> None:
+    """Records that the questions of a plan are in a folder, so that the next run need not find it out."""
+    Memo(plan.work / KEYS).put(_inputs(plan, load_templates(plan.config.templates)), folder.name)
+
+
+def _inputs(plan: Plan, templates: list[Template]) -> list[Any]:
+    """Everything that decides the questions."""
+    return [plan.content, plan.results(), *_settings(plan, templates)]
+
+
+def _collect(plan: Plan, options: QaOptions, templates: list[Template]) -> Path:
+    """Collects the pools of the corpus. Returns the folder of the questions, which holds them."""
     facts = {template.fact for template in select(templates, options)}
     corpus = Corpus.of(scenes.of_plan(plan), options, facts)
     folder = plan.work / f"{STAGE}-{_key(plan, templates, corpus.to_json())}"
     if not state.intact(folder / CORPUS):
         corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)
         state.write(folder / CORPUS, corpus.to_json(), sort_keys=True)
-    missing = [part for part in plan.parts if not state.intact(part.file(folder))]
-    step = Step(STAGE, plan.parts, missing, progress, began=began)
-    # A task carries its own part only, not the whole corpus.
-    tasks = [Task(Plan(plan.config, None, (part,), plan.stages), part, folder) for part in missing]
-    return folder, step.run(_results(tasks, executor))
+    return folder
 
 
 def read_corpus(folder: Path) -> Corpus:
@@ -80,7 +107,7 @@ def read_corpus(folder: Path) -> Corpus:
     return Corpus.from_json(content)
 
 
-def _results(tasks: list[Task], executor: Executor) -> Iterator[Done]:
+def _results(tasks: Iterable[Task], executor: Executor) -> Iterator[Done]:
     for task, result in executor.run(ask, tasks):
         if isinstance(result, Crash):
             result = executor.run_alone(ask, task)
@@ -124,19 +151,21 @@ def items(plan: Plan, folder: Path) -> Iterator[tuple[Scene, list[Question], lis
 
 
 def _key(plan: Plan, templates: Iterable[Template], corpus: Any) -> str:
-    dumped = [template.model_dump(mode="json") for template in templates]
-    truths = [
+    truths = files.digest_of_all(
         [clip.id, clip.split, clip.source, to_json(clip.truth), *to_json(clip.questions)]
         for clip in plan.clips
-    ]
-    return files.digest(
-        [
-            code_hash(*_CODE), plan.config.seed, options_of(plan.config).model_dump(mode="json"),
-            files.digest(dumped), files.digest(corpus), files.digest(truths),
-            [[stage.name, stage.key] for stage in plan.stages],
-            *_plugin_code(),
-        ]
-    )  # fmt: skip
+    )
+    code, seed, options, dumped, stages, *plugins = _settings(plan, templates)
+    return files.digest([code, seed, options, dumped, files.digest(corpus), truths, stages, *plugins])
+
+
+def _settings(plan: Plan, templates: Iterable[Template]) -> list[Any]:
+    """Everything besides the scenes that decides the questions."""
+    dumped = [template.model_dump(mode="json") for template in templates]
+    return [
+        code_hash(*_CODE), plan.config.seed, options_of(plan.config).model_dump(mode="json"),
+        files.digest(dumped), [[stage.name, stage.key] for stage in plan.stages], *_plugin_code(),
+    ]  # fmt: skip
 
 
 def _plugin_code() -> list[str]:

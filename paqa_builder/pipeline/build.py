@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,13 +19,15 @@ from paqa_builder import files
 from paqa_builder.config import Config
 from paqa_builder.dataset import lock, shared_audio, write
 from paqa_builder.dataset.summary import Summary
-from paqa_builder.errors import ConfigError, NotReadyError, PaqaError
+from paqa_builder.errors import NotReadyError, PaqaError
+from paqa_builder.files import manifest
+from paqa_builder.files.ledger import Ledger
+from paqa_builder.files.memo import Memo
 from paqa_builder.gate.report import Verdicts
 from paqa_builder.leaks.resolve import LeakReport
 from paqa_builder.pipeline import ask, doctor, grounded, leaks, perceive, replaced
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
-from paqa_builder.pipeline.estimate import Error, errors_of
 from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reuse import CHANGED
@@ -38,12 +39,17 @@ from paqa_builder.questions.templates import template_hash
 from paqa_builder.records import Failure, Scene, to_json
 from paqa_builder.runtime.executor import executor_for
 from paqa_builder.runtime.hold import hold
+from paqa_builder.runtime.version import __version__
 from paqa_builder.text.privacy import published
 
 log = logging.getLogger(__name__)
 
 REPORT = "last-build.json"
 """File in the work folder with the costs of the last run, which ``paqa bench`` reads."""
+SUMMARY = "summary.json"
+"""File in the work folder with the counts of the data set, so that a finished one is not counted again."""
+CLIPS = "clips-hash.json"
+"""File in the work folder with the hash of the clips for the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,6 @@ class BuildReport:
         warnings: All different warnings of this run.
         grounded: What became of the corpus's own questions; see :mod:`paqa_builder.pipeline.grounded`.
         leaks: Groups and doubles: what crosses splits, and the clips that were dropped or moved.
-        estimate_errors: Errors of the estimate of ``paqa plan --calibrate``, where there is one.
     """
 
     config: Config
@@ -73,7 +78,6 @@ class BuildReport:
     warnings: tuple[str, ...] = ()
     grounded: Counter[str] = field(default_factory=Counter)
     leaks: LeakReport = field(default_factory=LeakReport)
-    estimate_errors: tuple[Error, ...] = ()
 
 
 def build(config: Config, progress: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
@@ -90,11 +94,6 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         NotReadyError: A package, a model or disk space is missing, or another build uses one of the folders.
             Finished work is kept.
     """
-    if config.shard:
-        raise ConfigError(
-            f"a build of all clips cannot be shard {config.shard}",
-            fix="run the shard with paqa build --shard, or paqa_builder.pipeline.shards.run",
-        )
     with (
         keep_warnings() as warnings,
         write.claim(config.out, to_read=True) as writable,
@@ -106,7 +105,6 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
 
 
 def _build(config: Config, progress: Progress, retry_failed: bool, writable: bool) -> BuildReport:
-    began = time.monotonic()
     files.remove_stale(config.work_folder)
     leaks.options_of(config)
     plan = make(config)
@@ -127,7 +125,7 @@ def _build(config: Config, progress: Progress, retry_failed: bool, writable: boo
             if plan.missing(stage):  # clips were dropped, so the parts differ
                 perceive.run_stage(plan, stage, executor_for(config), NoProgress())
             continue
-        executor = executor_for(config, on_gpu=stage.on_gpu, resources=stage.resources)
+        executor = executor_for(config, on_gpu=stage.on_gpu)
         reports.append(perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed))
     folder, ask_report = ask.run(plan, executor_for(config), progress)
     requests, talk = LlmReport(), llm.start(plan)
@@ -139,12 +137,13 @@ def _build(config: Config, progress: Progress, retry_failed: bool, writable: boo
     with suppress(NotReadyError):  # the data set is complete, even if the disk of the work folder is full
         replaced.record(plan)
         changed = {clip_id for clip_id, failure in report.failures if failure.error == CHANGED}
-        files.forget_fingerprints(plan.work, [clip.path for clip in listed.clips if clip.id in changed])
+        if changed:
+            manifest.forget(plan.work, [clip.path for clip in listed.clips if clip.id in changed])
         costs = [asdict(stage) | {"rtf": stage.rtf} for stage in reports if stage.clips]
         if costs:
-            data = {"clips": len(plan.clips), "jobs": config.workers, "stages": costs}
+            data = {"clips": plan.count, "jobs": config.workers, "stages": costs}
             files.write_atomic(plan.work / REPORT, json.dumps(data, indent=2).encode())
-    return replace(report, estimate_errors=errors_of(plan, reports, time.monotonic() - began))
+    return report
 
 
 def _warn_of_shared_audio(plan: Plan) -> None:
@@ -195,7 +194,14 @@ def publish(
     leak_report = leak_report or LeakReport(leaks.options_of(plan.config))
     description["leaks"] = leak_report.to_json()
     unchanged = lock.up_to_date(plan.config.out, description)
-    if unchanged:
+    memo, key = Memo(plan.work / SUMMARY), _results_key(plan, folder, verdicts, description)
+    known = memo.get(key) if unchanged else None
+    if known is not None:
+        summary = Summary.from_json(known["summary"])
+        failures += [(clip_id, Failure(**failure)) for clip_id, failure in known["failures"]]
+        quarantined.update(known["quarantined"])
+        asked.update(known["grounded"])
+    elif unchanged:
         summary = write.summarise(items(), verdicts)
     else:
         summary = write.write_shards(
@@ -206,11 +212,42 @@ def publish(
             verdicts=verdicts,
             failures=unpublished,
         )
+    if known is None and not unpublished:
+        value = {
+            "summary": summary.to_json(),
+            "failures": [[clip_id, asdict(failure)] for clip_id, failure in failures],
+            "quarantined": quarantined,
+            "grounded": asked,
+        }
+        memo.put(key, value)
     failures += unpublished
     return BuildReport(
         plan.config, summary, reports, tuple(failures), quarantined, verdicts, unchanged, requests,
         grounded=asked, leaks=leak_report,
     )  # fmt: skip
+
+
+def _results_key(plan: Plan, folder: Path, verdicts: Verdicts, description: dict[str, Any]) -> str:
+    """Hash of everything that the report of a build follows from."""
+    return files.digest(
+        [
+            __version__, description, plan.content, plan.results(), Ledger(folder).checksums(plan.parts),
+            verdicts.refused, sorted(verdicts.weak),
+        ],
+        64,
+    )  # fmt: skip
+
+
+def _clips_hash(plan: Plan) -> str:
+    """Hash of what is published of the clips and their files."""
+    memo = Memo(plan.work / CLIPS)
+    known = memo.get(plan.content)
+    if known is None:
+        items = (item for part in plan.parts for item in part.fingerprints)
+        rows = ([to_json(item.clip) | {"path": None}, item.sha256] for item in items)
+        known = files.digest_of_all(rows, 64)
+        memo.put(plan.content, known)
+    return str(known)
 
 
 def _describe(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
@@ -227,14 +264,9 @@ def _describe(plan: Plan, folder: Path, verdicts: Verdicts) -> dict[str, Any]:
         }
         for stage in plan.stages
     ]
-    clips = [
-        [to_json(item.clip) | {"path": None}, item.sha256]
-        for part in plan.parts
-        for item in part.fingerprints
-    ]
     description = {
         "source": {"name": config.source, "options": config.source_options, "limit": config.limit},
-        "clips": {"count": len(clips), "hash": files.digest(clips, 64)},
+        "clips": {"count": plan.count, "hash": _clips_hash(plan)},
         "stages": stages,
         "questions": {
             # Including defaults: another version may have other ones, and proofs depend on them.

@@ -61,7 +61,7 @@ def run(
         }
         state.write(file, content)
         texts.unlink()
-        yield Done(len(plan.clips), 0, 0.0, time.process_time() - began)
+        yield Done(plan.count, 0, 0.0, time.process_time() - began)
 
     missing = () if state.intact(file) else plan.parts
     report = Step(STEP, plan.parts, missing, progress).run(results() if missing else ())

@@ -7,16 +7,17 @@ of their own, on which no other stage depends, so that a change of the settings 
 from __future__ import annotations
 
 import logging
-import os
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
+
+import numpy as np
 
 from paqa_builder import files
 from paqa_builder.config import Config, validate_options
 from paqa_builder.dataset import shared_audio
 from paqa_builder.files import state
+from paqa_builder.files.manifest import Manifest
+from paqa_builder.files.selection import Selection
 from paqa_builder.leaks.fingerprint import AcousticFingerprint, StoredFingerprint
 from paqa_builder.leaks.groups import DOUBLE, by_kind, is_strict, sentence
 from paqa_builder.leaks.matching import components, matches
@@ -26,7 +27,7 @@ from paqa_builder.perception.stage import stage_class
 from paqa_builder.pipeline import perceive
 from paqa_builder.pipeline.plan import Plan, StagePlan, parts_of
 from paqa_builder.pipeline.step import Progress, StageReport, code_hash
-from paqa_builder.records import from_json
+from paqa_builder.records import NO_TRUTH, from_json
 from paqa_builder.runtime.executor import executor_for
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 STAGE = "fingerprint"
 DOUBLES = "doubles.json"
 """File in the folder of the stage with the clips of each recording that several clips hold."""
+LEFT = "parts-left.json"
+"""File in the work folder with the hashes of the parts without dropped clips."""
 _SMALL = 20_000_000
 """Bytes of clips that are fingerprinted faster than worker processes start. The stage *read* has decoded them
 before, so those that crash a decoder are known."""
@@ -77,11 +80,7 @@ def run(
 
 def _size(plan: Plan) -> int:
     """Bytes of all clips."""
-    total = 0
-    for clip in plan.clips:
-        with suppress(OSError):
-            total += os.stat(clip.path).st_size
-    return total
+    return plan.listing.size if plan.listing else 0
 
 
 def applied(plan: Plan, *, save: bool = False, search: bool = False) -> tuple[Plan, LeakReport]:
@@ -91,8 +90,8 @@ def applied(plan: Plan, *, save: bool = False, search: bool = False) -> tuple[Pl
         save: Whether to keep the doubles that were found in the work folder.
         search: Whether to look for doubles although the work folder has those of an earlier search.
     """
-    options = options_of(plan.config)
-    items = [item for part in plan.parts for item in part.fingerprints]
+    options, listing = options_of(plan.config), plan.listing
+    assert isinstance(listing, Manifest)
     doubles: list[list[int]] = []
     unknown = 0
     if (stage := stage_of(plan)) is not None:
@@ -103,19 +102,40 @@ def applied(plan: Plan, *, save: bool = False, search: bool = False) -> tuple[Pl
             doubles, unknown = earlier["doubles"], earlier["unknown"]
         else:
             known, unknown = _fingerprints(plan, stage)
-            doubles = _doubles(items, known)
+            doubles = _doubles(listing, known)
             if save:
                 state.write(kept_file, {"key": key, "doubles": doubles, "unknown": unknown})
-    clips, report = resolve([item.clip for item in items], doubles, options)
-    kept = [replace(item, clip=clip) for item, clip in zip(items, clips, strict=True) if clip is not None]
-    if len(kept) < len(items):
-        parts = parts_of(kept, plan.config)
+    selection, report = _resolved(listing, doubles, options)
+    if selection is not None:
+        if selection.count < listing.count:
+            parts = parts_of(selection, plan.config, LEFT, save=save)
+        else:
+            parts = tuple(replace(part, clips=selection) for part in plan.parts)
+        plan = replace(plan, parts=parts, listing=selection)
+    return plan, replace(report, unknown=unknown)
+
+
+def _resolved(
+    listing: Manifest, doubles: list[list[int]], options: LeakOptions
+) -> tuple[Selection | None, LeakReport]:
+    """Applies the settings to the clips that have groups or doubles; None if no clip changes."""
+    in_doubles = sorted(index for members in doubles for index in members)
+    if listing.grouped:
+        wanted = set(in_doubles)
+        found = [(n, item) for n, item in enumerate(listing) if item.clip.groups or n in wanted]
     else:
-        rest = iter(kept)
-        parts = tuple(
-            replace(part, fingerprints=tuple(next(rest) for _ in part.fingerprints)) for part in plan.parts
-        )
-    return replace(plan, parts=parts), replace(report, unknown=unknown)
+        found = [(n, listing.items(n, 1)[0]) for n in in_doubles]
+    # Of the annotation nothing is needed, and it may be large.
+    clips = [replace(item.clip, truth=NO_TRUTH, questions=()) for _, item in found]
+    places = {position: n for n, (position, _) in enumerate(found)}
+    resolved, report = resolve(clips, [[places[n] for n in members] for members in doubles], options)
+    left_out, changes = [], {}
+    for (position, _), before, after in zip(found, clips, resolved, strict=True):
+        if after is None:
+            left_out.append(position)
+        elif (after.split, after.groups) != (before.split, before.groups):
+            changes[position] = after.split, after.groups
+    return Selection(listing, left_out, changes) if left_out or changes else None, report
 
 
 def _fingerprints(plan: Plan, stage: StagePlan) -> tuple[dict[int, AcousticFingerprint], int]:
@@ -124,30 +144,39 @@ def _fingerprints(plan: Plan, stage: StagePlan) -> tuple[dict[int, AcousticFinge
     Clips that could not be read are not counted; they are failures of the stage *read*.
     """
     found, position, failed = {}, 0, 0
-    folder = stage.folder(plan.work)
+    folder, ledger = stage.folder(plan.work), plan.ledger(stage)
     for part in plan.parts:
-        rows = state.read_rows(part.file(folder)) if state.intact(part.file(folder)) else []
+        rows = state.read_rows(part.file(folder)) if ledger.entry(part.name) else []
         for number, row in enumerate(rows):
             if records := row.get("records"):
                 found[position + number] = AcousticFingerprint.of(from_json(StoredFingerprint, records[0]))
             else:
                 failed += row["failure"]["stage"] == STAGE
-        position += len(part.fingerprints)
+        position += part.size
     return found, failed
 
 
-def _doubles(items: Sequence[files.Fingerprint], known: dict[int, AcousticFingerprint]) -> list[list[int]]:
+def _doubles(listing: Manifest, known: dict[int, AcousticFingerprint]) -> list[list[int]]:
     """Positions of the clips of each recording that several clips hold."""
     positions = sorted(known)
     pairs = [
         (positions[m.first], positions[m.second]) for m in matches([known[index] for index in positions])
     ]
+    # Eight bytes of each hash tell which clips are worth a second look.
+    starts = np.fromiter((_start(item.sha256) for item in listing), np.uint64, listing.count)
+    values, counts = np.unique(starts, return_counts=True)
+    repeated = np.flatnonzero(np.isin(starts, values[counts > 1])).tolist()
     same: dict[str, list[int]] = defaultdict(list)
-    for index, item in enumerate(items):
-        if item.sha256 and item.sha256 != shared_audio.EMPTY:
-            same[item.sha256].append(index)
+    for index in repeated:
+        sha256 = listing.items(index, 1)[0].sha256
+        if sha256 and sha256 != shared_audio.EMPTY:
+            same[sha256].append(index)
     pairs += [(members[0], other) for members in same.values() for other in members[1:]]
-    return components(len(items), pairs)
+    return components(listing.count, pairs)
+
+
+def _start(sha256: str) -> int:
+    return int(sha256[:16] or "0", 16)
 
 
 def _warn(report: LeakReport) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from paqa_builder.dataset.lock import LOCK
@@ -37,7 +38,9 @@ class OwnFolders:
         self._above = {real, *map(str, Path(real).parents)}
         self._given = {os.path.realpath(folder) for folder in folders}
         self._known: dict[str, str | None] = {}
-        self._kept = Path(os.path.realpath(kept)) if kept is not None else None
+        self._kept = os.path.realpath(kept) + os.sep if kept is not None else None
+        self._real_folder = lru_cache(1024)(os.path.realpath)
+        self._links = lru_cache(1024)(_links)
         self.left_out: Counter[str] = Counter()
 
     def without(self, clips: Iterable[Clip]) -> Iterator[Clip]:
@@ -51,10 +54,14 @@ class OwnFolders:
 
     def of(self, path: str | os.PathLike[str]) -> str | None:
         """The folder that contains a file; None if no such folder does."""
-        real = Path(os.path.realpath(path))
-        if self._kept is not None and self._kept in real.parents:
+        folder, name = os.path.split(path)
+        if name in ("", ".", "..") or name in self._links(folder):
+            folder = os.path.dirname(os.path.realpath(path))
+        else:
+            folder = self._real_folder(folder)
+        if self._kept is not None and (folder + os.sep).startswith(self._kept):
             return None
-        return self._of_folder(str(real.parent))
+        return self._of_folder(folder)
 
     def _of_folder(self, folder: str) -> str | None:
         if folder in self._above:
@@ -73,3 +80,12 @@ class OwnFolders:
         return bool(_STAGE_FOLDER.fullmatch(os.path.basename(folder))) and (
             os.path.isdir(os.path.join(folder, "stems")) or any(Path(folder).glob("part-*.jsonl"))
         )
+
+
+def _links(folder: str) -> frozenset[str]:
+    """The names of the links in a folder."""
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_symlink())
+    except OSError:
+        return frozenset()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from paqa_builder import files
 from paqa_builder.errors import NotReadyError
@@ -32,30 +31,17 @@ def run_stage(
     Raises:
         NotReadyError: A model or disk space is missing, or the worker process dies while it loads the model.
     """
-    folder = stage.folder(plan.work)
-    parts = plan.parts_of(stage)
-    reuse = Reuse.of(plan, stage, retry_failed=retry_failed)
-    absent = {part.hash for part in plan.missing(stage)}
-    absent |= reuse.outdated([part for part in parts if part.hash not in absent])
-    missing = [part for part in parts if part.hash in absent]
-    step = Step(stage.name, parts, missing, progress, lambda: sum(_failures(part, folder) for part in parts))
+    reuse = Reuse(plan, stage, retry_failed=retry_failed)
+    missing = reuse.missing()
+    step = Step(
+        stage.name, plan.parts, missing, progress, lambda: plan.ledger(stage).settle(plan.parts_of(stage))
+    )
     return step.run(_results(_tasks(plan, stage, missing, reuse), stage, executor) if missing else ())
 
 
-def _failures(part: files.Part, folder: Path) -> int:
-    return len(state.failed_rows(part.file(folder)))
-
-
 def _tasks(plan: Plan, stage: StagePlan, missing: list[files.Part], reuse: Reuse) -> Iterator[StageTask]:
-    folder = stage.folder(plan.work)
-    wanted = {item.identity for part in missing for item in part.fingerprints}
-    hashes = {part.hash for part in missing}
-    finished = {part.file(folder) for part in plan.parts_of(stage) if part.hash not in hashes}
-    known = state.known_rows(folder, wanted, finished)
-    known = {identity: row for identity, row in known.items() if reuse.accepts(row)}
     limits = plan.config.max_clip_seconds, plan.config.clip_time_limit
-    for part in missing:
-        rows = {item.identity: known[item.identity] for item in part.fingerprints if item.identity in known}
+    for part, rows in reuse.known(missing):
         yield StageTask(stage, part, plan.work, tuple(plan.config.plugins), rows, None, *limits)
 
 

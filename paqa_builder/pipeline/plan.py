@@ -11,8 +11,8 @@ import itertools
 import logging
 import os
 import traceback
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,20 @@ from typing import Any
 from paqa_builder import files, registry
 from paqa_builder.annotations import annotated
 from paqa_builder.config import Config, StageConfig, validate_options
-from paqa_builder.config.resources import Resources
 from paqa_builder.corpora.locate import locate
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
-from paqa_builder.files import state
+from paqa_builder.files import manifest
+from paqa_builder.files.ledger import Ledger
+from paqa_builder.files.manifest import Manifest
+from paqa_builder.files.memo import Memo
+from paqa_builder.files.selection import Selection
 from paqa_builder.perception.stage import Stage, stage_class
 from paqa_builder.pipeline.licensed import Licensed
 from paqa_builder.pipeline.own_folders import OwnFolders
 from paqa_builder.pipeline.pseudonyms import pseudonymised
 from paqa_builder.pipeline.storable import storable
 from paqa_builder.questions.examples import check_examples
-from paqa_builder.records import STAGES, Clip
+from paqa_builder.records import NO_TRUTH, STAGES, Clip
 from paqa_builder.sources import SPLITS, Source
 from paqa_builder.sources.derived import FOLDER as DERIVED
 from paqa_builder.sources.derived import DerivedAudio
@@ -39,6 +42,12 @@ from paqa_builder.sources.nearby import nearby
 log = logging.getLogger(__name__)
 
 NO_BACKEND = "none"
+PARTS = "parts.json"
+"""File in the work folder with the hashes of the parts."""
+LARGEST_PART = 128
+"""Clips of a part at most. A build that is killed loses the part that each worker has begun."""
+
+Listing = Manifest | Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +74,42 @@ class StagePlan:
     def backend(self) -> str:
         return self.config.backend if self.config else ""
 
-    @property
-    def resources(self) -> Resources | None:
-        return self.config.resources if self.config else None
-
     def folder(self, work: Path) -> Path:
         return work / f"{self.name}-{self.key}"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All inputs and steps of a build. The plan of a worker has one part and no source."""
+    """All inputs and steps of a build. The plan of a worker has one part, no source and no listing.
+
+    Attributes:
+        listing: All clips; the parts read theirs from it.
+    """
 
     config: Config
     source: Source | None
     parts: tuple[files.Part, ...]
     stages: tuple[StagePlan, ...]
+    listing: Listing | None = None
 
     @property
     def work(self) -> Path:
         return self.config.work_folder
 
     @property
-    def clips(self) -> list[Clip]:
-        return [item.clip for part in self.parts for item in part.fingerprints]
+    def count(self) -> int:
+        """Number of clips."""
+        return sum(part.size for part in self.parts)
+
+    @property
+    def clips(self) -> Iterator[Clip]:
+        """The clips in order, with one part in memory at a time."""
+        return (item.clip for part in self.parts for item in part.fingerprints)
+
+    @property
+    def content(self) -> str:
+        """Hash of all that is known of the clips, on this machine."""
+        return self.listing.content if self.listing else files.digest([part.hash for part in self.parts])
 
     def stage(self, name: str) -> StagePlan | None:
         """The stage called ``name``; None where the build leaves it out."""
@@ -100,8 +121,17 @@ class Plan:
 
     def missing(self, stage: StagePlan) -> list[files.Part]:
         """The parts that a stage has not finished."""
-        folder = stage.folder(self.work)
-        return [part for part in self.parts_of(stage) if not state.intact(part.file(folder))]
+        ledger = self.ledger(stage)
+        return [part for part in self.parts_of(stage) if not ledger.entry(part.name)]
+
+    def results(self) -> str:
+        """Hash of the results of all stages: of the checksums of their parts."""
+        checksums = [self.ledger(stage).checksums(self.parts_of(stage)) for stage in self.stages]
+        return files.digest(checksums, 64)
+
+    def ledger(self, stage: StagePlan) -> Ledger:
+        """The checked files of a stage."""
+        return Ledger(stage.folder(self.work))
 
 
 def make(config: Config, *, save: bool = True) -> Plan:
@@ -122,26 +152,35 @@ def make(config: Config, *, save: bool = True) -> Plan:
     config, partial = with_root(config)
     source = open_source(config)
     source.derived = DerivedAudio(config.work_folder / DERIVED, write=save)
-    clips, problems = storable(_listed(source, config, only_present=partial))
-    problems |= {c.id: source.derived.problems[c.path] for c in clips if c.path in source.derived.problems}
-    if not clips:
+    listed = _listed(source, config, only_present=partial)
+    listing, repeated = manifest.write(_checked(listed, source), config.work_folder, save=save)
+    if not listing.count:
         raise SourceError(f"{config.root}: source {config.source!r} finds no audio in it", fix="check --root")
-    repeated = [clip_id for clip_id, count in Counter(clip.id for clip in clips).items() if count > 1]
-    for clip in clips:
-        _check(clip, source.name)
-    if repeated:
-        raise SourceError(f"source {config.source!r} lists more than one clip with the id {repeated[0]!r}")
-    fingerprints = [
-        replace(item, sha256="", problem=problems[item.clip.id]) if item.clip.id in problems else item
-        for item in files.fingerprint(clips, config.work_folder, save=save)
-    ]
-    return Plan(config, source, parts_of(fingerprints, config), stages)
+    if repeated is not None:
+        raise SourceError(f"source {config.source!r} lists more than one clip with the id {repeated!r}")
+    return Plan(config, source, parts_of(listing, config, PARTS, save=save), stages, listing)
 
 
-def parts_of(fingerprints: list[files.Fingerprint], config: Config) -> tuple[files.Part, ...]:
-    """Splits a list of clips into parts of the configured size."""
-    size = config.part_size or max(1, min(32, len(fingerprints) // 32))
-    return tuple(files.parts_of(fingerprints, size))
+def parts_of(listing: Listing, config: Config, memo: str, *, save: bool) -> tuple[files.Part, ...]:
+    """Splits a listing into parts of the configured size.
+
+    Args:
+        memo: Name of the file in the work folder that keeps the hashes of the parts.
+        save: Whether to write that file.
+    """
+    size = config.part_size or max(1, min(LARGEST_PART, listing.count // 32))
+    kept, key = Memo(config.work_folder / memo), [listing.content, size]
+    hashes = kept.get(key)
+    if hashes is None:
+        items = iter(listing)
+        chunks = iter(lambda: list(itertools.islice(items, size)), [])
+        hashes = [files.part_hashes(chunk) for chunk in chunks]
+        if save:
+            kept.put(key, hashes)
+    return tuple(
+        files.Part(index, index * size, min(size, listing.count - index * size), tuple(both), listing)
+        for index, both in enumerate(hashes)
+    )
 
 
 def with_root(config: Config) -> tuple[Config, bool]:
@@ -164,7 +203,14 @@ def with_root(config: Config) -> tuple[Config, bool]:
     return config.model_copy(update=update), fetched.partial
 
 
-def _listed(source: Source, config: Config, *, only_present: bool = False) -> list[Clip]:
+def _checked(clips: Iterator[Clip], source: Source) -> Iterator[tuple[Clip, str]]:
+    """The clips as they are stored, each with its problem."""
+    for clip, problem in storable(clips):
+        _check(clip, source.name)
+        yield clip, source.derived.problems.get(clip.path) or problem
+
+
+def _listed(source: Source, config: Config, *, only_present: bool = False) -> Iterator[Clip]:
     """The first ``limit`` clips with an allowed licence, without files of builds.
 
     Args:
@@ -172,14 +218,16 @@ def _listed(source: Source, config: Config, *, only_present: bool = False) -> li
     """
     folders = (config.out, config.work_folder)
     own = OwnFolders(config.root or Path(), *folders, kept=config.work_folder / DERIVED)
-    licensed = Licensed(config.license_allow)
+    licensed, keep, count = Licensed(config.license_allow), config.speaker_names == "keep", 0
     try:
         listed = source.clips()
         if config.truth is not None:
             listed = iter(annotated(own.without(listed), config.truth))
         if only_present:
             listed = (clip for clip in listed if _is_there(clip, source.derived))
-        clips = list(itertools.islice(licensed.of(own.without(listed)), config.limit))
+        for clip in itertools.islice(licensed.of(own.without(listed)), config.limit):
+            count += 1
+            yield clip if keep else pseudonymised(clip, config.speaker_key)
         source.derived.release()
     except SourceError as error:
         if found := nearby(source.root, source.layout):
@@ -196,10 +244,7 @@ def _listed(source: Source, config: Config, *, only_present: bool = False) -> li
         ) from error
     for folder, count in own.left_out.items():
         log.warning("%s: %d files left out, because a build writes or wrote this folder", folder, count)
-    licensed.report(none_left=not clips)
-    if config.speaker_names == "keep":
-        return clips
-    return [pseudonymised(clip, config.speaker_key) for clip in clips]
+    licensed.report(none_left=not count)
 
 
 def _is_there(clip: Clip, derived: DerivedAudio) -> bool:
@@ -220,6 +265,8 @@ def _check(clip: Clip, source: str) -> None:
         if not kind or not name:
             raise SourceError(f"{where}: group {group!r} is not kind:name, such as recording:12")
     truth = clip.truth
+    if truth is NO_TRUTH:
+        return
     timed: tuple[Any, ...] = (*(truth.turns or ()), *(truth.tags or ()), *(truth.utterances or ()))
     for record in timed:
         start, end = record.start, record.end

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from paqa_builder.records import Clip, Turn, Utterance
+from paqa_builder.records import NO_TRUTH, Clip, Turn, Utterance
 
 _LOCAL = re.compile(r"S\d{1,3}")
 _PREFIX = {"speaker": "spk", "uploader": "upl"}
@@ -29,6 +29,9 @@ def pseudonymised(clip: Clip, key: str = "") -> Clip:
     Args:
         key: Secret that is part of the hashes; without it they depend on the source's name alone.
     """
+
+    if not clip.groups and (clip.truth is NO_TRUTH or clip.truth == NO_TRUTH):
+        return clip
 
     def hashed(name: str, kind: str = "speaker") -> str:
         return name if _LOCAL.fullmatch(name) else _pseudonym(name, kind, clip.source, key)

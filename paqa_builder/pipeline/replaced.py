@@ -11,6 +11,8 @@ import logging
 import os
 from pathlib import Path
 
+import numpy as np
+
 from paqa_builder.dataset import lock, read
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import digest, file_sha256, state
@@ -33,8 +35,9 @@ def check(plan: Plan) -> None:
     if lock.read(out) is None or state.read(plan.work / RECORD) == _record(plan):
         return
     earlier = _published(out)
-    clips = {item.sha256 or item.clip.id for part in plan.parts for item in part.fingerprints}
-    shared = len(earlier & clips)
+    found = (item.sha256 or item.clip.id for part in plan.parts for item in part.fingerprints)
+    clips = np.unique(np.fromiter((hash(name) for name in found), np.int64, plan.count))
+    shared = len(np.intersect1d(earlier, clips))
     if shared < _SAME * min(len(earlier), len(clips)):
         raise ConfigError(
             f"{out}: holds the data set of another corpus; {shared} of its {len(earlier)} clips are in "
@@ -68,12 +71,15 @@ def _text(path: Path) -> str:
     return os.path.realpath(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _published(out: Path) -> set[str]:
-    """The clips of a data set: hashes of their files, and ids of those that could not be read."""
+def _published(out: Path) -> np.ndarray:
+    """The clips of a data set, sorted.
+
+    They are the :func:`hash` of the hashes of their files, and of the ids of those that could not be read.
+    """
     import pyarrow
 
     try:
         rows = read.rows(out, "scenes", ["clip_id", "sha256"])
-        return {row["sha256"] or row["clip_id"] for row in rows}
+        return np.unique(np.fromiter((hash(row["sha256"] or row["clip_id"]) for row in rows), np.int64))
     except (pyarrow.ArrowException, OSError):
-        return set()  # a damaged shard is reported when the data set is written
+        return np.zeros(0, np.int64)  # a damaged shard is reported when the data set is written

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from paqa_builder import files
 from paqa_builder.files import state
+from paqa_builder.files.known_rows import KnownRows
+from paqa_builder.files.ledger import Ledger
 from paqa_builder.pipeline.plan import Plan, StagePlan
 
 CHANGED = "ClipChangedError"
@@ -21,95 +22,130 @@ Content = tuple[str, str]
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
 class Reuse:
-    """The rows that a stage can use again.
+    """The rows of earlier builds that a stage can use again, in its own parts and in others.
 
-    Attributes:
+    Looks at the results of the earlier and of the later stages, one part at a time. The parts of all stages
+    have the same clips and the same positions.
+
+    Args:
         retry_failed: Whether failures are tried again.
-        unread: Clips that failed in the stage *read*.
-        needed: Clips whose stems a later stage reads in this build.
     """
 
-    plan: Plan
-    stage: StagePlan
-    retry_failed: bool
-    unread: frozenset[Content]
-    needed: frozenset[Content]
-
-    @classmethod
-    def of(cls, plan: Plan, stage: StagePlan, *, retry_failed: bool = False) -> Reuse:
-        """Looks at the results of the earlier and of the later stages."""
-        unread = frozenset(
-            (row["clip"], row["sha256"])
+    def __init__(self, plan: Plan, stage: StagePlan, *, retry_failed: bool = False) -> None:
+        self.plan = plan
+        self.stage = stage
+        self.retry_failed = retry_failed
+        self.ledger = plan.ledger(stage)
+        self._unread = {
+            part.index: frozenset((row["clip"], row["sha256"]) for row in rows)
             for name, key in stage.upstream
             if name == "read"
-            for part in plan.parts
-            for row in state.failed_rows(part.file(plan.work / f"{name}-{key}"))
-        )
-        return cls(plan, stage, retry_failed, unread, frozenset(_needed(plan, stage, retry_failed)))
+            for part, rows in _failed(plan.parts, Ledger(plan.work / f"{name}-{key}"))
+        }
+        self._later = [
+            _Later(plan, later, retry_failed)
+            for later in plan.stages
+            if stage.name == "separate" and (stage.name, stage.key) in later.upstream
+        ]
 
-    def outdated(self, parts: list[files.Part]) -> set[str]:
-        """The hashes of the parts that have a row that cannot be used again."""
-        with ThreadPoolExecutor(self.plan.config.workers) as pool:  # most of the time goes into hashing
-            return {
-                part.hash for part, fine in zip(parts, pool.map(self._part, parts), strict=True) if not fine
-            }
+    def missing(self) -> list[files.Part]:
+        """The parts that are not finished, or have a row that cannot be used again."""
+        return [part for part in self.plan.parts_of(self.stage) if not self._finished(part)]
 
-    def accepts(self, row: Row) -> bool:
-        """Whether a row can be used again."""
-        failure = row.get("failure")
-        if failure and (self.retry_failed or failure["error"] in TRANSIENT):
+    def known(self, missing: Iterable[files.Part]) -> Iterator[tuple[files.Part, dict[files.Identity, Row]]]:
+        """Each of the missing parts with the rows that it can use again."""
+        parts = list(missing)
+        unfinished = {part.hash for part in parts}
+        finished = {part.name for part in self.plan.parts_of(self.stage) if part.hash not in unfinished}
+        earlier = KnownRows(self.ledger.folder, finished)
+        for part in parts:
+            rows = earlier.rows(item.identity for item in part.fingerprints)
+            accepts = self._accepts(part.index)
+            yield part, {identity: row for identity, row in rows.items() if accepts(row)}
+
+    def _finished(self, part: files.Part) -> bool:
+        entry = self.ledger.entry(part.name)
+        if entry is None:
             return False
-        if self.stage.name == "read":
-            most = self.plan.config.max_clip_seconds
+        accepts, file = self._accepts(part.index), self.ledger.folder / part.name
+        if entry.longest > self.plan.config.max_clip_seconds:
+            return False
+        # Rows without a failure have to be looked at only where the clip is unread or its stems are needed.
+        if part.index in self._unread or any(later.needs(part.index) for later in self._later):
+            return all(map(accepts, state.read_rows(file)))
+        return not entry.failed or all(map(accepts, state.failed_rows(file)))
+
+    def _accepts(self, index: int) -> Callable[[Row], bool]:
+        """Tells whether a row can be used again in a part, given by its position."""
+        unread = self._unread.get(index, frozenset())
+        needed: set[Content] = set().union(*(later.needs(index) for later in self._later))
+
+        def accepts(row: Row) -> bool:
+            failure = row.get("failure")
+            if failure and (self.retry_failed or failure["error"] in TRANSIENT):
+                return False
+            if self.stage.name == "read":
+                most = self.plan.config.max_clip_seconds
+                if failure:
+                    return bool(failure["error"] != TOO_LONG or row.get("max_seconds", 0.0) >= most)
+                return bool(row["records"][0]["duration"] <= most)
+            read = (row["clip"], row["sha256"]) not in unread
             if failure:
-                return failure["error"] != TOO_LONG or row.get("max_seconds", 0.0) >= most
-            return row["records"][0]["duration"] <= most
-        read = (row["clip"], row["sha256"]) not in self.unread
-        if failure:
-            return not (read and failure["stage"] == "read")
-        return read and self._stored(row)
+                return not (read and failure["stage"] == "read")
+            return read and self._stored(row, needed)
 
-    def _part(self, part: files.Part) -> bool:
-        file = part.file(self.stage.folder(self.plan.work))
-        of_interest = self.stage.name in ("read", "separate") or any(
-            (item.clip.id, item.sha256) in self.unread for item in part.fingerprints
-        )
-        return all(map(self.accepts, state.read_rows(file) if of_interest else state.failed_rows(file)))
+        return accepts
 
-    def _stored(self, row: Row) -> bool:
-        """Whether the stems of a row are undamaged; stems that are not needed may be deleted."""
-        needed = (row["clip"], row["sha256"]) in self.needed
+    def _stored(self, row: Row, needed: set[Content]) -> bool:
+        """Whether the stems of a row are undamaged, if a later stage needs them; else they may be deleted."""
+        if (row["clip"], row["sha256"]) not in needed:
+            return True
         return all(
-            _undamaged(self.plan.work / path, size, sha256, needed)
+            _undamaged(self.plan.work / path, size, sha256)
             for path, (size, sha256) in row.get("stored", {}).items()
         )
 
 
-def _undamaged(path: Path, size: int, sha256: str, needed: bool) -> bool:
+class _Later:
+    """What a later stage has yet to do, and thus the clips whose stems it will read."""
+
+    def __init__(self, plan: Plan, stage: StagePlan, retry_failed: bool) -> None:
+        ledger = plan.ledger(stage)
+        self._retry_failed = retry_failed
+        self._missing = {part.index: part for part in plan.parts_of(stage) if not ledger.entry(part.name)}
+        self._earlier = KnownRows(ledger.folder) if self._missing else None
+        self._failed = {part.index: rows for part, rows in _failed(plan.parts_of(stage), ledger)}
+        self._last: tuple[int, set[Content]] = (-1, set())
+
+    def needs(self, index: int) -> set[Content]:
+        """The clips of a part, given by its position, that the stage will process."""
+        if self._last[0] != index:
+            self._last = (index, self._of_part(index))
+        return self._last[1]
+
+    def _of_part(self, index: int) -> set[Content]:
+        if index in self._missing and self._earlier is not None:
+            identities = [item.identity for item in self._missing[index].fingerprints]
+            known = self._earlier.known(identities)
+            return {identity[:2] for identity, has in zip(identities, known, strict=True) if not has}
+        return {
+            (row["clip"], row["sha256"])
+            for row in self._failed.get(index, ())
+            if self._retry_failed or row["failure"]["error"] in TRANSIENT
+        }
+
+
+def _failed(parts: Iterable[files.Part], ledger: Ledger) -> Iterator[tuple[files.Part, list[Row]]]:
+    """The parts that have failures, with these."""
+    for part in parts:
+        entry = ledger.entry(part.name)
+        if entry is not None and entry.failed:
+            yield part, state.failed_rows(ledger.folder / part.name)
+
+
+def _undamaged(path: Path, size: int, sha256: str) -> bool:
     try:
-        return path.stat().st_size == size and (not needed or files.file_sha256(path) == sha256)
-    except FileNotFoundError:
-        return not needed and not path.is_symlink()
+        return path.stat().st_size == size and files.file_sha256(path) == sha256
     except OSError:
         return False
-
-
-def _needed(plan: Plan, stage: StagePlan, retry_failed: bool) -> set[Content]:
-    needed: set[Content] = set()
-    for later in plan.stages:
-        if stage.name != "separate" or (stage.name, stage.key) not in later.upstream:
-            continue
-        missing = plan.missing(later)
-        wanted = {item.identity for part in missing for item in part.fingerprints}
-        known = state.known_rows(later.folder(plan.work), wanted, set()) if wanted else {}
-        needed |= {identity[:2] for identity in wanted - known.keys()}
-        for part in plan.parts_of(later):
-            failed = state.failed_rows(part.file(later.folder(plan.work)))
-            needed |= {
-                (row["clip"], row["sha256"])
-                for row in failed
-                if retry_failed or row["failure"]["error"] in TRANSIENT
-            }
-    return needed

@@ -22,6 +22,7 @@ from typing import Any
 
 from paqa_builder import files
 from paqa_builder.files import state
+from paqa_builder.files.ledger import Ledger
 from paqa_builder.gate.gate import Reader
 from paqa_builder.gate.item import BlindItem
 from paqa_builder.llm import blind, propose, rephrase
@@ -277,7 +278,7 @@ def _parts(
     def results() -> Iterator[Done]:
         for part in plan.parts:
             file = part.file(folder)
-            if part not in missing:
+            if part.hash not in unfinished:
                 for row in state.read_rows(file):
                     talk.spend(row["llm"]["requests"], row["llm"]["read"] + row["llm"]["written"])
             else:
@@ -292,7 +293,9 @@ def _parts(
             for row in state.read_rows(file):
                 report.add(row["llm"])
 
-    missing = [part for part in plan.parts if not state.intact(part.file(folder))]
+    ledger = Ledger(folder)
+    missing = [part for part in plan.parts if not ledger.entry(part.name)]
+    unfinished = {part.hash for part in missing}
     talk.on_reply = lambda answered, of: tell_replies(progress, step, answered, of)
     stage = Step(step, plan.parts, missing, progress).run(results())
     report.sent, report.cached, report.failed = talk.sent, talk.cached, talk.failed

@@ -36,6 +36,16 @@ class Done:
     halvings: tuple[BatchReduction, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def plus(self, other: Done) -> Done:
+        """The counts, seconds and the peak of two tasks together."""
+        return Done(
+            self.clips + other.clips,
+            self.failed + other.failed,
+            self.audio_seconds + other.audio_seconds,
+            self.cpu_seconds + other.cpu_seconds,
+            max(self.peak_bytes, other.peak_bytes),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
@@ -113,28 +123,30 @@ class Step:
 
     def run(self, results: Iterable[Done]) -> StageReport:
         """Consumes the results of the missing parts, one task at a time, and sums up their cost."""
-        clips = sum(len(part.fingerprints) for part in self.parts)
-        reused = clips - sum(len(part.fingerprints) for part in self.missing)
+        clips = sum(part.size for part in self.parts)
+        reused = clips - sum(part.size for part in self.missing)
         self.progress.begin(self.name, clips, reused)
-        done: list[Done] = []
+        total, halvings, warnings = Done(0, 0, 0.0, 0.0), list[BatchReduction](), dict[str, None]()
         try:
             for result in results:
-                done.append(result)
+                halvings += result.halvings
+                warnings |= dict.fromkeys(result.warnings)
+                total = total.plus(result)
                 self.progress.advance(self.name, result)
         finally:
             if isinstance(results, Generator):
                 results.close()  # ends the workers also if an interrupt does not come from within
         report = StageReport(
             self.name,
-            sum(result.clips for result in done),
+            total.clips,
             reused,
             self.failures(),
-            sum(result.audio_seconds for result in done),
-            sum(result.cpu_seconds for result in done),
+            total.audio_seconds,
+            total.cpu_seconds,
             time.monotonic() - self.began,
-            max((result.peak_bytes for result in done), default=0),
-            tuple(reduction for result in done for reduction in result.halvings),
-            tuple(dict.fromkeys(message for result in done for message in result.warnings)),
+            total.peak_bytes,
+            tuple(halvings),
+            tuple(warnings),
         )
         self.progress.end(report)
         return report

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from paqa_builder.perception.results import ResultError, check_finite
-from paqa_builder.records import Clip
+from paqa_builder.records import NO_TRUTH, Clip
 
 _TEXTS = ("id", "source", "split", "license", "attribution", "source_url")
 
 
-def storable(clips: Iterable[Clip]) -> tuple[list[Clip], dict[str, str]]:
+def storable(clips: Iterable[Clip]) -> Iterator[tuple[Clip, str]]:
     """Replaces what cannot be stored.
 
-    Returns:
-        The clips, and the problem of each clip that has one, by id. Such a clip has no annotation any more,
+    Yields:
+        Each clip with its problem; empty if there is none. A clip with a problem has no annotation any more,
         and escapes in its texts.
     """
-    found, problems = [], {}
     for clip in clips:
         problem = _problem(clip)
         if problem:
             texts: dict[str, Any] = {name: _escaped(getattr(clip, name)) for name in _TEXTS}
             clip = Clip(path=clip.path, **texts)
-            problems[clip.id] = problem
-        found.append(clip)
-    return found, problems
+        yield clip, problem
 
 
 def _problem(clip: Clip) -> str:
+    if _plain(clip):
+        return ""
     try:
         check_finite(Path(clip.path).name, "the file name")
         for name in (*_TEXTS, "groups", "questions"):
@@ -42,6 +41,16 @@ def _problem(clip: Clip) -> str:
     except ResultError as error:
         return f"the corpus's annotation: {error}"
     return ""
+
+
+def _plain(clip: Clip) -> bool:
+    """Whether a clip has no annotation, and texts in ASCII only, which most have."""
+    texts = (clip.id, clip.source, clip.split, clip.license, clip.attribution, clip.source_url, *clip.groups)
+    try:
+        ascii_only = "".join((*texts, clip.path)).isascii()
+    except TypeError:  # a value of another type
+        return False
+    return ascii_only and not clip.questions and (clip.truth is NO_TRUTH or clip.truth == NO_TRUTH)
 
 
 def _escaped(text: str) -> str:

@@ -20,10 +20,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
+from operator import attrgetter
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -61,29 +62,39 @@ class Folder(Source):
     Options = FolderOptions
 
     def clips(self) -> Iterator[Clip]:
-        paths, tables, skipped = [], [], []
-        for path in walk(self.root):
-            if path.name.lower().endswith(SUFFIXES):
-                paths.append(path)
-            elif path.name in metadata.NAMES:
-                tables.append(path)
-            elif looks_like_audio(path):
-                skipped.append(path)
+        names, other_paths, tables, skipped = list[str](), dict[str, str](), [], []
+        for path in walk_paths(str(self.root)):
+            file_name = path[path.rfind(os.sep) + 1 :]
+            if file_name.lower().endswith(SUFFIXES):
+                name = _below(self.root, path)
+                names.append(name)
+                if not name.isascii():  # the path may not be UTF-8
+                    other_paths[name] = str(Path(path))
+            elif file_name in metadata.NAMES:
+                tables.append(Path(path))
+            elif looks_like_audio(Path(path)):
+                skipped.append(Path(path))
         _report(self.root, skipped)
-        if not paths:
+        if not names:
             raise SourceError(
                 f"{self.root}: no audio files", fix=f"the folder needs files with {', '.join(SUFFIXES)}"
             )
-        files = {_below(self.root, path): path for path in paths}
-        rows = read_metadata(self.root, tables, {composed(name) for name in files})
-        for clip_id, name in sorted(_ids(files).items()):
+        rows = read_metadata(self.root, tables, {composed(name) for name in names}) if tables else {}
+        licence, root = spdx(self.options.license), _prefix(self.root).removeprefix(f".{os.sep}")
+        options = self.options
+        for clip_id, name in sorted(_ids(names).items()):
+            path = other_paths.get(name) or root + (name if os.sep == "/" else name.replace("/", os.sep))
+            if not rows:
+                split = split_of(name) or options.split
+                yield Clip(clip_id, self.name, split, path, licence, options.attribution)
+                continue
             row = rows.get(composed(name), {})
             yield Clip(
                 id=clip_id,
                 source=self.name,
                 split=row.get("split") or split_of(name) or self.options.split,
-                path=str(files[name]),
-                license=spdx(row.get("license") or self.options.license),
+                path=path,
+                license=spdx(row["license"]) if row.get("license") else licence,
                 attribution=row.get("attribution") or self.options.attribution,
                 source_url=row.get("source_url", ""),
                 groups=groups_of(row.get("group", "")),
@@ -111,7 +122,8 @@ def split_of(name: str) -> str | None:
         >>> split_of("data/Train/bird/1.wav")
         'train'
     """
-    splits = (SPLIT_FOLDERS.get(folder.casefold()) for folder in PurePosixPath(name).parts[:-1])
+    folders, _, _ = name.rpartition("/")
+    splits = (SPLIT_FOLDERS.get(folder.casefold()) for folder in folders.split("/")) if folders else ()
     return next(filter(None, splits), None)
 
 
@@ -128,41 +140,58 @@ def _report(root: Path, skipped: list[Path]) -> None:
         )
 
 
-def walk(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
+def walk(folder: Path) -> Iterator[Path]:
+    """Yields the files below ``folder`` in a fixed order; see :func:`walk_paths`."""
+    return map(Path, walk_paths(str(folder)))
+
+
+def walk_paths(folder: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
     """Yields the files below ``folder`` in a fixed order, without following links to a folder in ``above``.
 
     Raises:
         SourceError: A folder cannot be listed.
     """
     try:
-        status = folder.stat()
+        status = os.stat(folder)
         identity = (status.st_dev, status.st_ino)
         if identity in above:
             log.warning("%s: links to a folder above it, not followed", folder)
             return
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(folder), key=attrgetter("name"))
     except OSError as error:
         raise SourceError(f"{folder}: cannot be listed ({error.strerror})") from error
     for entry in entries:
         if entry.name.startswith("."):
             continue
         try:
-            mode = entry.stat().st_mode
-        except OSError:  # a broken or circular link: with an audio suffix, it is a clip that fails
-            mode = stat.S_IFREG
-        if stat.S_ISDIR(mode):
-            yield from walk(Path(entry.path), (*above, identity))
-        elif stat.S_ISREG(mode):
-            yield Path(entry.path)
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:  # a circular link
+            is_folder, is_file = False, True
+        if is_folder:
+            yield from walk_paths(entry.path, (*above, identity))
+        # With an audio suffix, a broken link is a clip that fails.
+        elif is_file or (entry.is_symlink() and not os.path.exists(entry.path)):
+            yield entry.path
 
 
-def _below(root: Path, path: Path) -> str:
+def _below(root: Path, path: str | Path) -> str:
+    text = str(path).removeprefix(_prefix(root))
+    if os.sep != "/":
+        text = text.replace(os.sep, "/")
     # Python decodes a name that is not UTF-8 to lone surrogates, which Parquet cannot store.
-    return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _ids(names: dict[str, Path]) -> dict[str, str]:
+@lru_cache(4)
+def _prefix(root: Path) -> str:
+    return os.path.join(root, "")
+
+
+def _ids(names: list[str]) -> dict[str, str]:
     """File names by id, which is the shortest form of the name that no other file has."""
+    ids = {os.path.splitext(composed(name))[0]: name for name in names}
+    if len(ids) == len(names):
+        return ids
     # The last form is the shortest; the first is always unique (two names can differ only in Unicode
     # form). A longer id can clash with another one, hence the loop.
     forms = {name: [name, composed(name), os.path.splitext(composed(name))[0]] for name in names}

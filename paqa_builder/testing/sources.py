@@ -43,8 +43,8 @@ def check_source(source: Path | str, root: Path | str, **options: Any) -> list[C
                 "executor": "inline", "source_options": options,
             }
         )  # fmt: skip
-        clips = make(config, save=False).clips
-        assert clips == make(config, save=False).clips, "two listings differ"
+        clips = list(make(config, save=False).clips)
+        assert clips == list(make(config, save=False).clips), "two listings differ"
         for clip in clips:
             _check(clip, name)
         report = build(config)

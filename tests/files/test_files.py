@@ -70,62 +70,6 @@ def test_only_temporary_files_of_ended_processes_are_removed(tmp_path: Path) -> 
     assert sorted(folder.iterdir()) == sorted([mine, other_machine])
 
 
-def test_fingerprints_depend_on_content_only(tmp_path: Path) -> None:
-    paths = [tmp_path / name for name in ("a.wav", "b.wav")]
-    for path in paths:
-        path.write_bytes(b"same")
-    one, other = files.fingerprint([clip(p) for p in paths], tmp_path / "work")
-    assert one.sha256 == other.sha256 != ""
-    paths[0].write_bytes(b"else")
-    again = files.fingerprint([clip(p) for p in paths], tmp_path / "work")
-    assert again[0].sha256 != one.sha256
-    assert again[1] == other
-
-
-def test_fingerprints_are_cached_unless_save_is_false(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a.wav"
-    path.write_bytes(b"abc")
-    files.fingerprint([clip(path)], tmp_path / "work", save=False)
-    assert not (tmp_path / "work").exists()
-    files.fingerprint([clip(path)], tmp_path / "work")
-
-    def unreadable(_: object) -> str:
-        raise AssertionError("the file is read again")
-
-    monkeypatch.setattr(files, "file_sha256", unreadable)
-    (cached,) = files.fingerprint([clip(path)], tmp_path / "work")
-    assert cached.sha256.startswith("ba7816bf")
-
-
-def test_a_file_of_equal_size_and_mtime_is_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "a.wav"
-    path.write_bytes(b"abc")
-    (before,) = files.fingerprint([clip(path)], tmp_path / "work")
-    stat = path.stat()
-    path.write_bytes(b"xyz")
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    (after,) = files.fingerprint([clip(path)], tmp_path / "work")
-    assert after.sha256 != before.sha256
-
-
-def test_a_forgotten_fingerprint_is_made_again(tmp_path: Path) -> None:
-    paths = [tmp_path / "a.wav", tmp_path / "b.wav"]
-    for path in paths:
-        path.write_bytes(b"abc")
-    files.fingerprint([clip(p) for p in paths], tmp_path / "work")
-    files.forget_fingerprints(tmp_path / "work", [str(paths[0])])
-    kept = (tmp_path / "work/fingerprints.json").read_text()
-    assert "b.wav" in kept
-    assert "a.wav" not in kept
-
-
-def test_a_missing_file_has_no_fingerprint_and_is_no_error(tmp_path: Path) -> None:
-    (found,) = files.fingerprint([clip(tmp_path / "gone.wav")], tmp_path / "work")
-    assert found.sha256 == ""
-
-
 def test_a_parts_hash_covers_its_clips(tmp_path: Path) -> None:
     prints = [files.Fingerprint(clip(tmp_path / f"{n}.wav"), str(n)) for n in range(5)]
     parts = files.parts_of(prints, 2)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from fault_trials import damage
 
-from paqa_builder import files
 from paqa_builder.errors import ConfigError
 from paqa_builder.files import state
-from paqa_builder.records import Clip
+from paqa_builder.files.known_rows import KnownRows
+from paqa_builder.files.ledger import Ledger
 
 ROWS = [{"clip": "line\u2028separator", "n": 1}, {"clip": "ü", "n": 2}]
 
@@ -34,7 +34,8 @@ def test_a_damaged_file_counts_as_missing_and_can_be_written_again(tmp_path: Pat
     assert not state.intact(path)
     assert state.read(path) is None
     assert state.failed_rows(path) == []
-    assert state.known_rows(path.parent, {("ü", "", "")}, set()) == {}
+    assert KnownRows(path.parent).rows([("ü", "", "")]) == {}
+    assert Ledger(path.parent).entry(path.name) is None
     with pytest.raises(ConfigError, match="run the same command again"):
         state.read_rows(path)
     state.write_rows(path, ROWS)
@@ -59,15 +60,3 @@ def test_no_rows_are_rows(tmp_path: Path) -> None:
     state.write_rows(tmp_path / "part.jsonl", [])
     assert state.intact(tmp_path / "part.jsonl")
     assert state.read_rows(tmp_path / "part.jsonl") == []
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_fingerprints_are_made_again(tmp_path: Path, damage: str) -> None:
-    (tmp_path / "a.wav").write_bytes(b"abc")
-    clip = Clip("a", "folder", "train", str(tmp_path / "a.wav"))
-    before = files.fingerprint([clip], tmp_path / "work")
-    cache = tmp_path / "work/fingerprints.json"
-    kept = cache.read_bytes()
-    DAMAGES[damage](cache)
-    assert files.fingerprint([clip], tmp_path / "work") == before
-    assert cache.read_bytes() == kept

@@ -11,9 +11,8 @@ import pytest
 
 from paqa_builder.audio import Audio, resample
 from paqa_builder.audio.decode import decode
-from paqa_builder.leaks.alignment import error_rate
 from paqa_builder.leaks.fingerprint import AcousticFingerprint, StoredFingerprint, fingerprint
-from paqa_builder.leaks.matching import components, matches
+from paqa_builder.leaks.matching import components, error_rate, matches
 
 RATE = 16_000
 

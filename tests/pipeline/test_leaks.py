@@ -137,9 +137,9 @@ def test_a_plan_knows_what_is_dropped_once_there_are_fingerprints(
     fake_config: MakeConfig, leaky: Path
 ) -> None:
     config = fake_config(root=leaky, leaks={"duplicates": "drop"})
-    assert len(leaks.applied(make(config, save=False))[0].clips) == 4
+    assert leaks.applied(make(config, save=False))[0].count == 4
     building.build(config)
-    assert len(leaks.applied(make(config, save=False))[0].clips) == 3
+    assert leaks.applied(make(config, save=False))[0].count == 3
 
 
 def test_wrong_settings_are_named_before_anything_runs(fake_config: MakeConfig, leaky: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.audio_made import folder_bytes, write_audio
 
-from paqa_builder import files
 from paqa_builder.config import Config
+from paqa_builder.files import earlier_manifest
+from paqa_builder.files.checksum import sealed
 from paqa_builder.pipeline import build as building
 from paqa_builder.pipeline.build import BuildReport
 from paqa_builder.testing import tone_scene
@@ -179,12 +181,14 @@ def test_a_clip_of_equal_size_and_times_is_read_again_at_the_next_build(
     """Some file systems do not tell the time of a change; the build itself then notices."""
     config, clip = fake_config(), corpus / "dialogue.wav"
     building.build(config)
-    known = files._known_fingerprints(config.work_folder / files.FINGERPRINTS)
     clip.write_bytes((corpus / "overlap.wav").read_bytes())
+    manifest = config.work_folder / earlier_manifest.NAME
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()[:-1]]
+    (row,) = (row for row in lines[1]["clips"] if row[earlier_manifest.PATH] == str(clip))
     status = clip.stat()
-    stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    known[str(clip)] = [*stamp, known[str(clip)][3]]
-    files._save_fingerprints(config.work_folder / files.FINGERPRINTS, known)
+    row[earlier_manifest.STAMP] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    manifest.write_bytes(sealed(manifest.name, text.encode()))
     assert errors(building.build(fake_config(seed=1))) == {"dialogue": "ClipChangedError"}
     assert not building.build(fake_config(seed=1)).failures
 

@@ -1,1 +1,0 @@
-"""Calls of the first release, which the benchmarks compare with."""

@@ -1,1 +1,0 @@
-"""The sections of ``benchmarks/gpu_check.sh``; see :mod:`benchmarks.gpu.check`."""

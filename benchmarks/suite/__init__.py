@@ -1,1 +1,0 @@
-"""The sections of ``make bench``; see :mod:`benchmarks.bench`."""
