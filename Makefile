@@ -9,7 +9,7 @@ MODELS := paqa_builder/data/models.txt
 SIZE ?= laptop
 ARGS ?=
 
-.PHONY: help demo test test-fast stage1 stage2 ablate lint format clean
+.PHONY: help demo test test-fast bench bench-quick stage1 stage2 ablate lint format clean
 .NOTPARALLEL:
 
 help:  ## Show this list
@@ -31,6 +31,13 @@ test: $(VENV)/.dev  ## Install what tests need, run all of them
 
 test-fast: $(VENV)/.dev  ## Only the tests without real models
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not models"
+
+bench: $(VENV)/.dev  ## Measure speed and memory against the first release's calls; writes the table of the docs
+	$(BIN)/python -m benchmarks.bench
+	$(BIN)/python -m benchmarks.suite.report
+
+bench-quick: $(VENV)/.dev  ## Compare ratios of CPU seconds with those that are committed
+	$(BIN)/python -m benchmarks.bench --quick --check
 
 stage1: $(VENV)/.train  ## Train and evaluate stage I (SIZE=laptop, gpu or cluster)
 	$(BIN)/python -m recipes.stage1 --config $(SIZE) $(ARGS)

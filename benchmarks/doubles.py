@@ -19,7 +19,8 @@ import json
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ import numpy as np
 
 from paqa_builder import audio
 from paqa_builder.audio import Audio
+from paqa_builder.leaks.alignment import MIN_FRAMES, SHORT_FRAMES
 from paqa_builder.leaks.fingerprint import AcousticFingerprint, fingerprint
-from paqa_builder.leaks.matching import MIN_FRAMES, SHORT_FRAMES, matches
+from paqa_builder.leaks.matching import matches, pairs
+from paqa_builder.leaks.prints import Prints
 
 FOLDERS = ("clips/events", "clips/speech", "clips/utterances")
 FRAMES = 208
@@ -119,28 +122,31 @@ def recall(data: Path, every: int) -> dict[str, Any]:
     return {"clips": len(files), "decoding": decoding, "fingerprints": printing, "changes": rows}
 
 
-def matching(clips: int) -> dict[str, Any]:
-    """Times the matching of random fingerprints."""
+def random_prints(clips: int) -> Iterator[AcousticFingerprint]:
+    """Fingerprints of random bits; one of ten is a copy of the one ten places before."""
     rng = np.random.default_rng(0)
     active = np.ones(FRAMES, bool)
-    prints: list[AcousticFingerprint] = []
+    recent: deque[np.ndarray] = deque(maxlen=10)
     for n in range(clips):
         if n % 10 or n < 10:
             # Windows overlap, so a bit changes once in several frames.
-            flips = rng.random((FRAMES, 32)) < 0.2
-            bits = np.bitwise_xor.accumulate(flips, axis=0)
+            bits = np.bitwise_xor.accumulate(rng.random((FRAMES, 32)) < 0.2, axis=0)
         else:
-            earlier = prints[n - 10].bits.view(np.uint8).reshape(FRAMES, 4)
-            bits = np.unpackbits(earlier, axis=1, bitorder="little").astype(bool)
-            bits = bits ^ (rng.random(bits.shape) < 0.1)
+            bits = recent[0] ^ (rng.random((FRAMES, 32)) < 0.1)
+        recent.append(bits)
         words = np.packbits(bits, axis=1, bitorder="little").view("<u4")[:, 0]
-        prints.append(AcousticFingerprint(np.ascontiguousarray(words), active, str(n)))
+        yield AcousticFingerprint(np.ascontiguousarray(words), active, str(n))
+
+
+def matching(clips: int) -> dict[str, Any]:
+    """Times the matching of random fingerprints."""
+    prints = Prints(random_prints(clips))
     began = time.process_time()
-    found = matches(prints)
+    found = pairs(prints)
     took = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     planted = len(range(10, clips, 10))
-    right = sum((m.second - m.first) % 10 == 0 for m in found)
+    right = int(((found[:, 1] - found[:, 0]) % 10 == 0).sum())
     print(
         f"{clips} fingerprints of 5 s: matching {took:.1f} s of CPU, peak of the process {peak:.0f} MB; "
         f"{right} matches with {planted} planted copies, {len(found) - right} false"

@@ -158,6 +158,17 @@ def _forward(settings: config.Config, grpo: bool, audio: int, answer: int) -> tu
     return rows, rows, rows * (audio + _PROMPT + answer)
 
 
+def step_seconds(settings: config.Config, stage: str, needs: Estimate) -> dict[str, float]:
+    """Estimated seconds of an optimiser step, by the name of the device."""
+    found = {}
+    for name, (peak, bandwidth) in _speeds(settings.model).items():
+        found[name] = needs.operations / (UTILISATION * peak)
+        if stage == "stage2":
+            reads = settings.stage2.max_completion * needs.parts.total * _BYTES[settings.model.dtype]
+            found[name] += reads / bandwidth * settings.stage2.accumulate
+    return found
+
+
 def report(settings: config.Config, stage: str) -> str:
     """The estimate as text."""
     needs = estimate(settings, stage)
@@ -173,11 +184,7 @@ def report(settings: config.Config, stage: str) -> str:
         + ", ".join(f"{name} {size / GB:.1f}" for name, size in needs.memory.items())
         + f"; in all {needs.total / GB:.1f} GB",
     ]
-    for name, (peak, bandwidth) in _speeds(settings.model).items():
-        seconds = needs.operations / (UTILISATION * peak)
-        if stage == "stage2":
-            reads = settings.stage2.max_completion * parts.total * _BYTES[settings.model.dtype]
-            seconds += reads / bandwidth * optimiser.accumulate
+    for name, seconds in step_seconds(settings, stage, needs).items():
         lines.append(f"time a step on {name}: about {seconds:.2g} s")
     lines.append("an estimate: leave a margin, above all with gradient checkpointing")
     return "\n".join(lines)

@@ -13,9 +13,10 @@ from paqa_builder.audio import Audio
 from paqa_builder.check.findings import EXAMPLES, Finding, Grade
 from paqa_builder.errors import AudioError, ConfigError
 from paqa_builder.formats.read import Data, find_audio, parquet_files
+from paqa_builder.leaks.alignment import MIN_FRAMES
 from paqa_builder.leaks.fingerprint import AcousticFingerprint, fingerprint
 from paqa_builder.leaks.groups import by_kind, is_strict, sentence
-from paqa_builder.leaks.matching import MIN_FRAMES, Match, matches
+from paqa_builder.leaks.matching import Match, matches
 from paqa_builder.sources.folder import split_of, walk
 from paqa_builder.untrusted import tables
 

@@ -10,10 +10,12 @@ import typer
 from rich.text import Text
 
 from paqa_builder.cli import common, explain
+from paqa_builder.cli.estimate import error_text
 from paqa_builder.errors import ExitCode
 from paqa_builder.text.terminal import line
 
 if TYPE_CHECKING:
+    from paqa_builder.config import Config
     from paqa_builder.dataset.summary import Summary
     from paqa_builder.leaks.resolve import LeakReport
     from paqa_builder.pipeline.build import BuildReport
@@ -42,6 +44,34 @@ def build(
     plugin: common.PluginOption = None,
     jobs: common.JobsOption = None,
     device: common.DeviceOption = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            "--executor",
+            help="Where the work runs: processes on this machine, inline (in this process), or ray "
+            "\\[processes].",
+            rich_help_panel="How",
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="Ray cluster: HOST:PORT, auto (the one of this machine), or local (start one) \\[auto].",
+            rich_help_panel="How",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Run the models on the I-th of N shares of the clips only, beside other shards in the same "
+            "--work; the same command without --shard then publishes.",
+            rich_help_panel="How",
+        ),
+    ] = None,
     seed: common.SeedOption = None,
     license_allow: common.LicenseAllowOption = None,
     retry_failed: Annotated[
@@ -88,9 +118,14 @@ def build(
 
     settings = common.configure(
         source=source, root=root, truth=truth, limit=limit, out=out, work=work, config=config, preset=preset,
-        plugin=plugin, jobs=jobs, device=device, seed=seed, license_allow=common.listed(license_allow),
+        plugin=plugin, jobs=jobs, device=device, executor=executor or ("ray" if address else None), seed=seed,
+        shard=shard, ray={"address": address} if address else None,
+        license_allow=common.listed(license_allow),
         llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value} or None,
     )  # fmt: skip
+    if settings.shard:
+        _run_shard(settings, retry_failed, as_json)
+        return
     with Progress() as progress:
         report = run(settings, progress, retry_failed=retry_failed)
     if as_json:
@@ -102,6 +137,22 @@ def build(
         raise error
     if report.failures:
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _run_shard(settings: Config, retry_failed: bool, as_json: bool) -> None:
+    """Runs one shard. Its failures are rows of its parts, so they are no error of this command."""
+    from dataclasses import asdict
+
+    from paqa_builder.pipeline import shards
+
+    with Progress() as progress:
+        report = shards.run(settings, progress, retry_failed=retry_failed)
+    if as_json:
+        common.print_json(asdict(report))
+    failed = f", {report.failed} failed" if report.failed else ""
+    parts = f"{report.parts} of {report.of_parts} parts"
+    common.err.print(f"shard {report.shard} is done: {report.clips} clips in {parts}{failed}")
+    common.err.print("when all shards are done, the same command without --shard publishes the data set")
 
 
 class Progress:
@@ -201,6 +252,8 @@ def _show(report: BuildReport) -> None:
         table.add_row("rewording", _reworded(report.llm))
     table.add_row("leaks", _leaks(report.leaks))
     table.add_row("failures", _counted(summary.failures, "{}") if report.failures else "none")
+    if report.estimate_errors:
+        table.add_row("estimate", error_text(report.estimate_errors))
     common.err.print(table)
     for item in report.leaks.dropped[:_SHOWN_DROPPED]:
         kept = f"{item.reason}, as {item.kept} ({item.kept_split})"
@@ -320,6 +373,7 @@ def _json(report: BuildReport) -> dict[str, Any]:
         "llm": asdict(report.llm) if report.llm and report.llm.model else None,
         "leaks": report.leaks.to_json(),
         "warnings": list(report.warnings),
+        "estimate_errors": [error.to_json() for error in report.estimate_errors],
         "failures": [{"clip": clip, **asdict(failure)} for clip, failure in report.failures],
         "stages": [asdict(stage) | {"rtf": stage.rtf} for stage in report.stages],
     }

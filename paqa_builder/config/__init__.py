@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from paqa_builder.config.environment import PREFIX, UserPath, check_variables, expanded
+from paqa_builder.config.resources import Resources
 from paqa_builder.errors import ConfigError
 from paqa_builder.licenses.allowed import checked
 from paqa_builder.records import STAGES, StageName
@@ -44,6 +45,9 @@ class StageConfig(BaseModel):
     backend: str = Field(description="Name of a backend; `paqa ls backends` lists them.")
     options: dict[str, Any] = Field(default_factory=dict, description="The backend's options.")
     listen: dict[str, Any] = Field(default_factory=dict, description="The stage's own options.")
+    resources: Resources = Field(
+        default_factory=Resources, description="CPUs, GPUs and memory of one worker, for the executor ray."
+    )
 
 
 class Config(BaseSettings):
@@ -91,8 +95,15 @@ class Config(BaseSettings):
     part_size: int | None = Field(
         None, ge=1, description="Clips per part; derived from the size of the corpus by default."
     )
-    executor: Literal["processes", "inline"] = Field(
-        "processes", description="Run stages in worker processes or in this process."
+    executor: Literal["processes", "inline", "ray"] = Field(
+        "processes",
+        description="Run stages in worker processes, in this process, or on the nodes of a Ray cluster.",
+    )
+    ray: dict[str, Any] = Field(default_factory=dict, description="Options of the executor ray.")
+    shard: str | None = Field(
+        None,
+        pattern=r"^[1-9]\d*/[1-9]\d*$",
+        description="i/n: only the stages of every n-th part, beginning with the i-th; publishes nothing.",
     )
     max_clip_seconds: float = Field(
         4 * 3600.0, gt=0, description="Longer clips become failures, and are not processed."
@@ -114,6 +125,14 @@ class Config(BaseSettings):
         "", repr=False, description="Secret that is part of these hashes; set it as PAQA_SPEAKER_KEY."
     )
     shard_mb: int = Field(300, ge=1, description="MB of audio after which a new shard starts.")
+
+    @field_validator("shard")
+    @classmethod
+    def _within(cls, value: str | None) -> str | None:
+        number, _, count = (value or "1/1").partition("/")
+        if int(number) > int(count):
+            raise ValueError(f"there are only {count} shards; the first is 1/{count}")
+        return value
 
     @property
     def work_folder(self) -> Path:

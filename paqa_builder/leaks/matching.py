@@ -2,25 +2,22 @@
 
 Equal keys (24 of a frame's 32 bits) of two clips at the same offset make a candidate; candidates are aligned
 and their bit error rate decides. The time grows with the number of frames, not with the number of pairs: a
-key that many clips have, such as that of a constant tone, gives a bounded number of candidates.
+key that many clips have, such as that of a constant tone, gives a bounded number of candidates. Keys and
+candidates are sorted on the disk, in buckets, so that the memory does not grow with the number of clips.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from paqa_builder.leaks.fingerprint import BITS, HOP, RATE, AcousticFingerprint, seconds
-
-MAX_ERROR = 0.25
-"""Largest bit error rate of a match. Copies have up to 0.16, different recordings 0.38 and more."""
-MIN_FRAMES = 40
-"""Fewest frames, active in both clips, that decide alone: 1.3 s of sound with the length of the window."""
-SHORT_FRAMES = 12
-"""Fewest frames of short sounds (0.7 s), which must agree better, and in nearly all of both clips."""
-SHORT_ERROR, SHORT_SHARE = 0.12, 0.8
+from paqa_builder.leaks.alignment import PAIR, Aligned, aligned
+from paqa_builder.leaks.buckets import Buckets
+from paqa_builder.leaks.fingerprint import AcousticFingerprint, seconds
+from paqa_builder.leaks.prints import Prints
 
 _NEIGHBOURS = 8
 """Most clips with an equal key that a clip is paired with, in the order of the clips."""
@@ -29,8 +26,12 @@ _OFFSETS = 3
 _VOTES = 2
 _KEYS = ((0, 24), (8, 32))
 _CLIP_BITS, _OFFSET_BITS = 21, 22
-_PASS = 4_000_000
+_PASS = 2_000_000
 """Keys in memory at once."""
+_MOST_FILES = 200
+"""Most buckets; each is an open file."""
+_SPREAD = 2_654_435_761
+"""Odd number: multiplied by it, modulo 2^32, keys stay different and are spread evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,99 +62,108 @@ def matches(
     Args:
         others: Clips to compare with; without them, the clips are compared with each other.
     """
-    everything = list(clips) if others is None else [*clips, *others]
-    if len(everything) >= 1 << _CLIP_BITS:
-        raise ValueError(f"more than {(1 << _CLIP_BITS) - 1:,} clips cannot be compared at once")
     border = None if others is None else len(clips)
-    found = {(m.first, m.second): m for m in _equal_samples(everything, border)}
-    for first, second, offsets in _candidates(everything, border):
-        if (first, second) not in found:
-            best = _best(everything[first], everything[second], offsets)
-            if best is not None:
-                found[first, second] = Match(first, second, *best)
     shift = border or 0
-    return [Match(m.first, m.second - shift, m.offset, m.seconds, m.error) for _, m in sorted(found.items())]
+    return [
+        Match(int(m["first"]), int(m["second"]) - shift, *map(float, m.tolist()[2:]))
+        for block in blocks_of_matches(clips if others is None else [*clips, *others], border=border)
+        for m in block
+    ]
 
 
-def components(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+def pairs(clips: Iterable[AcousticFingerprint] | Prints, folder: Path | None = None) -> np.ndarray:
+    """Pairs of clips that hold the same recording, ``int32 [pairs, 2]``, sorted.
+
+    Args:
+        clips: Any number of fingerprints; they are read once.
+        folder: Folder for temporary files: about 50 bytes a frame.
+    """
+    found = [
+        np.stack([block["first"], block["second"]], 1).astype(np.int32)
+        for block in blocks_of_matches(clips, folder)
+    ]
+    return np.concatenate(found) if found else np.zeros((0, 2), np.int32)
+
+
+def blocks_of_matches(
+    clips: Iterable[AcousticFingerprint] | Prints, folder: Path | None = None, *, border: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yields the matches in blocks of type :data:`paqa_builder.leaks.alignment.PAIR`, sorted by position.
+
+    Args:
+        border: If given, only pairs of a clip before this position and one from it on.
+    """
+    prints = clips if isinstance(clips, Prints) else Prints(clips, folder)
+    if len(prints) >= 1 << _CLIP_BITS:
+        raise ValueError(f"more than {(1 << _CLIP_BITS) - 1:,} clips cannot be compared at once")
+    equal = _equal_samples(prints, border)
+    known = _pair_code(equal["first"], equal["second"])
+    for first, end, candidates in _candidates(prints, border):
+        wanted = ~np.isin(_pair_code(candidates.first, candidates.second), known)
+        found = [aligned(prints, some) for some in candidates.of(wanted).blocks()]
+        same = equal[(equal["first"] >= first) & (equal["first"] < end)]
+        block = np.concatenate([same, *found])
+        if len(block):
+            yield block[np.argsort(_pair_code(block["first"], block["second"]), kind="stable")]
+
+
+def components(count: int, pairs: Sequence[tuple[int, int]] | np.ndarray) -> list[list[int]]:
     """Connected components of two and more of ``count`` items, sorted."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not pairs:
+    if not len(pairs):
         return []
-    one, other = np.array(pairs).T
+    one, other = np.asarray(pairs).T
     graph = coo_array((np.ones(len(pairs), bool), (one, other)), shape=(count, count))
     labels = connected_components(graph, directed=False)[1]
     members: dict[int, list[int]] = {}
-    for index in sorted({*map(int, one), *map(int, other)}):
+    for index in np.unique(np.concatenate([one, other])).tolist():
         members.setdefault(int(labels[index]), []).append(index)
     return list(members.values())
 
 
-def error_rate(one: AcousticFingerprint, other: AcousticFingerprint, offset: int) -> tuple[float, int] | None:
-    """Bit error rate and number of the frames that are active in both; None where they have none.
+def _equal_samples(prints: Prints, border: int | None) -> np.ndarray:
+    """Pairs with the same decoded samples, sorted: each clip with the first that has them."""
+    _, first, inverse = np.unique(prints.pcm, return_index=True, return_inverse=True)
+    earlier = first[inverse.reshape(-1)]
+    index = np.arange(len(prints))
+    wanted = (prints.pcm != 0) & (earlier != index)
+    if border is not None:
+        wanted &= (index >= border) & (earlier < border)
+    made = np.zeros(int(wanted.sum()), PAIR)
+    made["first"], made["second"] = earlier[wanted], index[wanted]
+    frames = np.diff(prints.starts)[made["second"]]
+    made["seconds"] = [round(seconds(int(count)), 3) for count in frames]
+    return made[np.argsort(_pair_code(made["first"], made["second"]), kind="stable")]
 
-    Args:
-        offset: Frames from the start of ``one`` to the start of ``other``.
+
+def _candidates(prints: Prints, border: int | None) -> Iterator[tuple[int, int, Aligned]]:
+    """Pairs with several equal keys at nearly one offset, with their likeliest offsets in frames.
+
+    Yields:
+        A range [first, end) of first clips, and their candidates. The ranges cover all clips, in order.
     """
-    begin, shift = max(0, offset), max(0, -offset)
-    length = min(len(one.bits) - begin, len(other.bits) - shift)
-    if length <= 0:
-        return None
-    active = one.active[begin : begin + length] & other.active[shift : shift + length]
-    count = int(active.sum())
-    if not count:
-        return None
-    differing = one.bits[begin : begin + length] ^ other.bits[shift : shift + length]
-    return _ones(differing[active]) / (BITS * count), count
+    count = 2 * int(prints.sounding.sum())
+    parts = min(_MOST_FILES, max(1, -(-count // _PASS)))
+    # Equal frames in each bucket; a clip's candidates are in one.
+    edges = np.linspace(0, prints.starts[-1], min(_MOST_FILES, 4 * parts) + 1)[1:-1]
+    firsts = np.unique(np.searchsorted(prints.starts, edges).clip(1, max(1, len(prints))))
+    firsts = firsts[firsts < len(prints)]
+    codes = Buckets(firsts.astype(np.uint64) << np.uint64(_CLIP_BITS + _OFFSET_BITS), prints.folder)
+    for postings in _postings(prints, parts).sorted():
+        for hits in _hits(prints, postings, border):
+            codes.add(hits)
+    ranges = zip([0, *firsts.tolist()], [*firsts.tolist(), max(1, len(prints))], strict=True)
+    for (first, end), found in zip(ranges, codes.sorted(), strict=True):
+        yield first, end, _likeliest(found)
 
 
-def _ones(words: np.ndarray) -> int:
-    # numpy.bitwise_count needs numpy 2.
-    return int(_ONES[words.view(np.uint8)].sum())
-
-
-_ONES = np.array([value.bit_count() for value in range(256)], np.uint8)
-
-
-def _best(
-    one: AcousticFingerprint, other: AcousticFingerprint, offsets: Sequence[int]
-) -> tuple[float, float, float] | None:
-    """Offset in seconds, seconds in common and error of the best alignment that is a match."""
-    best: tuple[float, int, int] | None = None
-    for offset in sorted({o + near for o in offsets for near in (-1, 0, 1)}):
-        rated = error_rate(one, other, offset)
-        if rated is None or (best is not None and rated[0] >= best[0]):
-            continue
-        error, count = rated
-        share = count / max(1, int(one.active.sum()), int(other.active.sum()))
-        enough = count >= MIN_FRAMES and error <= MAX_ERROR
-        if enough or (count >= SHORT_FRAMES and error <= SHORT_ERROR and share >= SHORT_SHARE):
-            best = (error, offset, count)
-    return best and (round(best[1] * HOP / RATE, 3), round(seconds(best[2]), 3), round(best[0], 4))
-
-
-def _equal_samples(clips: Sequence[AcousticFingerprint], border: int | None) -> Iterator[Match]:
-    """Pairs with the same decoded samples: each clip with the first that has them."""
-    first: dict[str, int] = {}
-    for index, clip in enumerate(clips):
-        if not clip.pcm:
-            continue
-        earlier = first.setdefault(clip.pcm, index)
-        if border is not None and index < border:
-            continue
-        if earlier != index and (border is None or earlier < border):
-            yield Match(earlier, index, 0.0, round(seconds(len(clip.bits)), 3), 0.0)
-
-
-def _candidates(
-    clips: Sequence[AcousticFingerprint], border: int | None
-) -> Iterator[tuple[int, int, list[int]]]:
-    """Pairs with several equal keys at nearly one offset, with their likeliest offsets in frames."""
-    total = sum(2 * int(clip.active.sum()) for clip in clips)
-    passes = max(1, -(-total // _PASS))
-    codes, votes = _tally([_hits(*_postings(clips, part, passes), border) for part in range(passes)])
+def _likeliest(codes: np.ndarray) -> Aligned:
+    """The pairs in sorted codes with enough votes, with up to :data:`_OFFSETS` offsets each."""
+    starts = np.flatnonzero(np.diff(codes, prepend=~codes[:1]))
+    votes = np.diff(starts, append=len(codes))
+    codes = codes[starts]
     # Neighbouring offsets of one pair are neighbouring codes.
     near = votes.copy()
     adjacent = np.flatnonzero(codes[1:] - codes[:-1] == 1)
@@ -161,68 +171,69 @@ def _candidates(
     near[adjacent + 1] += votes[adjacent]
     wanted = near >= _VOTES
     codes, near = codes[wanted], near[wanted]
-    if not len(codes):
-        return
-    pairs = codes >> np.uint64(_OFFSET_BITS)
+    both = codes >> np.uint64(_OFFSET_BITS)
     offsets = (codes & np.uint64((1 << _OFFSET_BITS) - 1)).astype(np.int64) - (1 << (_OFFSET_BITS - 1))
-    order = np.lexsort((offsets, -near, pairs))
-    pairs, offsets = pairs[order], offsets[order]
-    starts = np.flatnonzero(np.concatenate([[True], pairs[1:] != pairs[:-1]])).tolist()
-    for start, end in zip(starts, [*starts[1:], len(pairs)], strict=True):
-        pair = int(pairs[start])
-        first, second = pair >> _CLIP_BITS, pair & ((1 << _CLIP_BITS) - 1)
-        yield first, second, offsets[start : min(end, start + _OFFSETS)].tolist()
+    order = np.lexsort((offsets, -near, both))
+    both, offsets = both[order], offsets[order]
+    begins = np.flatnonzero(np.diff(both, prepend=~both[:1]))
+    lengths = np.diff(begins, append=len(both))
+    chosen = (np.arange(len(both)) - np.repeat(begins, lengths)) < _OFFSETS
+    numbers = np.repeat(np.arange(len(begins)), lengths)[chosen]
+    first = (both[begins] >> np.uint64(_CLIP_BITS)).astype(np.int64)
+    second = (both[begins] & np.uint64((1 << _CLIP_BITS) - 1)).astype(np.int64)
+    return Aligned(first, second, numbers, offsets[chosen])
 
 
-def _tally(hits: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Different codes, sorted, and how often each occurs."""
-    return np.unique(np.concatenate(hits), return_counts=True)
-
-
-def _postings(
-    clips: Sequence[AcousticFingerprint], part: int, parts: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Keys, clips and frames of one part of the keys, in the order of the clips and frames."""
-    keys, owners, frames = [], [], []
-    for index, clip in enumerate(clips):
+def _postings(prints: Prints, parts: int) -> Buckets:
+    """Keys with their frames: 32 bits of a key, spread evenly, and 32 of the number of its frame."""
+    bounds = (np.arange(1, parts, dtype=np.uint64) << np.uint64(32)) // np.uint64(parts) << np.uint64(32)
+    made = Buckets(bounds, prints.folder)
+    for first, last in prints.blocks():
+        begin, end = int(prints.starts[first]), int(prints.starts[last])
+        bits, active = np.array(prints.bits[begin:end]), np.array(prints.active[begin:end])
+        starts = prints.starts[first:last] - begin
+        starts = starts[starts < len(bits)]
         for number, (low, high) in enumerate(_KEYS):
-            key = (clip.bits >> np.uint32(low)) & np.uint32((1 << (high - low)) - 1)
-            wanted = clip.active.copy()
-            wanted[1:] &= key[1:] != key[:-1]  # constant sounds repeat their keys
-            if parts > 1:
-                wanted &= (key * np.uint32(2_654_435_761) >> np.uint32(8)) % np.uint32(parts) == part
-            at = np.flatnonzero(wanted)
-            keys.append(key[at] | np.uint32(number << 24))
-            frames.append(at.astype(np.int32))
-            owners.append(np.full(len(at), index, np.int32))
-    if not keys:
-        return np.zeros(0, np.uint32), np.zeros(0, np.int32), np.zeros(0, np.int32)
-    return np.concatenate(keys), np.concatenate(owners), np.concatenate(frames)
+            key = (bits >> np.uint32(low)) & np.uint32((1 << (high - low)) - 1)
+            changed = np.ones(len(key), bool)
+            changed[1:] = key[1:] != key[:-1]  # constant sounds repeat their keys
+            changed[starts] = True
+            at = np.flatnonzero(active & changed)
+            spread = (key[at] | np.uint32(number << 24)) * np.uint32(_SPREAD)
+            made.add((spread.astype(np.uint64) << np.uint64(32)) | (at + begin).astype(np.uint64))
+    return made
 
 
-def _hits(keys: np.ndarray, owners: np.ndarray, frames: np.ndarray, border: int | None) -> np.ndarray:
-    """Codes of (first clip, second clip, offset) of postings with equal keys."""
-    codes = []
+def _hits(prints: Prints, postings: np.ndarray, border: int | None) -> Iterator[np.ndarray]:
+    """Yields codes of (first clip, second clip, offset) of sorted postings with equal keys."""
+    keys = (postings >> np.uint64(32)).astype(np.uint32)
+    frames = (postings & np.uint64(0xFFFFFFFF)).astype(np.int64)
     if border is None:
-        order = np.argsort(keys, kind="stable")
-        keys, owners, frames = keys[order], owners[order], frames[order]
+        equal = np.flatnonzero(keys[1:] == keys[:-1])
+        needed = np.union1d(equal, equal + 1)
+        keys, frames = keys[needed], frames[needed]
+        owners = prints.owners(frames)
+        places = frames - prints.starts[owners]
         for lag in range(1, _NEIGHBOURS + 1):
             equal = np.flatnonzero((keys[lag:] == keys[:-lag]) & (owners[lag:] != owners[:-lag]))
-            codes.append(_code(owners[equal], owners[equal + lag], frames[equal] - frames[equal + lag]))
-    else:
-        own, order = np.flatnonzero(owners < border), np.argsort(keys, kind="stable")
-        order = order[owners[order] >= border]
-        table = keys[order]
-        left = np.searchsorted(table, keys[own], "left")
-        right = np.searchsorted(table, keys[own], "right")
-        for lag in range(4 * _NEIGHBOURS):
-            inside = np.flatnonzero(left + lag < right)
-            here, there = own[inside], order[(left + lag)[inside]]
-            codes.append(_code(owners[here], owners[there], frames[here] - frames[there]))
-    return np.concatenate(codes)
+            yield _code(owners[equal], owners[equal + lag], places[equal] - places[equal + lag])
+        return
+    owners = prints.owners(frames)
+    places = frames - prints.starts[owners]
+    own, other = np.flatnonzero(owners < border), np.flatnonzero(owners >= border)
+    table = keys[other]
+    left = np.searchsorted(table, keys[own], "left")
+    right = np.searchsorted(table, keys[own], "right")
+    for lag in range(4 * _NEIGHBOURS):
+        inside = np.flatnonzero(left + lag < right)
+        here, there = own[inside], other[(left + lag)[inside]]
+        yield _code(owners[here], owners[there], places[here] - places[there])
+
+
+def _pair_code(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return (first.astype(np.uint64) << np.uint64(_CLIP_BITS)) | second.astype(np.uint64)
 
 
 def _code(first: np.ndarray, second: np.ndarray, offset: np.ndarray) -> np.ndarray:
     shifted = (offset.astype(np.int64) + (1 << (_OFFSET_BITS - 1))).astype(np.uint64)
-    pair = (first.astype(np.uint64) << np.uint64(_CLIP_BITS)) | second.astype(np.uint64)
-    return (pair << np.uint64(_OFFSET_BITS)) | shifted
+    return (_pair_code(first, second) << np.uint64(_OFFSET_BITS)) | shifted

@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from paqa_builder.audio import MAX_STEM_RATE, Audio, LongAudio, fit, resample, spool
+from paqa_builder.audio import MAX_STEM_RATE, Audio, LongAudio, combine, fit, resample, spool
+from paqa_builder.perception import _windows
 from paqa_builder.perception._put_back import put_back
 from paqa_builder.perception.backends.base import AudioInput, Separator
+from paqa_builder.perception.results import check_finite
 from paqa_builder.perception.stage import ClipContext, Stage
 from paqa_builder.records import Stem
-
-WINDOW, CONTEXT, FADE = 240, 10, 2
-"""Seconds of a window of a long clip, those heard before and after it, and those in which one window's stems
-fade into the next one's."""
 
 
 class Separate(Stage):
@@ -27,7 +25,8 @@ class Separate(Stage):
     :mod:`paqa_builder.perception._put_back`). It also stays in the background, which helps tagging, and so
     the mixture less the background is the enhancer's output.
 
-    Clips longer than ten minutes are separated window by window.
+    Clips longer than ten minutes are separated as a whole, if the backend can, and else in windows that fade
+    into each other. Removed speech is restored in such windows.
     """
 
     name = "separate"
@@ -51,42 +50,42 @@ class Separate(Stage):
             main = resample(mix, self.backend.sample_rate)
             (pair,) = self.results([AudioInput(main, main)])
             return self._at_own_rate(mix, main, *pair)
+        assert isinstance(self.backend, Separator)
+        main = resample(mix, self.backend.sample_rate)
+        assert isinstance(main, LongAudio)
+        pieces = self.backend.speech_pieces(main)
+        return self._in_windows(mix) if pieces is None else self._whole(mix, main.rate, pieces)
+
+    def _in_windows(self, mix: LongAudio) -> tuple[Audio, Audio]:
+        """Stems of a long clip from those of its windows."""
+        rate = min(mix.rate, MAX_STEM_RATE)
+
+        def compute(first: int, end: int | None) -> list[np.ndarray]:
+            window = Audio(_cut(mix, first, end), mix.rate)
+            return [stem.samples for stem in self._separated(window)]
+
         stems = [spool.Spool(mix.folder) for _ in range(2)]
-        for pieces in self._windows(mix):
+        for pieces in _windows.faded(*_size(mix, rate), compute):
             for stem, piece in zip(stems, pieces, strict=True):
                 stem.write(piece)
-        rate = min(mix.rate, MAX_STEM_RATE)
         speech, background = (LongAudio(stem.array(), rate, mix.folder) for stem in stems)
         return speech, background
 
-    def _windows(self, mix: LongAudio) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields adjacent pieces of the stems of a long clip."""
-        rate = min(mix.rate, MAX_STEM_RATE)
-        seconds, length = len(mix.samples) / mix.rate, round(len(mix.samples) * rate / mix.rate)
-        rising = (np.arange(FADE * rate, dtype=np.float32) + 0.5) / (FADE * rate)
-        tails = None
-        for start in range(0, max(1, int(np.ceil(seconds - CONTEXT))), WINDOW):
-            last = start + WINDOW + CONTEXT >= seconds
-            first = max(0, start - CONTEXT)
-            end = len(mix.samples) if last else (start + WINDOW + CONTEXT) * mix.rate
-            window = Audio(np.array(mix.samples[first * mix.rate : end]), mix.rate)
-            spool.release(mix.samples)
-            stems = [stem.samples for stem in self._separated(window)]
-            if last:
-                stems = [fit(stem, length - first * rate) for stem in stems]
-            if tails is not None:  # from half a fade before the window's start on
-                skipped = round((start - first - FADE / 2) * rate)
-                stems = [stem[skipped:] for stem in stems]
-                stems = [
-                    np.concatenate([rising * stem[: len(rising)] + (1 - rising) * tail, stem[len(rising) :]])
-                    for stem, tail in zip(stems, tails, strict=True)
-                ]
-            if last:
-                yield stems[0], stems[1]
-                return
-            kept = round((CONTEXT + FADE / 2) * rate)
-            tails = [stem[-kept : len(stem) - kept + len(rising)] for stem in stems]
-            yield stems[0][:-kept], stems[1][:-kept]
+    def _whole(self, mix: LongAudio, rate: int, pieces: Iterator[np.ndarray]) -> tuple[Audio, Audio]:
+        """Stems of a long clip whose speech at ``rate`` is given; only the restored speech has windows."""
+        speech = LongAudio(spool.filed(map(_checked, pieces), mix.folder), rate, mix.folder)
+        whole = resample(mix, min(mix.rate, MAX_STEM_RATE))
+        kept = resample(speech, whole.rate)
+        rest = combine(np.subtract, whole, kept)
+
+        def compute(first: int, end: int | None) -> list[np.ndarray]:
+            taken = _cut(rest, first, end)
+            part = fit(_cut(kept, first, end), len(taken))
+            return [self._restored(part, taken, rest.rate)]
+
+        windows = _windows.faded(*_size(rest, rest.rate), compute)
+        stem = spool.filed((piece for (piece,) in windows), mix.folder)
+        return LongAudio(stem, rest.rate, mix.folder), rest
 
     def _at_own_rate(
         self, whole: Audio, main: Audio, speech: Audio, background: Audio
@@ -96,9 +95,13 @@ class Separate(Stage):
         lost = mix.samples - _like(main, mix).samples
         rest = Audio(_like(background, mix).samples + lost, mix.rate)
         kept = _like(speech, mix)
+        return Audio(self._restored(kept.samples, rest.samples, mix.rate), mix.rate), rest
+
+    def _restored(self, kept: np.ndarray, taken: np.ndarray, rate: int) -> np.ndarray:
+        """Speech with that part of it which an enhancer removed."""
         if isinstance(self.backend, Separator) and self.backend.enhances:
-            kept = Audio(kept.samples + put_back(kept.samples, rest.samples, mix.rate), mix.rate)
-        return kept, rest
+            return kept + put_back(kept, taken, rate)
+        return kept
 
     def _stems(self, context: ClipContext, speech: Audio, background: Audio) -> tuple[Stem, ...]:
         return (self._store(context, "speech", speech), self._store(context, "background", background))
@@ -106,6 +109,23 @@ class Separate(Stage):
     def _store(self, context: ClipContext, name: str, stem: Audio) -> Stem:
         assert context.save_stem is not None
         return Stem(name, context.save_stem(name, stem), stem.rate, stem.rms, self.origin)
+
+
+def _size(audio: Audio, rate: int) -> tuple[float, int, int]:
+    """Duration in seconds; ``rate``, and the number of samples at it."""
+    return audio.duration, rate, round(len(audio.samples) * rate / audio.rate)
+
+
+def _cut(audio: Audio, first: int, end: int | None) -> np.ndarray:
+    """Samples between two times in seconds, in memory."""
+    samples = np.array(audio.samples[first * audio.rate : None if end is None else end * audio.rate])
+    spool.release(audio.samples)
+    return samples
+
+
+def _checked(piece: np.ndarray) -> np.ndarray:
+    check_finite(piece)
+    return piece
 
 
 def _like(audio: Audio, mix: Audio) -> Audio:

@@ -102,7 +102,7 @@ def perceive(
     plan = Plan(settings, None, tuple(files.parts_of(listing.items(0, 1), 1)), resolve_stages(settings))
     doctor.require((stage.name, stage.backend) for stage in plan.stages if stage.config)
     for stage in plan.stages:
-        executor = executor_for(settings, on_gpu=stage.on_gpu)
+        executor = executor_for(settings, on_gpu=stage.on_gpu, resources=stage.resources)
         perception.run_stage(plan, stage, executor, NoProgress(), retry_failed=True)
     (scene,) = scenes.of_plan(plan)
     if scene.failures:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +20,7 @@ from paqa_builder import files
 from paqa_builder.config import Config
 from paqa_builder.dataset import lock, shared_audio, write
 from paqa_builder.dataset.summary import Summary
-from paqa_builder.errors import NotReadyError, PaqaError
+from paqa_builder.errors import ConfigError, NotReadyError, PaqaError
 from paqa_builder.files import manifest
 from paqa_builder.files.ledger import Ledger
 from paqa_builder.files.memo import Memo
@@ -28,6 +29,7 @@ from paqa_builder.leaks.resolve import LeakReport
 from paqa_builder.pipeline import ask, doctor, grounded, leaks, perceive, replaced
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
+from paqa_builder.pipeline.estimate import Error, errors_of
 from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reuse import CHANGED
@@ -65,6 +67,7 @@ class BuildReport:
         warnings: All different warnings of this run.
         grounded: What became of the corpus's own questions; see :mod:`paqa_builder.pipeline.grounded`.
         leaks: Groups and doubles: what crosses splits, and the clips that were dropped or moved.
+        estimate_errors: Errors of the estimate of ``paqa plan --calibrate``, where there is one.
     """
 
     config: Config
@@ -78,6 +81,7 @@ class BuildReport:
     warnings: tuple[str, ...] = ()
     grounded: Counter[str] = field(default_factory=Counter)
     leaks: LeakReport = field(default_factory=LeakReport)
+    estimate_errors: tuple[Error, ...] = ()
 
 
 def build(config: Config, progress: Progress | None = None, *, retry_failed: bool = False) -> BuildReport:
@@ -94,6 +98,11 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         NotReadyError: A package, a model or disk space is missing, or another build uses one of the folders.
             Finished work is kept.
     """
+    if config.shard:
+        raise ConfigError(
+            f"a build of all clips cannot be shard {config.shard}",
+            fix="run the shard with paqa build --shard, or paqa_builder.pipeline.shards.run",
+        )
     with (
         keep_warnings() as warnings,
         write.claim(config.out, to_read=True) as writable,
@@ -105,6 +114,7 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
 
 
 def _build(config: Config, progress: Progress, retry_failed: bool, writable: bool) -> BuildReport:
+    began = time.monotonic()
     files.remove_stale(config.work_folder)
     leaks.options_of(config)
     plan = make(config)
@@ -125,7 +135,7 @@ def _build(config: Config, progress: Progress, retry_failed: bool, writable: boo
             if plan.missing(stage):  # clips were dropped, so the parts differ
                 perceive.run_stage(plan, stage, executor_for(config), NoProgress())
             continue
-        executor = executor_for(config, on_gpu=stage.on_gpu)
+        executor = executor_for(config, on_gpu=stage.on_gpu, resources=stage.resources)
         reports.append(perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed))
     folder, ask_report = ask.run(plan, executor_for(config), progress)
     requests, talk = LlmReport(), llm.start(plan)
@@ -143,7 +153,7 @@ def _build(config: Config, progress: Progress, retry_failed: bool, writable: boo
         if costs:
             data = {"clips": plan.count, "jobs": config.workers, "stages": costs}
             files.write_atomic(plan.work / REPORT, json.dumps(data, indent=2).encode())
-    return report
+    return replace(report, estimate_errors=errors_of(plan, reports, time.monotonic() - began))
 
 
 def _warn_of_shared_audio(plan: Plan) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from paqa_builder import files, registry
 from paqa_builder.annotations import annotated
 from paqa_builder.config import Config, StageConfig, validate_options
+from paqa_builder.config.resources import Resources
 from paqa_builder.corpora.locate import locate
 from paqa_builder.errors import ConfigError, PaqaError, SourceError
 from paqa_builder.files import manifest
@@ -73,6 +74,10 @@ class StagePlan:
     @property
     def backend(self) -> str:
         return self.config.backend if self.config else ""
+
+    @property
+    def resources(self) -> Resources | None:
+        return self.config.resources if self.config else None
 
     def folder(self, work: Path) -> Path:
         return work / f"{self.name}-{self.key}"

@@ -7,6 +7,7 @@ other process of PAQA Builder uses. Batches are bounded in seconds of audio and 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -86,6 +87,11 @@ def claim(gpus: int, folder: Path | None = None) -> int:
         file.close()
     log.warning("all %d GPUs are taken by other processes: sharing the first; lower --jobs", gpus)
     return 0
+
+
+def assigned() -> None:
+    """Makes :func:`claim` take the first visible GPU, in a process whose GPU a scheduler has chosen."""
+    _claimed.append((0, open(os.devnull, encoding="utf-8")))  # noqa: SIM115
 
 
 _claimed: list[tuple[int, IO[str]]] = []

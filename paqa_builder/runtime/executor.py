@@ -1,4 +1,4 @@
-"""Executors: run tasks in this process or in worker processes.
+"""Executors: run tasks in this process, in worker processes or on a Ray cluster.
 
 An executor yields each task with its result as it finishes, in any order. If a worker dies (out of memory, a
 crash in native code), the result of the tasks that it may have been running is a :class:`Crash`.
@@ -21,7 +21,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, TypeVar
 
-from paqa_builder.config import Config
+from paqa_builder.config import Config, validate_options
+from paqa_builder.config.resources import RayOptions, Resources
 from paqa_builder.runtime import threads
 from paqa_builder.runtime.device import workers
 from paqa_builder.runtime.time_limit import mark_worker
@@ -198,14 +199,23 @@ def _exit_with(parent: int) -> None:
     os._exit(1)
 
 
-def executor_for(config: Config, *, on_gpu: bool = False) -> Executor:
+def executor_for(config: Config, *, on_gpu: bool = False, resources: Resources | None = None) -> Executor:
     """Selects the executor that a configuration names.
 
     Args:
         on_gpu: Whether the tasks can use a GPU; then there is one worker per GPU, if there are any.
+        resources: What a worker needs, for executors that place workers on machines.
     """
     if config.executor == "inline":
         return Inline()
+    if config.executor == "ray":
+        from paqa_builder.runtime.ray_executor import Ray
+
+        options = validate_options(RayOptions, config.ray, "ray")
+        on_gpu = on_gpu and config.device != "cpu"
+        return Ray(
+            options, resources or Resources(), on_gpu=on_gpu, workers=config.jobs, folder=config.work_folder
+        )
     gpus = workers(config.device or "auto") if on_gpu and config.jobs is None else None
     return Processes(gpus or config.workers)
 

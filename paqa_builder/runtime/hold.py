@@ -25,15 +25,15 @@ from filelock import FileLock, Timeout
 
 from paqa_builder.errors import NotReadyError
 from paqa_builder.files import disk_errors
+from paqa_builder.runtime.folder_lock import NO_LOCKS, ONLY_HERE, unseen_by_others
 
 log = logging.getLogger(__name__)
 
 LOCK = ".paqa-incoming.lock"
 HOLDER = ".paqa-incoming.holder"
-_WAIT = 1.0
+WAIT = 1.0
 """Seconds to wait for a build that is about to end."""
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def hold(folder: Path, setting: str, *, to_read: bool = False) -> Iterator[bool]
         NotReadyError: Another build uses the folder, or it is not writable.
     """
     real = Path(os.path.realpath(folder))
-    lock = FileLock(real / LOCK, timeout=_WAIT, is_singleton=True)
+    lock = FileLock(real / LOCK, timeout=WAIT, is_singleton=True)
     if lock.is_locked:
         yield True
         return
@@ -67,7 +67,7 @@ def hold(folder: Path, setting: str, *, to_read: bool = False) -> Iterator[bool]
         return
     try:
         with suppress(OSError):  # on a full disk, the lock works without this text
-            (real / HOLDER).write_text(json.dumps(_this_process()), encoding="utf-8")
+            (real / HOLDER).write_text(json.dumps(this_process()), encoding="utf-8")
         yield True
     finally:
         with suppress(OSError):
@@ -85,18 +85,21 @@ def _acquire(lock: FileLock, folder: Path, setting: str) -> bool:
         lock.acquire()
     except Timeout:
         raise NotReadyError(
-            f"{folder}: another build uses this folder{_holder(folder)}",
+            f"{folder}: another build uses this folder{holder(folder)}",
             fix=f"wait until it ends, or choose another {setting}",
         ) from None
     except (OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
         log.warning("%s: the file system has no locks; run only one build at a time there", folder)
         return False
+    if reason := unseen_by_others(folder):
+        log.warning(ONLY_HERE, folder, reason)
     return True
 
 
-def _this_process() -> dict[str, str | int]:
+def this_process() -> dict[str, str | int]:
+    """Number, host and time of this process, for :data:`HOLDER`."""
     return {
         "process": os.getpid(),
         "host": socket.gethostname(),
@@ -104,10 +107,11 @@ def _this_process() -> dict[str, str | int]:
     }
 
 
-def _holder(folder: Path) -> str:
+def holder(folder: Path) -> str:
     """The process that holds a folder, as text; empty if it is not known."""
     try:
         known = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
-        return f" (process {known['process']:d} on {known['host']!s}, since {known['since']!s})"
+        shard = f"shard {known['shard']!s}, " if "shard" in known else ""
+        return f" ({shard}process {known['process']:d} on {known['host']!s}, since {known['since']!s})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -38,8 +38,8 @@ def torch_cpu() -> Any:
     return torch
 
 
-def onnx_session(path: Path) -> Any:
-    """Opens an ONNX file on the CPU with one thread.
+def onnx_session(model: Path | bytes) -> Any:
+    """Opens an ONNX file, or the bytes of one, on the CPU with one thread.
 
     Raises:
         NotReadyError: onnxruntime is not installed.
@@ -49,7 +49,9 @@ def onnx_session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 3  # errors: of warnings about unused constants a user can do nothing
+    source = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 def module_at(path: Path) -> ModuleType:

@@ -228,6 +228,34 @@ def test_plan_counts_what_is_to_do(paqa: Callable[..., Result], corpus: Path, bu
     assert {stage["done"] for stage in fresh["stages"]} == {0}
 
 
+def test_plan_estimates_a_build_from_a_sample(
+    paqa: Callable[..., Result], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [
+        "-s",
+        "folder",
+        "--root",
+        corpus,
+        "--preset",
+        "fake",
+        "--out",
+        tmp_path / "made",
+        "--jobs",
+        1,
+    ]
+    result = paqa("plan", *arguments, "--calibrate", 3)
+    assert result.exit_code == 0, result.output
+    assert "measured: 3 clips, 30.0 s of audio" in result.stdout
+    assert max(map(len, result.stdout.partition("still to do")[2].splitlines())) <= 80
+    estimate = json.loads(paqa("plan", *arguments, "--calibrate", 3, "--json").stdout)["estimate"]
+    assert (estimate["sampled"], estimate["jobs"], estimate["unmeasured"]) == (3, 1, [])
+    assert estimate["total"]["wall"]["low"] < estimate["total"]["wall"]["high"]
+    built = paqa("build", *arguments)
+    assert built.exit_code == 0
+    assert "estimate" in built.stderr
+    assert paqa("plan", *arguments, "--calibrate", 0).exit_code == 2
+
+
 def test_try_runs_one_backend(paqa: Callable[..., Result], corpus: Path, tmp_path: Path) -> None:
     file = corpus / "dialogue.wav"
     rows = json.loads(paqa("try", "fake", file, "--stage", "tag", "--json").stdout)

@@ -11,8 +11,9 @@ import pytest
 
 from paqa_builder.audio import Audio, resample
 from paqa_builder.audio.decode import decode
+from paqa_builder.leaks.alignment import error_rate
 from paqa_builder.leaks.fingerprint import AcousticFingerprint, StoredFingerprint, fingerprint
-from paqa_builder.leaks.matching import components, error_rate, matches
+from paqa_builder.leaks.matching import components, matches
 
 RATE = 16_000
 

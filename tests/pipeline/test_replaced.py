@@ -34,7 +34,7 @@ def other(corpus: Path, tmp_path: Path) -> Path:
 def test_a_folder_in_use_is_refused(
     fake_config: MakeConfig, tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "_WAIT", 0.1)
+    monkeypatch.setattr(holding, "WAIT", 0.1)
     config = fake_config()
     ready, done = threading.Event(), threading.Event()
 

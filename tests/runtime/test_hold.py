@@ -42,7 +42,7 @@ while done < 30:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holding, "_WAIT", 0.1)
+    monkeypatch.setattr(holding, "WAIT", 0.1)
 
 
 def another(folder: Path) -> subprocess.Popen:

@@ -17,7 +17,7 @@ Every backend must pass :func:`paqa_builder.testing.check_backend`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,7 +27,9 @@ from paqa_builder.config import DEVICE_PATTERN
 from paqa_builder.records import StageName, Word
 
 if TYPE_CHECKING:
-    from paqa_builder.audio import Audio
+    import numpy as np
+
+    from paqa_builder.audio import Audio, LongAudio
 
 
 class Options(BaseModel):
@@ -155,8 +157,7 @@ class Separator(Backend):
 
     Class attributes:
         enhances: True for a speech enhancer, which removes some speech with the noise. The stage then
-        restores
-            some of it (:mod:`paqa_builder.perception._put_back`).
+            restores some of it (:mod:`paqa_builder.perception._put_back`).
     """
 
     stage = "separate"
@@ -169,6 +170,13 @@ class Separator(Backend):
     @abstractmethod
     def separate(self, clip: AudioInput) -> tuple[Audio, Audio]:
         """Returns (speech, background), both of the length of ``clip.main`` and aligned with it."""
+
+    def speech_pieces(self, main: LongAudio) -> Iterator[np.ndarray] | None:
+        """Yields the speech of a long clip in adjacent pieces; the background is the rest of the mixture.
+
+        None, the default: the stage separates windows that fade into each other.
+        """
+        return None
 
 
 class Diarizer(Backend):

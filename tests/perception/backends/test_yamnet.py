@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from paqa_builder.audio import Audio
-from paqa_builder.perception.backends.tag import _intervals
+from paqa_builder.perception.backends.tag import _intervals, yamnet
 from paqa_builder.perception.backends.tag.yamnet import RATE, Yamnet, YamnetOptions, mel_bank
 
 
@@ -81,3 +81,15 @@ def test_probabilities_are_means_over_the_levels() -> None:
     once = [at(level, 0.0) for level in (-36, -26, -16)]
     assert np.allclose(at(-26, 10.0), np.mean(once, axis=0))
     assert np.abs(once[0] - once[2]).max() > 0.01
+
+
+@pytest.mark.models
+def test_probabilities_do_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(1).standard_normal(7 * RATE).astype(np.float32) / 20
+    clips = [Audio(noise[: round(seconds * RATE)], RATE) for seconds in (0.3, 1.1, 7)]
+    tagger = Yamnet()
+    tagger.load()
+    batched = [tagger.probabilities(clip)[1] for clip in clips]
+    monkeypatch.setattr(yamnet, "BATCH", 1)
+    for clip, scores in zip(clips, batched, strict=True):
+        assert np.array_equal(tagger.probabilities(clip)[1], scores)

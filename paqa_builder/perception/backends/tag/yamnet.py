@@ -31,6 +31,8 @@ as many patches over 0.48 s smooths the coarse steps of 8 bits."""
 SMOOTHING = 4
 _PATCHES, _LABELS = 2048, 64
 """Patches and labels in a block."""
+BATCH = 32
+"""Patches in a run of the network."""
 _FRAME = _HOP / RATE
 
 
@@ -86,9 +88,9 @@ class Yamnet(Tagger):
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             with zipfile.ZipFile(paths["weights"]) as archive:
                 archive.extractall(folder)
-            path = next(Path(folder).rglob("*.onnx"))
-            self._session = onnx_session(path)
-            graph = onnx.load(str(path), load_external_data=False).graph
+            model = onnx.load(str(next(Path(folder).rglob("*.onnx"))))
+        graph = model.graph
+        self._session = onnx_session(batched(model))
         # The graph lacks quantise and dequantise nodes at its ends: they are applied here.
         constants: dict[str, Any] = {
             tensor.name: onnx.numpy_helper.to_array(tensor)
@@ -133,9 +135,9 @@ class Yamnet(Tagger):
             chosen = starts[first : first + _PATCHES]
             block = magnitudes[chosen[0] : chosen[-1] + PATCH]
             for gain in gains:
-                features = np.log(gain * block + 1e-3)
-                patches = [features[at - chosen[0] : at - chosen[0] + PATCH] for at in chosen]
-                scores[first : first + _PATCHES] += np.stack([*map(self._run, patches)]) / len(gains)
+                frames = self._quantised(np.log(gain * block + 1e-3))
+                patches = np.stack([frames[at - chosen[0] : at - chosen[0] + PATCH] for at in chosen])
+                scores[first : first + _PATCHES] += self._run(patches) / len(gains)
         for first in range(0, scores.shape[1], _LABELS):
             columns = scores[:, first : first + _LABELS]
             columns[:] = uniform_filter1d(columns, SMOOTHING, axis=0, mode="nearest")
@@ -165,7 +167,32 @@ class Yamnet(Tagger):
             spool.release(samples)
         return magnitudes
 
-    def _run(self, patch: np.ndarray) -> np.ndarray:
-        quantised = np.clip(np.round(patch / self._scale_in + self._zero_in), 0, 255).astype(np.uint8)
-        logits = self._session.run(None, {"audio": quantised[None, None]})[0][0].astype(np.float64)
+    def _quantised(self, features: np.ndarray) -> np.ndarray:
+        return np.clip(np.round(features / self._scale_in + self._zero_in), 0, 255).astype(np.uint8)
+
+    def _run(self, patches: np.ndarray) -> np.ndarray:
+        """Probabilities ``[n, 521]`` of quantised patches ``[n, 96, 64]``.
+
+        The network computes in whole numbers, so results do not depend on batches.
+        """
+        parts = range(0, len(patches), BATCH)
+        outputs = [self._session.run(None, {"audio": patches[at : at + BATCH, None]})[0] for at in parts]
+        logits = np.concatenate(outputs).astype(np.float64)
         return 1 / (1 + np.exp((self._zero_out - logits) * self._scale_out))
+
+
+def batched(model: Any) -> bytes:
+    """A network that was exported for one patch, for any number of them."""
+    import onnx
+
+    graph = model.graph
+    del graph.value_info[:]
+    for tensor in (*graph.input, *graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "patches"
+    shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    for tensor in graph.initializer:
+        if tensor.name in shapes:
+            sizes = onnx.numpy_helper.to_array(tensor).copy()
+            sizes[0] = 0 if sizes[0] == 1 else sizes[0]  # 0: as in the input
+            tensor.CopyFrom(onnx.numpy_helper.from_array(sizes, tensor.name))
+    return model.SerializeToString()

@@ -1,0 +1,1 @@
+"""Calls of the first release, which the benchmarks compare with."""

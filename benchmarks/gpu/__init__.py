@@ -1,0 +1,1 @@
+"""The sections of ``benchmarks/gpu_check.sh``; see :mod:`benchmarks.gpu.check`."""
