@@ -15,6 +15,8 @@ import json
 import resource
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +70,8 @@ def shards(folder: Path, *, tiny: bool) -> Path:
 def measure(stage: str, folder: Path, *, tiny: bool) -> dict[str, Any]:
     """Trains a few steps and compares them with the estimate."""
     import torch
-    from transformers import TrainerCallback, trainer
 
-    from recipes import config, estimate, stage1, stage2
+    from recipes import config, estimate, stage1, stage2  # before transformers, whose imports it mends
     from recipes.families import family
 
     changes = [*_BOTH, f"data.path={shards(folder, tiny=tiny)}", f"run.out={folder / 'runs'}"]
@@ -80,23 +81,9 @@ def measure(stage: str, folder: Path, *, tiny: bool) -> dict[str, Any]:
         changes += [*_TINY, f"model.path={folder / 'tiny'}", f"stage2.start={folder / 'tiny'}"]
     settings = config.load(None if tiny else "gpu", [*changes, *(() if tiny else _GPU)])
     times: list[float] = []
-
-    class Timer(TrainerCallback):
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            times.append(time.monotonic())
-            if len(times) > STEPS:
-                raise EnoughError
-
-    trainer.DEFAULT_CALLBACKS.append(Timer)
     began = time.monotonic()
-    try:
+    with _timed_steps(times):
         (stage1 if stage == "stage1" else stage2).train(settings)
-    except EnoughError:
-        pass
-    finally:
-        trainer.DEFAULT_CALLBACKS.remove(Timer)
     steps = [after - before for before, after in itertools.pairwise(times)]
     needs = estimate.estimate(settings, stage)
     expected = estimate.step_seconds(settings, stage, needs)
@@ -117,6 +104,29 @@ def measure(stage: str, folder: Path, *, tiny: bool) -> dict[str, Any]:
         "rows": needs.rows,
         "parameters": needs.parts.total,
     }
+
+
+@contextmanager
+def _timed_steps(times: list[float]) -> Iterator[None]:
+    """Notes the end of every optimiser step, and ends the training after the last of them."""
+    import torch
+    from transformers import TrainerCallback, trainer
+
+    class Timer(TrainerCallback):
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            times.append(time.monotonic())
+            if len(times) >= STEPS + WARM:
+                raise EnoughError
+
+    trainer.DEFAULT_CALLBACKS.append(Timer)
+    try:
+        yield
+    except EnoughError:
+        pass
+    finally:
+        trainer.DEFAULT_CALLBACKS.remove(Timer)
 
 
 def main() -> None:
