@@ -97,6 +97,59 @@ def test_windows_are_aligned(backend: Demucs, monkeypatch: pytest.MonkeyPatch) -
         assert len(background.samples) == len(mix.samples)
 
 
+def test_a_gpus_batches_over_clips_give_the_same_as_single_windows(backend: Demucs) -> None:
+    clips = [hear(murmur(seconds, seed=n), RATE) for n, seconds in enumerate((1.2, 5.3, 0.5))]
+    silence = Audio(np.zeros(RATE, np.float32), RATE)
+    clips.insert(1, AudioInput(silence, silence))
+    alone = [backend.separate(clip) for clip in clips]
+    before, sizes = backend._batches.size, []
+
+    def predict(windows: list[np.ndarray]) -> np.ndarray:
+        sizes.append(len(windows))
+        return Demucs._predict(backend, windows)
+
+    try:
+        backend._batches.size = 4
+        backend._predict = predict  # type: ignore[method-assign]
+        together = backend.run(clips)
+    finally:
+        backend._batches.size = before
+        del backend._predict
+    assert sizes == [4, 4]  # six windows of four clips
+    for one, other in zip(alone, together, strict=True):
+        for stem, same in zip(one, other, strict=True):
+            assert np.allclose(stem.samples, same.samples, atol=1e-5)
+    assert not together[1][0].samples.any()
+
+
+def test_half_precision_is_similar(backend: Demucs, weights: Path) -> None:
+    half = Demucs(Demucs.Options(model=str(weights), device="cpu", precision="bfloat16"))
+    half.load()
+    window = [hear(murmur(2.0), RATE).main.samples]
+    exact = backend._predict(window)
+    assert np.abs(half._predict(window) - exact).mean() < 0.05 * np.abs(exact).mean()
+
+
+def test_windows_beyond_the_range_of_half_precision_are_computed_in_full(
+    backend: Demucs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half, full = backend._torch.bfloat16, backend._torch.float32
+    calls = []
+
+    def voices(windows: list[np.ndarray], kind: object) -> np.ndarray:
+        calls.append((len(windows), kind))
+        found = np.stack(windows)
+        if kind is half:
+            found[1] = np.inf
+        return found
+
+    monkeypatch.setattr(backend, "_voices", voices)
+    monkeypatch.setattr(backend, "_kind", half)
+    windows = [np.full(8, n, np.float32) for n in range(3)]
+    assert np.array_equal(backend._predict(windows), np.stack(windows))
+    assert calls == [(3, half), (3, full)]
+
+
 def test_the_result_does_not_depend_on_the_level(backend: Demucs) -> None:
     mix = hear(murmur(2.0), RATE).main
     loud, _ = backend.separate(AudioInput(mix, mix))

@@ -7,6 +7,7 @@ songs, so speech with noise and sound events is out of its domain.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class DemucsOptions(DeviceOptions):
     """Settings of Demucs."""
 
     model: UserPathText = Field(_DEFAULT, description="htdemucs, htdemucs-vocals, or a .safetensors file.")
+    precision: device.Precision = Field("auto", description="auto: float16 on a GPU, float32 on the CPU.")
     overlap: float = Field(0.25, ge=0, lt=1, description="Overlap of windows, as a share of a window.")
     batch_seconds: float = Field(60.0, gt=0, description="Maximum seconds of audio in a batch on a GPU.")
 
@@ -48,10 +50,11 @@ class Demucs(Separator):
         super().__init__(options)
         model = self.options.model
         known = store.revision(model) if model in TABLE else store.local_revision(Path(model))
-        self.revision = f"{known}+1"
+        self.revision = f"{known}+2"
 
     def load(self) -> None:
         self._torch, self._device = device.torch_on(self.options.device)
+        self._kind = device.dtype(self._torch, self.options.precision, self._device)
         path = _weights(self.options.model)
         _check(path)
         with importing("demucs", "gpu"):
@@ -77,35 +80,83 @@ class Demucs(Separator):
         )
 
     def separate(self, clip: AudioInput) -> tuple[Audio, Audio]:
-        mix = clip.main
-        if mix.silent:
-            return Audio(np.zeros_like(mix.samples), mix.rate), mix
-        speech = self._speech(mix.samples)
-        return Audio(speech, mix.rate), Audio(mix.samples - speech, mix.rate)
+        return self.run([clip])[0]
 
-    def _speech(self, samples: np.ndarray) -> np.ndarray:
+    def run(self, clips: Sequence[AudioInput]) -> list[tuple[Audio, Audio]]:
+        """Separates a batch; the windows of all clips share batches of the network."""
+        cuts = [[] if clip.main.silent else self._cuts(len(clip.main.samples)) for clip in clips]
+        windows = _Windows([clip.main.samples for clip in clips], cuts, self._window)
+        voices = iter(self._batches.run(self._predict, windows))
+        results = []
+        for clip, pieces in zip(clips, cuts, strict=True):
+            mix = clip.main
+            if pieces:
+                speech = self._joined(mix.samples, pieces, voices)
+                results.append((Audio(speech, mix.rate), Audio(mix.samples - speech, mix.rate)))
+            else:
+                results.append((Audio(np.zeros_like(mix.samples), mix.rate), mix))
+        return results
+
+    def _cuts(self, count: int) -> list[tuple[int, int]]:
+        """Start and length of each window of a clip with ``count`` samples."""
+        starts = range(0, count, max(1, int((1 - self.options.overlap) * self._window)))
+        return [(at, min(self._window, count - at)) for at in starts]
+
+    def _joined(
+        self, samples: np.ndarray, pieces: list[tuple[int, int]], voices: Iterator[np.ndarray]
+    ) -> np.ndarray:
         """The vocals by weighted overlap-add, as in ``demucs.apply`` without its random shifts."""
-        mean, scale = samples.mean(), samples.std() + 1e-8
-        scaled = ((samples - mean) / scale).astype(np.float32)
-        starts = range(0, len(samples), max(1, int((1 - self.options.overlap) * self._window)))
-        pieces = [(at, min(self._window, len(samples) - at)) for at in starts]
-        windows = [around(scaled, at, length, self._window) for at, length in pieces]
         ramp = np.minimum(np.arange(1, self._window + 1), np.arange(self._window, 0, -1))
         taper = (ramp / ramp.max()).astype(np.float32)
         total, weight = np.zeros((2, len(samples)), np.float32)
-        for (at, length), voice in zip(pieces, self._batches.run(self._predict, windows), strict=True):
+        for at, length in pieces:
             skipped = (self._window - length) // 2
-            total[at : at + length] += taper[:length] * voice[skipped : skipped + length]
+            total[at : at + length] += taper[:length] * next(voices)[skipped : skipped + length]
             weight[at : at + length] += taper[:length]
-        return (total / weight * scale).astype(np.float32)
+        return (total / weight * _level(samples)[1]).astype(np.float32)
 
     def _predict(self, windows: list[np.ndarray]) -> np.ndarray:
         """Vocals ``[n, samples]`` of mono windows."""
+        voices = self._voices(windows, self._kind)
+        # Beyond the range of float16, windows are computed again, each alone: no result depends on others.
+        for index in np.flatnonzero(~np.isfinite(voices).all(axis=1)).tolist():
+            same = [windows[index]] * len(windows)
+            voices[index] = self._voices(same, self._torch.float32)[0]
+        return voices
+
+    def _voices(self, windows: list[np.ndarray], kind: Any) -> np.ndarray:
         batch = self._torch.from_numpy(np.stack(windows).astype(np.float32)).to(self._device)
         channels = self._network.audio_channels
-        with self._torch.inference_mode():
+        with self._torch.inference_mode(), device.autocast(self._torch, kind, self._device):
             sources = self._network(batch[:, None].expand(-1, channels, -1).contiguous())
-        return sources[:, self._voice].mean(dim=1).float().cpu().numpy()
+        return sources[:, self._voice].float().mean(dim=1).cpu().numpy()
+
+
+class _Windows(Sequence[np.ndarray]):
+    """The normalised windows of several clips, cut when they are asked for."""
+
+    def __init__(self, signals: list[np.ndarray], cuts: list[list[tuple[int, int]]], window: int) -> None:
+        self._signals, self._window = signals, window
+        self._places = [(index, *piece) for index, pieces in enumerate(cuts) for piece in pieces]
+        self._levels = [_level(samples) for samples in signals]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self[index] for index in range(*at.indices(len(self)))]
+        index, start, length = self._places[at]
+        mean, scale = self._levels[index]
+        # Normalised before it is padded: silence beyond the ends is zero.
+        samples, first = self._signals[index], max(0, start - self._window)
+        part = (samples[first : start + 2 * self._window] - mean) / scale
+        return around(part.astype(np.float32), start - first, length, self._window)
+
+
+def _level(samples: np.ndarray) -> tuple[Any, Any]:
+    """Mean and scale by which a clip is normalised."""
+    return samples.mean(), samples.std() + 1e-8
 
 
 def around(samples: np.ndarray, at: int, length: int, window: int) -> np.ndarray:
