@@ -34,6 +34,8 @@ from paqa_builder.labels.audioset import is_event, is_speech, related
 from paqa_builder.perception.backends.base import AudioInput, Span
 from paqa_builder.perception.backends.diarize import _segmentation as frames
 from paqa_builder.perception.backends.diarize import _voices
+from paqa_builder.perception.backends.diarize._grid import Grid
+from paqa_builder.perception.backends.diarize._networks import Steps, drive
 from paqa_builder.perception.calibration import Curve, SameVoice
 from paqa_builder.perception.diarize import Diarize
 from paqa_builder.perception.tag import merge
@@ -103,17 +105,12 @@ def activity(row: dict[str, Any], step: float, count: int) -> tuple[list[str], n
 
 def voice_pairs(diarizer: Any, sound: AudioInput, row: dict[str, Any], seed: int) -> list[Any]:
     """(evidence, same speaker) for pairs of random groups of excerpts, each of one speaker."""
-    windows = diarizer._segmentation.windows(sound.mix.samples, diarizer.options.window_hop)
-    speech, overlap = diarizer._activity(sound, windows)
-    speaking = speech > diarizer.options.onset
-    if not speaking.any():
+    (heard,) = drive([_excerpts(diarizer, sound)], diarizer._networks)
+    if heard is None:
         return []
-    clean = speaking & ~(overlap > diarizer.options.overlap)
-    _, begin, finish, excerpts, chosen = diarizer.excerpts(sound.main.samples, clean, windows)
-    _, active = activity(row, frames.STEP, len(clean))
-    shares = np.array(
-        [active[:, a:b].mean(axis=1) for a, b in zip(begin[chosen], finish[chosen], strict=True)]
-    )
+    excerpts, begin, finish, count = heard
+    _, active = activity(row, frames.STEP, count)
+    shares = np.array([active[:, a:b].mean(axis=1) for a, b in zip(begin, finish, strict=True)])
     draw = np.random.default_rng(seed)
     pairs = []
     for distance in (0.3, 0.4):
@@ -134,6 +131,20 @@ def voice_pairs(diarizer: Any, sound: AudioInput, row: dict[str, Any], seed: int
                 evidence = np.stack(groups.evidence(group))[:, others]
                 pairs.append((evidence, owners[others] == owners[group]))
     return pairs
+
+
+def _excerpts(diarizer: Any, sound: AudioInput) -> Steps[tuple[_voices.Excerpts, Any, Any, int] | None]:
+    """Excerpts with one voice on the fine grid, their boundaries in frames, and the number of frames."""
+    windows, speech, overlap = yield from diarizer.activity(sound)
+    speaking = speech > diarizer.options.onset
+    if not speaking.any():
+        return None
+    grid = Grid(diarizer._features(sound.main.samples), diarizer.options.voice_hop, speaking)
+    every = np.arange(len(grid.begin))
+    yield from grid.embed(every)
+    clean = speaking & ~(overlap > diarizer.options.overlap)
+    excerpts, chosen = grid.clustered(every, clean, diarizer.options.clean_share, windows)
+    return excerpts, grid.begin[chosen], grid.finish[chosen], len(clean)
 
 
 def _regrouped(clusters: np.ndarray, shares: np.ndarray, draw: np.random.Generator) -> np.ndarray:

@@ -82,12 +82,13 @@ def test_the_embedding_equals_that_of_the_embedded_diarizer(sample: Audio) -> No
     """Features by torchaudio and features by numpy lead to the same voice."""
     import torch
 
-    from paqa_builder.perception.backends.diarize._campplus import CamPlusPlus
+    from paqa_builder.perception.backends.diarize import _campplus
+    from paqa_builder.perception.backends.diarize._networks import drive, on_cpu
     from paqa_builder.perception.backends.diarize._pyannote_embedding import CamPlusPlusEmbedding
 
     samples = sample.samples[7 * 16_000 : 10 * 16_000]
-    ours = CamPlusPlus()
-    expected = ours.embed([ours.features(samples)])[0]
+    ours = {_campplus.NAME: on_cpu(_campplus.onnx_file())}
+    ((expected,),) = drive([_campplus.embed([_campplus.Features()(samples)])], ours)
     network = CamPlusPlusEmbedding().eval()
     with torch.inference_mode():
         waveform = torch.from_numpy(samples)[None, None]

@@ -8,20 +8,25 @@ using context-aware masking", Interspeech 2023. The features follow Kaldi's ``fb
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from paqa_builder.audio import fit, spool
-from paqa_builder.runtime.threads import module_at, torch_cpu
+from paqa_builder.perception.backends.diarize._export import INPUT, OUTPUT, exported
+from paqa_builder.perception.backends.diarize._networks import Request, Steps
+from paqa_builder.runtime.threads import module_at
 from paqa_builder.weights import store
+
+NAME = "campplus"
 
 RATE = 16_000
 FRAME = 0.01
 """Hop of the features in seconds."""
 SIZE = 192
 _LENGTH, _HOP, _FFT, BANDS = 400, 160, 512, 80
-_BATCH, _BLOCK = 32, 6000
+_BATCH, _BLOCK = 16, 6000
 
 
 def _mel_bank() -> np.ndarray:
@@ -45,17 +50,21 @@ def load_network(torch: Any) -> Any:
     return network.eval()
 
 
-class CamPlusPlus:
-    """Speaker embeddings as unit vectors, similar for the same voice."""
+def onnx_file() -> Path:
+    """The network for onnxruntime: features ``[n, frames, 80]`` to vectors ``[n, 192]``."""
+    axes = {INPUT: {0: "batch", 1: "frames"}, OUTPUT: {0: "batch"}}
+    return exported(NAME, load_network, (2, 150, BANDS), axes)
+
+
+class Features:
+    """Log mel energies as in Kaldi."""
 
     def __init__(self) -> None:
-        self._torch: Any = torch_cpu()
-        self._net = load_network(self._torch)
         self._bank = _mel_bank()
         self._taper = (np.hanning(_LENGTH) ** 0.85).astype(np.float32)
 
-    def features(self, samples: np.ndarray) -> np.ndarray:
-        """Log mel energies ``float32 [frames, 80]`` of samples ``float32 [n]`` at 16 kHz."""
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Energies ``float32 [frames, 80]`` of samples ``float32 [n]`` at 16 kHz."""
         samples = fit(samples, max(len(samples), _LENGTH))
         frames = np.lib.stride_tricks.sliding_window_view(samples, _LENGTH)[::_HOP]
         features = np.zeros((len(frames), BANDS), np.float32)
@@ -72,13 +81,11 @@ class CamPlusPlus:
         power = np.abs(np.fft.rfft((frames - 0.97 * before) * self._taper, _FFT)).astype(np.float32) ** 2
         return np.log(np.maximum(power @ self._bank, np.finfo(np.float32).eps))
 
-    def embed(self, excerpts: Sequence[np.ndarray]) -> np.ndarray:
-        """Unit vectors ``[n, 192]`` of excerpts of features ``[frames, 80]`` of equal length."""
-        batches = [np.zeros((0, SIZE), np.float32)]
-        with self._torch.inference_mode():
-            for at in range(0, len(excerpts), _BATCH):
-                batch = np.stack(excerpts[at : at + _BATCH])
-                batch = batch - batch.mean(axis=1, keepdims=True)
-                batches.append(self._net(self._torch.from_numpy(batch)).numpy())
-        vectors = np.concatenate(batches)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+def embed(excerpts: Sequence[np.ndarray]) -> Steps[np.ndarray]:
+    """Requests unit vectors ``[n, 192]`` of excerpts of features ``[frames, 80]`` of equal length."""
+    vectors = np.zeros((len(excerpts), SIZE), np.float32)
+    for at in range(0, len(excerpts), _BATCH):
+        batch = [excerpt - excerpt.mean(axis=0) for excerpt in excerpts[at : at + _BATCH]]
+        vectors[at : at + _BATCH] = yield Request(NAME, batch)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)

@@ -7,14 +7,20 @@ voices differs between windows, so only sums over voices are averaged here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from paqa_builder.audio import fit, spool
-from paqa_builder.runtime.threads import module_at, torch_cpu
+from paqa_builder.perception.backends.diarize._export import INPUT, OUTPUT, exported
+from paqa_builder.perception.backends.diarize._networks import Request, Steps
+from paqa_builder.runtime.threads import module_at
 from paqa_builder.weights import store
+
+NAME = "segmentation-3.0"
 
 RATE = 16_000
 STEP = 270 / RATE
@@ -31,43 +37,54 @@ MEMBERS = np.array([[voice in voices for voice in range(VOICES)] for voices in _
 _BATCH = 16
 
 
-class Segmentation:
-    """Segmentation network for sliding windows."""
+Windows = tuple[np.ndarray, np.ndarray]
+"""Starts of windows in seconds ``[w]``, and class posteriors ``[w, frames, 7]``."""
 
-    def __init__(self) -> None:
-        self._torch: Any = torch_cpu()
-        paths = store.locate("segmentation-3.0")
-        payload = self._torch.load(paths["weights"], map_location="cpu", weights_only=True)
-        config = payload["model"]
-        keys = ("output_dim", "sincnet", "lstm", "linear", "sample_rate", "num_channels")
-        self._net = module_at(paths["code"]).LocalPyanNet(**{key: config.get(key) for key in keys})
-        self._net.load_state_dict(payload["state_dict"])
-        self._net.eval()
 
-    def windows(self, samples: np.ndarray, hop: float) -> tuple[np.ndarray, np.ndarray]:
-        """Posteriors of sliding windows.
+def load_network(torch: Any) -> Any:
+    """The embedded network on the CPU, in evaluation mode: log posteriors of ``[n, 1, samples]``."""
+    paths = store.locate(NAME)
+    payload = torch.load(paths["weights"], map_location="cpu", weights_only=True)
+    config = payload["model"]
+    keys = ("output_dim", "sincnet", "lstm", "linear", "sample_rate", "num_channels")
+    network = module_at(paths["code"]).LocalPyanNet(**{key: config.get(key) for key in keys})
+    network.load_state_dict(payload["state_dict"])
+    return network.eval()
 
-        Args:
-            samples: ``float32 [n]`` at 16 kHz.
-            hop: Hop between windows in seconds.
 
-        Returns:
-            Starts of the windows in seconds ``[w]``, and class posteriors ``[w, frames, 7]``. A clip shorter
-            than a window has one window of its own length.
-        """
-        size = min(len(samples), round(WINDOW * RATE))
-        samples = fit(samples, max(len(samples), round(FIELD * RATE)))
-        size = max(size, round(FIELD * RATE))
-        starts = [*range(0, len(samples) - size + 1, round(hop * RATE))]
-        if starts[-1] + size < len(samples):
-            starts.append(len(samples) - size)
-        posteriors = []
-        with self._torch.inference_mode():
-            for at in range(0, len(starts), _BATCH):
-                batch = np.stack([samples[start : start + size] for start in starts[at : at + _BATCH]])
-                posteriors.append(self._net(self._torch.from_numpy(batch)[:, None]).exp().numpy())
-                spool.release(samples)
-        return np.array(starts) / RATE, np.concatenate(posteriors)
+def onnx_file() -> Path:
+    """The network for onnxruntime."""
+    axes = {INPUT: {0: "batch", 2: "samples"}, OUTPUT: {0: "batch", 1: "frames"}}
+    return exported(NAME, load_network, (2, 1, 3 * RATE), axes)
+
+
+def windows(signals: Sequence[np.ndarray], hop: float) -> Steps[list[Windows]]:
+    """Requests the posteriors of sliding windows of several signals.
+
+    A signal shorter than a window has one window of its own length.
+
+    Args:
+        signals: ``float32 [n]`` at 16 kHz, of equal length.
+        hop: Hop between windows in seconds.
+    """
+    length = max(len(signals[0]), round(FIELD * RATE))
+    size = min(length, round(WINDOW * RATE))
+    signals = [fit(samples, length) for samples in signals]
+    starts = [*range(0, length - size + 1, round(hop * RATE))]
+    if starts[-1] + size < length:
+        starts.append(length - size)
+    places = [(number, row) for number in range(len(signals)) for row in range(len(starts))]
+    posteriors: list[np.ndarray] = []
+    for at in range(0, len(places), _BATCH):
+        chosen = places[at : at + _BATCH]
+        batch = [signals[number][None, starts[row] : starts[row] + size] for number, row in chosen]
+        rows = yield Request(NAME, batch, shared=size == round(WINDOW * RATE))
+        posteriors = posteriors or [np.empty((len(starts), *rows.shape[1:]), np.float32) for _ in signals]
+        for (number, row), values in zip(chosen, rows, strict=True):
+            np.exp(values, out=posteriors[number][row])
+        for samples in signals:
+            spool.release(samples)
+    return [(np.array(starts) / RATE, values) for values in posteriors]
 
 
 def frame_count(duration: float) -> int:

