@@ -141,7 +141,7 @@ def _excerpts(diarizer: Any, sound: AudioInput) -> Steps[tuple[_voices.Excerpts,
         return None
     grid = Grid(diarizer._features(sound.main.samples), diarizer.options.voice_hop, speaking)
     every = np.arange(len(grid.begin))
-    yield from grid.embed(every)
+    yield from grid.embed_all(diarizer.options.similar)
     clean = speaking & ~(overlap > diarizer.options.overlap)
     excerpts, chosen = grid.clustered(every, clean, diarizer.options.clean_share, windows)
     return excerpts, grid.begin[chosen], grid.finish[chosen], len(clean)

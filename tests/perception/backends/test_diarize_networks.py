@@ -135,6 +135,26 @@ def test_vectors_are_requested_once() -> None:
     assert np.allclose(np.linalg.norm(given.vectors, axis=1), 1)
 
 
+@pytest.mark.parametrize(("similar", "requested"), [(0.9, 20), (2.0, 35), (0.0, 18)])
+def test_vectors_between_similar_ones_are_interpolated(similar: float, requested: int) -> None:
+    """Excerpts 7 to 12 of 35 are 45 degrees from the others; 7 and 13 are between unlike ones."""
+    given, asked = grid(10, (0, 10)), []
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        vectors = np.zeros((len(batch), 192), np.float32)
+        vectors[:, 0] = 1
+        vectors[:, 1] = [float(row.max() > 0) for row in batch]
+        asked.append(len(batch))
+        return vectors
+
+    given._features = np.zeros_like(given._features)
+    given._features[12 * 25 + 140 : 12 * 25 + 145] = 1  # in the excerpts from 7 to 12
+    drive([given.embed_all(similar)], {"campplus": Network(run)})
+    assert sum(asked) == requested
+    assert given.known.all()
+    assert np.allclose(np.linalg.norm(given.vectors, axis=1), 1)
+
+
 def test_frames_between_excerpts_have_the_value_before() -> None:
     sparse = grid(20, (0, 2), (12, 20))
     values = sparse.spread(np.arange(len(sparse.begin), dtype=float)[:, None], frames_of(20))

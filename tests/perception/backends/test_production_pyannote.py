@@ -18,6 +18,7 @@ from helpers.production import needs
 from paqa_builder.audio import Audio, read
 from paqa_builder.errors import NotReadyError
 from paqa_builder.perception.backends.diarize.pyannote_audio import Pyannote
+from paqa_builder.runtime import compat
 from paqa_builder.testing import check_backend, hear
 from paqa_builder.weights import store
 from paqa_builder.weights.table import TABLE
@@ -82,6 +83,7 @@ def test_the_embedding_equals_that_of_the_embedded_diarizer(sample: Audio) -> No
     """Features by torchaudio and features by numpy lead to the same voice."""
     import torch
 
+    compat.torchaudio()
     from paqa_builder.perception.backends.diarize import _campplus
     from paqa_builder.perception.backends.diarize._networks import drive, on_cpu
     from paqa_builder.perception.backends.diarize._pyannote_embedding import CamPlusPlusEmbedding

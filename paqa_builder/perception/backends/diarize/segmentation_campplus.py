@@ -50,6 +50,9 @@ class SegmentationCampplusOptions(Options):
     coarse_hop: float = Field(
         1.5, ge=0.05, le=3, description="Hop between the embeddings that decide whether there is one voice."
     )
+    similar: float = Field(
+        0.85, ge=-1, description="Cosine of two excerpts above which the one between them is interpolated."
+    )
     one_voice: float = Field(4.0, description="Minimum log odds on the coarse grid for a clip of one voice.")
     device: str = Field("cpu", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N.")
     batch_seconds: float = Field(320.0, ge=10, description="Maximum seconds of audio per batch on a GPU.")
@@ -149,30 +152,24 @@ class SegmentationCampplus(Diarizer):
         """Cosine similarity of each frame to each voice, ``[frames, voices]``; constant for one voice."""
         grid = Grid(self._features(samples), self.options.voice_hop, speaking)
         clean = speaking & ~doubled
-        for indices, least in (
-            (grid.coarse(self.options.coarse_hop), self.options.one_voice),
-            (np.arange(len(grid.begin)), self.options.same_voice),
-        ):
-            excerpts = yield from self.excerpts(grid, indices, clean, windows)
-            labels = _voices.one_voice_each(excerpts, self._same_voice, least)
-            if (labels == labels[0]).all():
-                return np.ones((len(clean), 1))
-        centres = _voices.centres(excerpts.vectors, labels, self.options.min_share)
+        coarse = grid.coarse(self.options.coarse_hop)
+        yield from grid.embed(coarse)
+        labels = self._voices(grid, coarse, clean, windows, self.options.one_voice)[0]
+        if not (labels == labels[0]).all():
+            yield from grid.embed_all(self.options.similar)
+            every = np.arange(len(grid.begin))
+            labels, vectors = self._voices(grid, every, clean, windows, self.options.same_voice)
+        if (labels == labels[0]).all():
+            return np.ones((len(clean), 1))
+        centres = _voices.centres(vectors, labels, self.options.min_share)
         return grid.spread(grid.vectors @ centres.T, len(clean))
 
-    def excerpts(
-        self, grid: Grid, indices: np.ndarray, clean: np.ndarray, windows: Windows
-    ) -> Steps[_voices.Excerpts]:
-        """The clean ones of some excerpts, embedded, for clustering.
-
-        Args:
-            grid: Excerpts of the clip.
-            indices: The excerpts to embed.
-            clean: Frames with exactly one voice, ``bool [frames]``.
-            windows: Segmentation of the same clip.
-        """
-        yield from grid.embed(indices)
-        return grid.clustered(indices, clean, self.options.clean_share, windows)[0]
+    def _voices(
+        self, grid: Grid, indices: np.ndarray, clean: np.ndarray, windows: Windows, least: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Labels and vectors of the clean ones of some excerpts."""
+        excerpts, _ = grid.clustered(indices, clean, self.options.clean_share, windows)
+        return _voices.one_voice_each(excerpts, self._same_voice, least), excerpts.vectors
 
     def _runs(self, active: np.ndarray) -> list[tuple[int, int]]:
         """Runs of frames [start, end), with gaps bridged and without short runs."""
