@@ -66,8 +66,8 @@ class Grid:
     def embed_all(self, similar: float) -> Steps[None]:
         """Requests the vectors of all excerpts, except of those between two similar ones.
 
-        At a hop of 0.25 s, an excerpt shares five sixths of its audio with each neighbour. Where the cosine of
-        both neighbours is at least ``similar``, its vector is their normalised mean.
+        At a hop of 0.25 s, an excerpt shares five sixths of its audio with each neighbour. Where the cosine
+        of both neighbours is at least ``similar``, its vector is their normalised mean.
         """
         yield from self.embed(self._thinned(2))
         between = np.flatnonzero(~self.known)
