@@ -21,7 +21,7 @@ from paqa_builder.audio import Audio, read, resample
 from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.pipeline.build import build
 
-LIMIT, QUICK_LIMIT = 100, 6
+LIMIT, QUICK_LIMIT = 100, 4
 STAGES = ("separate", "diarize", "tag", "transcribe", "measure")
 
 

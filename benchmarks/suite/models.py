@@ -18,7 +18,7 @@ from paqa_builder.config import preset
 from paqa_builder.perception.backends.base import AudioInput, Backend
 
 LIMIT, GROUPS = 48, 4
-QUICK_LIMIT, QUICK_GROUPS = 6, 2
+QUICK_LIMIT, QUICK_GROUPS = 5, 1
 COMPARISONS = {
     "separate_vs_before": ("separate", "separate"),
     "tag_vs_before": ("tag", "tag"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.suite import clips
 
-FAKE, QUICK_FAKE = 1_000, 120
+FAKE, QUICK_FAKE = 1_000, 60
 LARGE = 100_000
 SCENES, QUICK_SCENES = 2_000, 200
 _PROCESSES_CLIPS = 60

@@ -33,6 +33,15 @@ def plan(
             rich_help_panel="How",
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="With --calibrate: estimate one of N shards instead of a whole build.",
+            rich_help_panel="How",
+        ),
+    ] = None,
     as_json: common.JsonOption = False,
 ) -> None:
     """Show what a build would do: its stages, their models, and the clips done and to do.
@@ -52,7 +61,8 @@ def plan(
 
     settings = common.configure(
         source=source, root=root, truth=truth, limit=limit, out=out, work=work, config=config, preset=preset,
-        plugin=plugin, jobs=jobs, device=device, seed=seed, license_allow=common.listed(license_allow),
+        plugin=plugin, jobs=jobs, device=device, shard=shard, seed=seed,
+        license_allow=common.listed(license_allow),
     )  # fmt: skip
     estimate = None
     if calibrate is None:

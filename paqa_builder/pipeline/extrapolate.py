@@ -38,17 +38,17 @@ def estimated(
     audio = seconds_of(corpus.bytes, lengths, generator) if lengths else np.zeros(1)
     to_do = {row["stage"]: row["to_do"] for row in of_plan(plan)}
     # A shard runs its share of the parts through the stages, and no other step.
-    processes = int((getattr(plan.config, "shard", None) or "1/1").partition("/")[2])
+    shards_in_all = int((plan.config.shard or "1/1").partition("/")[2])
     steps = []
     for stage in stages:
         measured = measurements.stages.get(stage.name)
-        clips, workers = math.ceil(to_do[stage.name] / processes), _workers(plan, stage)
+        clips, workers = math.ceil(to_do[stage.name] / shards_in_all), _workers(plan, stage)
         costs: Costs = {}
         if measured is not None and measured.tasks and measured.key == stage.key:
             seconds = audio * clips / max(1, corpus.clips)
             costs = _of_stage(measured, clips, seconds, workers, _on_gpu(plan, stage), generator)
         steps.append(_step(stage.name, stage.key, clips, workers, costs))
-    rest = corpus.clips if any(to_do.values()) and processes == 1 else 0
+    rest = corpus.clips if any(to_do.values()) and shards_in_all == 1 else 0
     shards = measurements.shards
     after = _after(shards, corpus, rest, plan.config.workers, generator) if shards else {}
     for name in ("corpus", "questions", "gate", "shards"):

@@ -101,6 +101,15 @@ def test_of_a_finished_build_nothing_is_left_to_estimate(fake_config: MakeConfig
     assert estimate.unmeasured == []
 
 
+def test_a_shard_has_its_share_of_the_stages_and_nothing_else(fake_config: MakeConfig) -> None:
+    _, whole = calibrate.run(fake_config(), 6)
+    _, shard = calibrate.run(fake_config(shard="1/3"), 6)
+    assert [step.clips for step in shard.steps] == [4] * 7 + [0] * 4
+    assert whole.total.cpu is not None
+    assert shard.total.cpu is not None
+    assert shard.total.cpu.value < 0.7 * whole.total.cpu.value
+
+
 def test_clips_that_fail_are_counted(fake_config: MakeConfig, corpus: Path) -> None:
     for path in corpus.iterdir():
         path.write_bytes(b"no audio")
