@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -76,5 +76,10 @@ def weighted(items: Sequence[T], sums: Sequence[int], rest: Iterable[T], *key: o
 
 def shuffled(items: Iterable[T], *key: object) -> list[T]:
     """``items`` sorted by their hashes, so that a new item does not change the order of the others."""
+    return shuffled_by(items, str, *key)
+
+
+def shuffled_by(items: Iterable[T], name: Callable[[T], object], *key: object) -> list[T]:
+    """``items`` sorted by the hashes of their names."""
     start = "".join(str(part) + _SEPARATOR for part in key)
-    return sorted(items, key=lambda item: _hash(start + str(item)))
+    return sorted(items, key=lambda item: _hash(start + str(name(item))))

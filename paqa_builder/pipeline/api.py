@@ -22,7 +22,7 @@ from paqa_builder.pipeline.plan import Plan, resolve_stages
 from paqa_builder.pipeline.step import NoProgress, Progress
 from paqa_builder.questions import Corpus, QaOptions, Question, generate, load_templates
 from paqa_builder.questions import verify as prove
-from paqa_builder.questions.generate import select
+from paqa_builder.questions.drafting import select
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.records import Clip, Scene
 from paqa_builder.runtime.executor import executor_for

@@ -24,7 +24,7 @@ from paqa_builder.pipeline import scenes
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash
 from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
-from paqa_builder.questions.generate import select
+from paqa_builder.questions.drafting import select
 from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.rehearsal import rehearse

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from paqa_builder.questions.choices.none_of_these import NOTHING
 from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.corpus.spread import ENOUGH, FEW, RARE, group_name, levels_of
+from paqa_builder.questions.drafting import Draft, Drafter
 from paqa_builder.questions.facts.base import AnswerType, kind
-from paqa_builder.questions.generate import Draft, drafts
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Template
@@ -105,10 +105,11 @@ def rehearse(
     for _ in range(_ROUNDS):
         places: dict[Place, Tally] = {}
         whole: dict[str, Tally] = {}
+        drafter = Drafter(corpus, templates, options, seed)
         for scene in scenes():
             if scene.audio is None or (share < 1 and unit("rehearsal", scene.clip.id) >= share):
                 continue
-            for draft in drafts(Interpretation(scene, options.thresholds), corpus, templates, options, seed):
+            for draft in drafter.drafts(Interpretation(scene, options.thresholds)):
                 name = draft.template.name
                 whole.setdefault(name, Tally()).add(draft)
                 for level in levels_of(draft.fact.group):

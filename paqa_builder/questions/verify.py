@@ -14,8 +14,9 @@ from functools import cache
 from paqa_builder.questions.choices.choices import Choices, in_question, too_close
 from paqa_builder.questions.choices.none_of_these import NOTHING, judge_all, without_answer
 from paqa_builder.questions.difficulty import difficulty_of
+from paqa_builder.questions.drafting import asked
 from paqa_builder.questions.facts.base import Fact, kind
-from paqa_builder.questions.generate import asked, evidence_of, provenance_of
+from paqa_builder.questions.generate import evidence_of, provenance_of
 from paqa_builder.questions.options import QaOptions
 from paqa_builder.questions.question import Evidence, Question, cite
 from paqa_builder.questions.reading.interpretation import Interpretation, per_scene

@@ -18,9 +18,10 @@ from paqa_builder.questions.question import Evidence
 from paqa_builder.questions.reading.measured import Measured
 from paqa_builder.questions.reading.sounds import FAINT, Sounds, leaves_of, sounds_of
 from paqa_builder.questions.reading.speech import Speech, speech_of
-from paqa_builder.questions.reading.voices import Voices, voices_of
+from paqa_builder.questions.reading.voices import Voices, contradicted, voices_of
 from paqa_builder.records import Scene
 
+_LAYERS = ("maybe_sounds", "maybe_voices", "maybe_speech", "maybe_measures", "maybe_spoken")
 # Layer -> the stage that fills it.
 STAGE_OF = {"tags": "tag", "turns": "diarize", "utterances": "transcribe", "measures": "measure"}
 _PROPERTIES = {
@@ -58,10 +59,32 @@ class Interpretation:
         """Cache of the functions that :func:`per_scene` decorates."""
         return {}
 
-    @property
+    @cached_property
     def clip_key(self) -> tuple[str, str]:
         """Source and id of the clip."""
         return self.scene.clip.source, self.scene.clip.id
+
+    def without_facts(self) -> Interpretation:
+        """The same layers, without the facts and other results that were derived from them."""
+        other = Interpretation(self.scene, self.thresholds)
+        other.__dict__.update((name, self.__dict__[name]) for name in _LAYERS if name in self.__dict__)
+        return other
+
+    def of_changed(self, scene: Scene) -> Interpretation:
+        """The interpretation of a scene with other records, with the layers that do not change."""
+        other = Interpretation(scene, self.thresholds)
+        old = self.scene
+        if (scene.measures, scene.audio) == (old.measures, old.audio):
+            other.__dict__["maybe_measures"] = self.maybe_measures
+        if (scene.turns, scene.clip.truth.turns) == (old.turns, old.clip.truth.turns):
+            voices = self.maybe_voices
+            # Other layers decide only whether the voices of a diarizer count.
+            if voices is not None and (voices.truth or not contradicted(scene)):
+                other.__dict__["maybe_voices"] = voices
+                spoken = scene.utterances, scene.clip.truth.utterances
+                if spoken == (old.utterances, old.clip.truth.utterances):
+                    other.__dict__["maybe_speech"] = self.maybe_speech
+        return other
 
     @cached_property
     def maybe_sounds(self) -> Sounds | None:

@@ -113,7 +113,7 @@ def voices_of(scene: Scene, thresholds: Thresholds) -> Voices | None:
     """Interprets a scene's turns; None if they are unknown or other layers contradict the diarizer."""
     truth = scene.clip.truth.turns
     turns = scene.turns if truth is None else truth
-    if turns is None or (truth is None and turns and _contradicted(scene)):
+    if turns is None or (truth is None and turns and contradicted(scene)):
         return None
     by_name: dict[str, list[Turn]] = {}
     for turn in sorted(turns, key=lambda t: (t.start, t.end, t.speaker)):
@@ -127,7 +127,7 @@ def voices_of(scene: Scene, thresholds: Thresholds) -> Voices | None:
     return Voices(speakers, truth is not None, sure, ordered)
 
 
-def _contradicted(scene: Scene) -> bool:
+def contradicted(scene: Scene) -> bool:
     """True if other layers rule out the voices that a diarizer found, which may be music or animals.
 
     Either the transcriber found no word; or the corpus's labels contain no speech, and they are complete

@@ -75,7 +75,7 @@ def reflected(
     Returns:
         None if the error does not lead to exactly one other choice.
     """
-    misperceived = Interpretation(apply(reading.scene, planted), reading.thresholds)
+    misperceived = reading.of_changed(apply(reading.scene, planted))
     fact_kind = kind(template.fact)
     for other in fact_kind.facts(misperceived):
         if not template.asks(other) or not template.fits(other, text):
