@@ -8,6 +8,7 @@ unknown: the stage did not run, or failed. An empty layer means that the stage r
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal
 
 from paqa_builder.text.privacy import portable, redact
@@ -333,14 +334,21 @@ class Scene:
 
 def to_json(record: Any) -> Any:
     """Converts a record, or a tuple of records, to plain dicts and lists, in field order."""
-    if is_dataclass(record) and not isinstance(record, type):
-        return {f.name: to_json(getattr(record, f.name)) for f in fields(record)}
-    if isinstance(record, (tuple, list)):
-        return [to_json(item) for item in record]
-    if isinstance(record, float):
+    kind = type(record)
+    if kind is str or record is None:
+        return record
+    if kind is float or isinstance(record, float):
         # Six decimals are a microsecond: finer than any model, coarser than rounding errors.
         return round(record, 6)
-    return record
+    if isinstance(record, (tuple, list)):
+        return [to_json(item) for item in record]
+    names = _field_names(kind)
+    return record if names is None else {name: to_json(getattr(record, name)) for name in names}
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 
 _NESTED: dict[str, type] = {

@@ -15,6 +15,7 @@ from paqa_builder.llm.rephrase import tidy
 from paqa_builder.llm.replies import UnusableReplyError, json_of, prompt
 from paqa_builder.questions import Corpus, QaOptions, generate, verify
 from paqa_builder.questions.question import Question
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Template
 from paqa_builder.questions.traces.rewording import faults, rewrite
 from paqa_builder.records import Scene
@@ -36,12 +37,12 @@ def candidates(
     """Proved questions that are not asked yet, the most difficult first."""
     wider = options.model_copy(update={"per_clip": 10_000, "per_template": options.per_template + _FURTHER})
     ids, texts = {q.id for q in asked}, {q.question for q in asked}
-    proved = []
+    proved, reading = [], Interpretation(scene, options.thresholds)
     for question in generate(scene, corpus, templates, wider, seed):
         if question.id in ids or question.question in texts:
             continue
         texts.add(question.question)
-        if not verify(question, scene, options, templates):
+        if not verify(question, scene, options, templates, reading):
             proved.append(question)
     return sorted(proved, key=lambda q: (-q.difficulty.score, q.id))[:_SHOWN]
 

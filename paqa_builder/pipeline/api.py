@@ -20,9 +20,11 @@ from paqa_builder.pipeline.build import BuildReport
 from paqa_builder.pipeline.build import build as run_build
 from paqa_builder.pipeline.plan import Plan, resolve_stages
 from paqa_builder.pipeline.step import NoProgress, Progress
-from paqa_builder.questions import Corpus, QaOptions, Question, generate, load_templates
+from paqa_builder.questions import Corpus, QaOptions, Question, load_templates
 from paqa_builder.questions import verify as prove
 from paqa_builder.questions.drafting import select
+from paqa_builder.questions.generate import Generator
+from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.records import Clip, Scene
 from paqa_builder.runtime.executor import executor_for
@@ -149,12 +151,14 @@ def ask(
     available = load_templates(templates)
     facts = {template.fact for template in select(available, settings)}
     corpus = rehearse(Corpus.of(known, settings, facts), lambda: iter(known), available, settings, seed)
-    return [
-        question
-        for scene in known
-        for question in generate(scene, corpus, available, settings, seed)
-        if not prove(question, scene, settings, available)
-    ]
+    generator = Generator(corpus, available, settings, seed)
+    questions = []
+    for scene in known:
+        reading = Interpretation(scene, settings.thresholds)
+        asked = generator.about(reading)
+        reading = reading.without_facts()
+        questions += [q for q in asked if not prove(q, scene, settings, available, reading)]
+    return questions
 
 
 def verify(

@@ -1,8 +1,9 @@
 """Generates and verifies the questions of a plan's scenes, part by part; resumable like the stages.
 
-Distractors come from the whole corpus, so there are three passes: the first collects the corpus's pools,
-the second rehearses with a sample of the clips (:mod:`paqa_builder.questions.rehearsal`), the third
-generates. The pools are part of the key: the same scenes give the same questions.
+Distractors come from the whole corpus, so there are three passes: the first collects the corpus's pools
+(:mod:`paqa_builder.pipeline.pools`), the second rehearses with a sample of the clips
+(:mod:`paqa_builder.questions.rehearsal`), the third generates. The pools are part of the key: the same
+scenes give the same questions.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from paqa_builder.files.ledger import Ledger
 from paqa_builder.files.memo import Memo
 from paqa_builder.pipeline import scenes
 from paqa_builder.pipeline.plan import Plan
+from paqa_builder.pipeline.pools import Pools
 from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash
-from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
-from paqa_builder.questions.drafting import select
+from paqa_builder.questions import Corpus, QaOptions, load_templates, verify
+from paqa_builder.questions.generate import Generator
 from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene, to_json
 from paqa_builder.runtime.executor import Crash, Executor
@@ -67,15 +68,16 @@ def run(plan: Plan, executor: Executor, progress: Progress) -> tuple[Path, Stage
     options, templates = options_of(plan.config), load_templates(plan.config.templates)
     known = Memo(plan.work / KEYS).get(_inputs(plan, templates))
     folder = plan.work / str(known)
+    spent = 0.0
     if known is None or not state.intact(folder / CORPUS):
-        folder = _collect(plan, options, templates)
+        folder, spent = _collect(plan, executor, options, templates)
         remember(plan, folder)
     ledger = Ledger(folder)
     missing = [part for part in plan.parts if not ledger.entry(part.name)]
     step = Step(STAGE, plan.parts, missing, progress, began=began)
     # A task carries its own part only, not the whole corpus.
     tasks = (Task(Plan(plan.config, None, (part,), plan.stages), part, folder) for part in missing)
-    report = step.run(_results(tasks, executor))
+    report = step.run(_results(tasks, executor, spent))
     Ledger(folder).settle(plan.parts)
     return folder, report
 
@@ -90,15 +92,24 @@ def _inputs(plan: Plan, templates: list[Template]) -> list[Any]:
     return [plan.content, plan.results(), *_settings(plan, templates)]
 
 
-def _collect(plan: Plan, options: QaOptions, templates: list[Template]) -> Path:
-    """Collects the pools of the corpus. Returns the folder of the questions, which holds them."""
-    facts = {template.fact for template in select(templates, options)}
-    corpus = Corpus.of(scenes.of_plan(plan), options, facts)
-    folder = plan.work / f"{STAGE}-{_key(plan, templates, corpus.to_json())}"
+def _collect(
+    plan: Plan, executor: Executor, options: QaOptions, templates: list[Template]
+) -> tuple[Path, float]:
+    """Collects the pools of the corpus.
+
+    Returns:
+        The folder of the questions, which holds the pools, and the CPU seconds.
+    """
+    content = files.digest_of_all(
+        [clip.id, clip.split, clip.source, to_json(clip.truth), *to_json(clip.questions)]
+        for clip in plan.clips
+    )
+    pools = Pools(plan, executor, templates, options, [code_hash(*_CODE), content, *_plugin_code()])
+    corpus = pools.counted()
+    folder = plan.work / f"{STAGE}-{_key(plan, templates, corpus.to_json(), content)}"
     if not state.intact(folder / CORPUS):
-        corpus = rehearse(corpus, lambda: scenes.of_plan(plan), templates, options, plan.config.seed)
-        state.write(folder / CORPUS, corpus.to_json(), sort_keys=True)
-    return folder
+        state.write(folder / CORPUS, pools.rehearsed(corpus).to_json(), sort_keys=True)
+    return folder, pools.cpu_seconds
 
 
 def read_corpus(folder: Path) -> Corpus:
@@ -107,7 +118,8 @@ def read_corpus(folder: Path) -> Corpus:
     return Corpus.from_json(content)
 
 
-def _results(tasks: Iterable[Task], executor: Executor) -> Iterator[Done]:
+def _results(tasks: Iterable[Task], executor: Executor, spent: float) -> Iterator[Done]:
+    yield Done(0, 0, 0.0, spent)
     for task, result in executor.run(ask, tasks):
         if isinstance(result, Crash):
             result = executor.run_alone(ask, task)
@@ -120,13 +132,18 @@ def ask(task: Task) -> Done:
     """Generates and verifies the questions of one part and writes them."""
     began = time.process_time()
     registry.load_plugins(task.plan.config.plugins)
-    corpus, templates = _tools(task.folder, tuple(task.plan.config.templates))
-    options, seed = options_of(task.plan.config), task.plan.config.seed
+    config = task.plan.config
+    options = options_of(config)
+    generator, templates = _tools(
+        task.folder, tuple(config.templates), options.model_dump_json(), config.seed
+    )
     rows = []
     for scene in scenes.of_part(task.plan, task.part):
         kept, refused = [], []
         reading = Interpretation(scene, options.thresholds)
-        for question in generate(scene, corpus, templates, options, seed):
+        questions = generator.about(reading)
+        reading = reading.without_facts()
+        for question in questions:
             problems = verify(question, scene, options, templates, reading)
             if problems:
                 refused.append({"question": to_json(question), "problems": problems})
@@ -150,13 +167,9 @@ def items(plan: Plan, folder: Path) -> Iterator[tuple[Scene, list[Question], lis
             yield scene, kept, refused
 
 
-def _key(plan: Plan, templates: Iterable[Template], corpus: Any) -> str:
-    truths = files.digest_of_all(
-        [clip.id, clip.split, clip.source, to_json(clip.truth), *to_json(clip.questions)]
-        for clip in plan.clips
-    )
+def _key(plan: Plan, templates: Iterable[Template], corpus: Any, content: str) -> str:
     code, seed, options, dumped, stages, *plugins = _settings(plan, templates)
-    return files.digest([code, seed, options, dumped, files.digest(corpus), truths, stages, *plugins])
+    return files.digest([code, seed, options, dumped, files.digest(corpus), content, stages, *plugins])
 
 
 def _settings(plan: Plan, templates: Iterable[Template]) -> list[Any]:
@@ -176,5 +189,9 @@ def _plugin_code() -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _tools(folder: Path, template_folders: tuple[Path, ...]) -> tuple[Corpus, Any]:
-    return read_corpus(folder), load_templates(list(template_folders))
+def _tools(
+    folder: Path, template_folders: tuple[Path, ...], options: str, seed: int
+) -> tuple[Generator, list[Template]]:
+    templates = load_templates(list(template_folders))
+    settings = QaOptions.model_validate_json(options)
+    return Generator(read_corpus(folder), templates, settings, seed), templates

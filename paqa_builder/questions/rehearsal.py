@@ -83,6 +83,12 @@ class Tally:
         }
 
 
+def in_sample(scene: Scene, clips: int) -> bool:
+    """Whether a clip is rehearsed with, drawn by hash from a corpus of ``clips`` clips."""
+    share = CLIPS / max(1, clips)
+    return scene.audio is not None and (share >= 1 or unit("rehearsal", scene.clip.id) < share)
+
+
 def rehearse(
     corpus: Corpus,
     scenes: Callable[[], Iterable[Scene]],
@@ -95,7 +101,8 @@ def rehearse(
     Deterministic. The scenes are read once per round.
 
     Args:
-        scenes: Gives the scenes that ``corpus`` was counted from.
+        scenes: Gives the scenes that ``corpus`` was counted from, or those of the sample
+            (:func:`in_sample`).
     """
     options = options or QaOptions()
     if not options.balance or corpus.clips < FEW:
@@ -107,7 +114,7 @@ def rehearse(
         whole: dict[str, Tally] = {}
         drafter = Drafter(corpus, templates, options, seed)
         for scene in scenes():
-            if scene.audio is None or (share < 1 and unit("rehearsal", scene.clip.id) >= share):
+            if not in_sample(scene, corpus.clips):
                 continue
             for draft in drafter.drafts(Interpretation(scene, options.thresholds)):
                 name = draft.template.name

@@ -113,18 +113,31 @@ class Corpus(Spread):
                     pool = f"{split}:{utterance.translation_language or ''}"
                     samples.put(translations[pool], meant(utterance.translation))
         texts = samples.frozen(phrases), samples.frozen(translations)
-        return cls(_sums(answers, {}), _sums(refuted, {}), clips, _sum(labels, {}), *texts)
+        return cls(_sorted(answers), _sorted(refuted), clips, dict(sorted(labels.items())), *texts)
 
     def merge(self, other: Corpus) -> Corpus:
         """The corpus of both sets of clips, without the learned ``kept`` and ``drawn``."""
-        return Corpus(
-            _sums(self.answers, other.answers),
-            _sums(self.refuted, other.refuted),
-            self.clips + other.clips,
-            _sum(self.labels, other.labels),
-            samples.joined(self.phrases, other.phrases),
-            samples.joined(self.translations, other.translations),
-        )
+        return Corpus.merged((self, other))
+
+    @classmethod
+    def merged(cls, corpora: Iterable[Corpus]) -> Corpus:
+        """The corpus of several sets of clips, without the learned ``kept`` and ``drawn``."""
+        clips, labels = 0, Counter[str]()
+        answers: dict[str, Counter[str]] = defaultdict(Counter)
+        refuted: dict[str, Counter[str]] = defaultdict(Counter)
+        phrases: dict[str, dict[int, set[str]]] = defaultdict(dict)
+        translations: dict[str, dict[int, set[str]]] = defaultdict(dict)
+        for corpus in corpora:
+            clips += corpus.clips
+            labels.update(corpus.labels)
+            for total, table in ((answers, corpus.answers), (refuted, corpus.refuted)):
+                for name, counts in table.items():
+                    total[name].update(counts)
+            for pools, others in ((phrases, corpus.phrases), (translations, corpus.translations)):
+                for name, pool in others.items():
+                    samples.extend(pools[name], pool)
+        texts = samples.frozen(phrases), samples.frozen(translations)
+        return cls(_sorted(answers), _sorted(refuted), clips, dict(sorted(labels.items())), *texts)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-compatible dictionary."""
@@ -220,11 +233,5 @@ def _copied(table: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
     return {name: dict(row) for name, row in table.items()}
 
 
-def _sums(
-    one: Mapping[str, Mapping[str, int]], other: Mapping[str, Mapping[str, int]]
-) -> dict[str, dict[str, int]]:
-    return {name: _sum(one.get(name, {}), other.get(name, {})) for name in sorted({*one, *other})}
-
-
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
+def _sorted(table: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    return {name: dict(sorted(counts.items())) for name, counts in sorted(table.items())}

@@ -17,11 +17,16 @@ Pools = Mapping[str, Mapping[int, tuple[str, ...]]]
 
 def put(pool: dict[int, set[str]], text: str) -> None:
     """Adds a text to a pool, within its bound."""
-    length = len(tokens(text))
-    kept = pool.setdefault(length, set())
-    kept.add(text)
-    if len(kept) > 2 * PHRASES_PER_LENGTH:
-        pool[length] = set(smallest(kept))
+    extend(pool, {len(tokens(text)): (text,)})
+
+
+def extend(pool: dict[int, set[str]], texts: Mapping[int, Iterable[str]]) -> None:
+    """Adds texts by their number of words to a pool, within its bound."""
+    for length, more in texts.items():
+        kept = pool.setdefault(length, set())
+        kept.update(more)
+        if len(kept) > 2 * PHRASES_PER_LENGTH:
+            pool[length] = set(smallest(kept))
 
 
 def frozen(pools: Mapping[str, Mapping[int, set[str]]]) -> Pools:
@@ -29,17 +34,6 @@ def frozen(pools: Mapping[str, Mapping[int, set[str]]]) -> Pools:
     return {
         name: {length: smallest(texts) for length, texts in sorted(pool.items())}
         for name, pool in sorted(pools.items())
-    }
-
-
-def joined(one: Pools, other: Pools) -> Pools:
-    """The pools of two sets of clips."""
-    return {
-        name: {
-            length: smallest({*one.get(name, {}).get(length, ()), *other.get(name, {}).get(length, ())})
-            for length in sorted({*one.get(name, {}), *other.get(name, {})})
-        }
-        for name in sorted({*one, *other})
     }
 
 
