@@ -1,10 +1,11 @@
-"""Benchmark of the question stage: questions generated and verified per second, and peak memory.
+"""Benchmark of the question stage and of the blind gate: questions per second and core, and peak memory.
 
     python benchmarks/questions.py --scenes 20000
 
 The scenes are synthetic (``paqa_builder.questions.synthetic``): one to three speakers over up to three
 sounds. Each pass creates them again and keeps none; the time of their creation is subtracted. One process,
-so figures are per core.
+and CPU seconds, so figures are per core. The statistics of the corpus and the rehearsal precede the
+questions; the rehearsal uses at most 1,000 clips, whatever the size of the corpus.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from paqa_builder.questions import Corpus, QaOptions, generate, load_templates, verify
+from paqa_builder.gate.gate import judge
+from paqa_builder.gate.item import BlindItem
+from paqa_builder.questions import Corpus, QaOptions, load_templates, verify
+from paqa_builder.questions.generate import Generator
 from paqa_builder.questions.reading.interpretation import Interpretation
-from paqa_builder.questions.rehearsal import rehearse
+from paqa_builder.questions.rehearsal import in_sample, rehearse
 from paqa_builder.questions.synthetic import many
 from paqa_builder.records import Scene
 
@@ -41,37 +46,88 @@ def megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--scenes", type=int, default=2_000)
-    count = parser.parse_args().scenes
+@dataclass(frozen=True)
+class Costs:
+    """CPU seconds of the passes over ``scenes`` synthetic scenes.
+
+    Attributes:
+        proved: Questions that the verifier accepted.
+    """
+
+    scenes: int
+    questions: int
+    proved: int
+    corpus_seconds: float
+    rehearsal_seconds: float
+    asking_seconds: float
+    proving_seconds: float
+    gate_seconds: float
+
+    @property
+    def asked_and_proved(self) -> float:
+        """Questions per second and core, asked and proved."""
+        return self.questions / (self.asking_seconds + self.proving_seconds)
+
+    @property
+    def whole_stage(self) -> float:
+        """The same with the statistics of the corpus and the rehearsal."""
+        asked = self.asking_seconds + self.proving_seconds
+        return self.questions / (asked + self.corpus_seconds + self.rehearsal_seconds)
+
+
+def measure(count: int = 1_000, *, gate: bool = True, log: Callable[[str], None] = print) -> Costs:
+    """Asks, proves and judges the questions of ``count`` synthetic scenes."""
     scenes, templates, options = Scenes(count), load_templates(), QaOptions()
 
-    def spent(began: float) -> float:
+    def spent(began: float, what: str) -> float:
         creation, scenes.seconds = scenes.seconds, 0.0
-        return time.process_time() - began - creation
+        seconds = time.process_time() - began - creation
+        log(f"{what:<10} {seconds:8.1f} s  {megabytes():6.0f} MB")
+        return seconds
 
     began = time.process_time()
     corpus = Corpus.of(scenes(), options)
-    print(f"corpus     {spent(began):8.1f} s  {megabytes():6.0f} MB", flush=True)
+    counting = spent(began, "corpus")
     began = time.process_time()
-    corpus = rehearse(corpus, scenes, templates, options)
-    print(f"rehearsal  {spent(began):8.1f} s  {megabytes():6.0f} MB", flush=True)
-    total, refuted, asking, proving = 0, 0, 0.0, 0.0
-    for n, scene in enumerate(scenes(), 1):
-        began = time.process_time()
-        questions = generate(scene, corpus, templates, options)
-        asking += time.process_time() - began
+    sample = [scene for scene in scenes() if in_sample(scene, corpus.clips)]
+    corpus = rehearse(corpus, lambda: iter(sample), templates, options)
+    rehearsing = spent(began, "rehearsal")
+    generator, texts = Generator(corpus, templates, options), list[BlindItem]()
+    proved, asking, proving = 0, 0.0, 0.0
+    for scene in scenes():
         began = time.process_time()
         reading = Interpretation(scene, options.thresholds)
-        refuted += sum(bool(verify(q, scene, options, templates, reading)) for q in questions)
+        questions = generator.about(reading)
+        asking += time.process_time() - began
+        began = time.process_time()
+        reading = reading.without_facts()
+        proved += sum(not verify(q, scene, options, templates, reading) for q in questions)
         proving += time.process_time() - began
-        total += len(questions)
-        if n % max(1, count // 4) == 0:
-            print(f"{n:>6} scenes, {total} questions, {megabytes():.0f} MB", flush=True)
-    print(f"asked      {asking:8.1f} s  {total / asking:6.0f} questions a second")
-    print(f"proved     {proving:8.1f} s  {total / proving:6.0f} questions a second, {refuted} refuted")
-    print(f"both       {asking + proving:8.1f} s  {total / (asking + proving):6.0f} questions a second")
+        texts += (
+            BlindItem(q.id, q.question, q.choices, q.answer_index, q.clip_id, q.template) for q in questions
+        )
+    judging = 0.0
+    if gate:
+        began = time.process_time()
+        judge(lambda: iter(texts))
+        judging = time.process_time() - began
+    return Costs(count, len(texts), proved, counting, rehearsing, asking, proving, judging)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--scenes", type=int, default=2_000)
+    costs = measure(parser.parse_args().scenes)
+    total, both = costs.questions, costs.asking_seconds + costs.proving_seconds
+    for name, seconds in (
+        ("asked", costs.asking_seconds),
+        ("proved", costs.proving_seconds),
+        ("both", both),
+        ("stage", both + costs.corpus_seconds + costs.rehearsal_seconds),
+        ("gate", costs.gate_seconds),
+    ):
+        print(f"{name:<10} {seconds:8.1f} s  {total / seconds:6.0f} questions a second")
+    print(f"{total} questions, {total - costs.proved} refuted; peak {megabytes():.0f} MB")
 
 
 if __name__ == "__main__":

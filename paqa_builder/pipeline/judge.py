@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,8 +24,25 @@ from paqa_builder.gate.options import GateOptions
 from paqa_builder.gate.report import GateReport, Verdicts
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.pipeline.step import Done, Progress, StageReport, Step, code_hash
+from paqa_builder.runtime.executor import Crash, Processes
 
 STEP = "gate"
+# Up to this number of questions, the solver runs in the process of the build.
+_FEW = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Judges questions in a worker.
+
+    Attributes:
+        texts: The texts of the questions.
+        file: Where the verdicts go.
+    """
+
+    texts: Path
+    file: Path
+    options: GateOptions
 
 
 def options_of(config: Config) -> GateOptions:
@@ -52,20 +70,35 @@ def run(
     def results() -> Iterator[Done]:
         began = time.process_time()
         texts = folder / "items.jsonl"
-        _write_texts(plan, asked, texts)
-        verdicts = judge(lambda: _texts(texts), options, reader)
-        content = {
-            "report": verdicts.report.to_json(),
-            "refused": verdicts.refused,
-            "weak": sorted(verdicts.weak),
-        }
-        state.write(file, content)
+        task = Task(texts, file, options)
+        spent: float | Crash = 0.0
+        many = _write_texts(plan, asked, texts) > _FEW
+        if many and reader is None and plan.config.executor != "inline":
+            # The solver's matrices would stay in the memory of this process.
+            spent = Processes(1).run_alone(write_verdicts, task)
+            if isinstance(spent, Crash):
+                raise RuntimeError(f"the worker died in the blind gate, while writing {file}")
+        else:
+            write_verdicts(task, reader)
         texts.unlink()
-        yield Done(plan.count, 0, 0.0, time.process_time() - began)
+        yield Done(plan.count, 0, 0.0, time.process_time() - began + spent)
 
     missing = () if state.intact(file) else plan.parts
     report = Step(STEP, plan.parts, missing, progress).run(results() if missing else ())
     return read(file), report
+
+
+def write_verdicts(task: Task, reader: Reader | None = None) -> float:
+    """Judges the questions of a task and writes the verdicts. Returns the CPU seconds."""
+    began = time.process_time()
+    verdicts = judge(lambda: _texts(task.texts), task.options, reader)
+    content = {
+        "report": verdicts.report.to_json(),
+        "refused": verdicts.refused,
+        "weak": sorted(verdicts.weak),
+    }
+    state.write(task.file, content)
+    return time.process_time() - began
 
 
 def read(file: Path) -> Verdicts:
@@ -74,7 +107,9 @@ def read(file: Path) -> Verdicts:
     return Verdicts(GateReport.from_json(content["report"]), content["refused"], frozenset(content["weak"]))
 
 
-def _write_texts(plan: Plan, asked: Path, file: Path) -> None:
+def _write_texts(plan: Plan, asked: Path, file: Path) -> int:
+    """Writes the texts of all questions. Returns their number."""
+    count = 0
     # Questions with their traces would be ten times as much to parse in every pass.
     with files.atomic_file(file) as out:
         for part in plan.parts:
@@ -83,6 +118,8 @@ def _write_texts(plan: Plan, asked: Path, file: Path) -> None:
                     text = [q[name] for name in ("id", "question", "choices", "answer_index")]
                     text += [row["clip"], q["template"]]
                     out.write(json.dumps(text, ensure_ascii=False).encode() + b"\n")
+                    count += 1
+    return count
 
 
 def _texts(file: Path) -> Iterator[BlindItem]:

@@ -6,12 +6,12 @@
 
 The groups are merged in any order to the same statistics (:meth:`Corpus.merged`). A build that was killed
 counts only the groups that are missing. The clips of the rehearsal are drawn by hash; the tasks return their
-scenes, so that they are read once.
+scenes, so that they are read once, unless they are too long to be held in memory.
 """
 
 from __future__ import annotations
 
-import os
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from paqa_builder.pipeline import scenes
 from paqa_builder.pipeline.plan import Plan
 from paqa_builder.questions import Corpus, QaOptions
 from paqa_builder.questions.drafting import select
-from paqa_builder.questions.rehearsal import in_sample, rehearse
+from paqa_builder.questions.rehearsal import in_sample, records_of, rehearse
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene
 from paqa_builder.runtime.executor import Crash, Executor, Inline
@@ -32,8 +32,8 @@ from paqa_builder.runtime.executor import Crash, Executor, Inline
 FOLDER = "corpus"
 # Parts of one task.
 _PARTS = 8
-# Bytes of a checksum at the end of a file.
-_END = 80
+# Records of the scenes that are held for the rehearsal: some 50 MB.
+_HELD = 300_000
 # Up to this number of clips, starting workers costs more than counting.
 _FEW = 256
 
@@ -57,9 +57,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Result of a task: the scenes of its clips that are rehearsed with, and its CPU seconds."""
+    """Result of a task.
+
+    Attributes:
+        scenes: The scenes of its clips that are rehearsed with, up to a number of records.
+        complete: These are all of them.
+    """
 
     scenes: list[Scene]
+    complete: bool
     cpu_seconds: float
 
 
@@ -70,7 +76,7 @@ class Pools:
         decisive: Hashes of the code and of what the corpus says of its clips; JSON.
 
     Attributes:
-        cpu_seconds: Cost of the counting so far.
+        cpu_seconds: Cost of counting and rehearsing so far.
     """
 
     def __init__(
@@ -84,16 +90,18 @@ class Pools:
         self.cpu_seconds = 0.0
         self._templates, self._options, self._seed = templates, options, plan.config.seed
         facts = frozenset(template.fact for template in select(templates, options))
-        clips = sum(len(part.fingerprints) for part in plan.parts)
+        clips = plan.count
         thresholds = options.thresholds.model_dump(mode="json")
         stages = [[stage.name, stage.key] for stage in plan.stages]
         folder = plan.work / f"{FOLDER}-{files.digest([decisive, thresholds, sorted(facts), stages])}"
         self._tasks = [
-            Task(group, folder / f"group-{_hash(group)}.json", clips, options, facts)
+            Task(group, folder / f"group-{group.results()[:16]}.json", clips, options, facts)
             for group in _groups(plan)
         ]
         self._executor = executor if clips > _FEW else Inline()
+        self._plan, self._clips = plan, clips
         self._samples: dict[Path, list[Scene]] = {}
+        self._room: float = _HELD
 
     def counted(self) -> Corpus:
         """The counts of all clips."""
@@ -102,9 +110,17 @@ class Pools:
 
     def rehearsed(self, corpus: Corpus) -> Corpus:
         """The counts with learned shares of answers and weights of wrong choices."""
-        self._run([task for task in self._tasks if task.file not in self._samples])
-        sample = [scene for task in self._tasks for scene in self._samples[task.file]]
-        return rehearse(corpus, lambda: iter(sample), self._templates, self._options, self._seed)
+        self._run([task for task in self._tasks if task.file not in self._samples and self._room >= 0])
+        began = time.process_time()
+        learned = rehearse(corpus, self._sample, self._templates, self._options, self._seed)
+        self.cpu_seconds += time.process_time() - began
+        return learned
+
+    def _sample(self) -> Iterator[Scene]:
+        """The scenes to rehearse with, in the order of the clips."""
+        if self._room < 0:
+            return (scene for scene in scenes.of_plan(self._plan) if in_sample(scene, self._clips))
+        return (scene for task in self._tasks for scene in self._samples[task.file])
 
     def _run(self, tasks: list[Task]) -> None:
         for task, result in self._executor.run(count, tasks):
@@ -112,25 +128,17 @@ class Pools:
                 result = self._executor.run_alone(count, task)
             if isinstance(result, Crash):
                 raise RuntimeError(f"the worker died while counting the answers of {task.file.name}")
-            self._samples[task.file] = result.scenes
             self.cpu_seconds += result.cpu_seconds
+            self._room -= sum(map(records_of, result.scenes)) if result.complete else math.inf
+            self._samples[task.file] = result.scenes
+            if self._room < 0:
+                self._samples.clear()
 
 
 def _groups(plan: Plan) -> Iterator[Plan]:
     """Plans of a few parts each."""
     for at in range(0, len(plan.parts), _PARTS):
         yield Plan(plan.config, None, plan.parts[at : at + _PARTS], plan.stages)
-
-
-def _hash(plan: Plan) -> str:
-    """Hash of the results of all stages: of the checksums in the last lines of their files."""
-    ends = []
-    for stage in plan.stages:
-        for part in plan.parts_of(stage):
-            with part.file(stage.folder(plan.work)).open("rb") as file:
-                file.seek(-min(_END, file.seek(0, os.SEEK_END)), os.SEEK_END)
-                ends.append(file.read().decode("ascii", "replace"))
-    return files.digest(ends, 16)
 
 
 def _read(file: Path) -> Corpus:
@@ -143,11 +151,15 @@ def count(task: Task) -> Counted:
     began = time.process_time()
     registry.load_plugins(task.plan.config.plugins)
     sample: list[Scene] = []
+    room = _HELD
 
     def read_scenes() -> Iterator[Scene]:
+        nonlocal room
         for scene in scenes.of_plan(task.plan):
             if in_sample(scene, task.clips):
-                sample.append(scene)
+                room -= records_of(scene)
+                if room >= 0:
+                    sample.append(scene)
             yield scene
 
     if state.intact(task.file):
@@ -156,4 +168,4 @@ def count(task: Task) -> Counted:
     else:
         corpus = Corpus.of(read_scenes(), task.options, task.facts)
         state.write(task.file, corpus.to_json(), sort_keys=True)
-    return Counted(sample, time.process_time() - began)
+    return Counted(sample, room >= 0, time.process_time() - began)

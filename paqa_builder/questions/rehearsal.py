@@ -17,7 +17,7 @@ from paqa_builder.questions.corpus.corpus import Corpus
 from paqa_builder.questions.corpus.spread import ENOUGH, FEW, RARE, group_name, levels_of
 from paqa_builder.questions.drafting import Draft, Drafter
 from paqa_builder.questions.facts.base import AnswerType, kind
-from paqa_builder.questions.options import QaOptions
+from paqa_builder.questions.options import QaOptions, Thresholds
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene
@@ -26,6 +26,9 @@ from paqa_builder.seeded import unit
 CLIPS = 1_000
 """Largest number of clips of the sample."""
 _ROUNDS = 3
+# Records of the scenes whose facts are kept between rounds, in all and of one scene. A record with its facts
+# takes about a kilobyte, and more in long scenes.
+_KEPT, _SHORT = 60_000, 300
 # Pseudo-count of right and of offered answers.
 _PRIOR = 1.0
 # Expected number of right answers by chance from which a choice that is hardly ever right is ruled out.
@@ -83,6 +86,33 @@ class Tally:
         }
 
 
+class _Readings:
+    """Interpretations of scenes, whose facts are the same in every round; kept up to a number of records."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self._thresholds = thresholds
+        self._kept: dict[tuple[str, str], Interpretation] = {}
+        self._room = _KEPT
+
+    def of(self, scene: Scene) -> Interpretation:
+        """The interpretation of a scene."""
+        reading = self._kept.get((scene.clip.source, scene.clip.id))
+        if reading is None:
+            reading, size = Interpretation(scene, self._thresholds), records_of(scene)
+            if size <= min(_SHORT, self._room):
+                self._kept[reading.clip_key] = reading
+                self._room -= size
+        return reading
+
+
+def records_of(scene: Scene) -> int:
+    """Number of turns, tags, utterances and words of a scene, as a measure of its memory."""
+    truth = scene.clip.truth
+    layers = (scene.turns, scene.tags, scene.utterances, truth.turns, truth.tags, truth.utterances)
+    spoken = (*(scene.utterances or ()), *(truth.utterances or ()))
+    return sum(len(layer or ()) for layer in layers) + sum(len(u.words) for u in spoken)
+
+
 def in_sample(scene: Scene, clips: int) -> bool:
     """Whether a clip is rehearsed with, drawn by hash from a corpus of ``clips`` clips."""
     share = CLIPS / max(1, clips)
@@ -108,7 +138,7 @@ def rehearse(
     if not options.balance or corpus.clips < FEW:
         return corpus
     by_name = {template.name: template for template in templates}
-    share = CLIPS / max(1, corpus.clips)
+    share, readings = CLIPS / max(1, corpus.clips), _Readings(options.thresholds)
     for _ in range(_ROUNDS):
         places: dict[Place, Tally] = {}
         whole: dict[str, Tally] = {}
@@ -116,7 +146,7 @@ def rehearse(
         for scene in scenes():
             if not in_sample(scene, corpus.clips):
                 continue
-            for draft in drafter.drafts(Interpretation(scene, options.thresholds)):
+            for draft in drafter.drafts(readings.of(scene)):
                 name = draft.template.name
                 whole.setdefault(name, Tally()).add(draft)
                 for level in levels_of(draft.fact.group):

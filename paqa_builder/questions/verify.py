@@ -3,6 +3,11 @@
 It renders every fact of the scene in every phrasing of the template to find the facts that the question is
 about, judges each choice again, looks up each piece of evidence among the records, and writes the trace
 again.
+
+The proof shares with the generator the scene and, in a build, its interpretation under the thresholds
+(sounds, voices, speech, measures), which depends on no template and no fact. It shares no facts, no verdicts
+and no trace: all of them follow again from the question's text. Between the questions about one scene it
+shares its own facts.
 """
 
 from __future__ import annotations
@@ -45,7 +50,8 @@ def verify(
         options: Options of the build; their thresholds decide.
         templates: Templates of the build; the built-in ones by default.
         reading: The scene under the options' thresholds, shared between its questions. Do not pass the one
-            that the questions were generated from: it caches their facts.
+            that the questions were generated from: it caches their facts. Its
+            :meth:`~Interpretation.without_facts` is independent of them.
     """
     options = options or QaOptions()
     known = _builtin() if templates is None else templates
