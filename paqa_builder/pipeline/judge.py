@@ -71,13 +71,14 @@ def run(
         began = time.process_time()
         texts = folder / "items.jsonl"
         task = Task(texts, file, options)
-        spent: float | Crash = 0.0
+        spent = 0.0
         many = _write_texts(plan, asked, texts) > _FEW
         if many and reader is None and plan.config.executor != "inline":
             # The solver's matrices would stay in the memory of this process.
-            spent = Processes(1).run_alone(write_verdicts, task)
-            if isinstance(spent, Crash):
+            result = Processes(1).run_alone(write_verdicts, task)
+            if isinstance(result, Crash):
                 raise RuntimeError(f"the worker died in the blind gate, while writing {file}")
+            spent = result
         else:
             write_verdicts(task, reader)
         texts.unlink()

@@ -21,7 +21,8 @@ MakeConfig = Callable[..., Config]
 
 def texts(folder: Path) -> dict[str, list[object]]:
     """The content of the question files by name."""
-    return {path.name: state.read_rows(path) for path in sorted(folder.iterdir())}
+    paths = [folder / ask.CORPUS, *sorted(folder.glob("part-*.jsonl"))]
+    return {path.name: state.read_rows(path) for path in paths}
 
 
 def test_groups_that_are_missing_are_counted_again(

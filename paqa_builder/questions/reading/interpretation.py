@@ -168,7 +168,7 @@ def per_scene(
         results, key = reading.results, (function, *args)
         if key not in results:
             results[key] = function(reading, *args)
-        return results[key]  # type: ignore[no-any-return]
+        return results[key]
 
     return cached
 
