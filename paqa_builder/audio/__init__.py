@@ -26,6 +26,7 @@ from paqa_builder.audio.containers import Content
 from paqa_builder.audio.decode import MAX_SECONDS, decode
 from paqa_builder.audio.mixdown import mix_down
 from paqa_builder.errors import AudioError
+from paqa_builder.files.opening import opened
 from paqa_builder.records import AudioInfo
 
 MAX_STEM_RATE = 48_000
@@ -142,9 +143,9 @@ def read_bytes(
 
 
 def _content(path: Path) -> Content:
-    if path.stat().st_size < _MAPPED_BYTES:
-        return path.read_bytes()
-    with path.open("rb") as file:
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size < _MAPPED_BYTES:
+            return file.read()
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from paqa_builder.cli import common, explain
 from paqa_builder.cli.estimate import error_text
 from paqa_builder.errors import ExitCode
+from paqa_builder.remote import shown
 from paqa_builder.text.terminal import line
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def _show(report: BuildReport) -> None:
     if len(report.warnings) > _SHOWN_WARNINGS:
         common.err.print(f"  … and {len(report.warnings) - _SHOWN_WARNINGS} more, above or with --json")
     state = "already up to date" if report.unchanged else "written"
-    common.err.print(line(f"shards {state}: ", (str(report.config.out), "bold")), soft_wrap=True)
+    common.err.print(line(f"shards {state}: ", (shown(report.config.out), "bold")), soft_wrap=True)
     if summary.example:
         common.err.print("\na question of the data set, with its evidence:\n")
         explain.show(summary.example, common.err, most=_SHOWN_EVIDENCE)
@@ -359,7 +360,7 @@ def _json(report: BuildReport) -> dict[str, Any]:
 
     summary = report.summary
     return {
-        "out": str(report.config.out),
+        "out": shown(report.config.out),
         "unchanged": report.unchanged,
         "clips": dict(summary.clips),
         "questions": dict(summary.questions),

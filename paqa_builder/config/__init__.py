@@ -29,6 +29,7 @@ from paqa_builder.config.resources import Resources
 from paqa_builder.errors import ConfigError
 from paqa_builder.licenses.allowed import checked
 from paqa_builder.records import STAGES, StageName
+from paqa_builder.remote import url_of
 from paqa_builder.untrusted import load_yaml
 
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
@@ -105,6 +106,9 @@ class Config(BaseSettings):
         pattern=r"^[1-9]\d*/[1-9]\d*$",
         description="i/n: only the stages of every n-th part, beginning with the i-th; publishes nothing.",
     )
+    remote_cache_gb: float = Field(
+        10.0, gt=0, description="Disk for files of a remote --root in the work folder, in GB."
+    )
     max_clip_seconds: float = Field(
         4 * 3600.0, gt=0, description="Longer clips become failures, and are not processed."
     )
@@ -126,6 +130,13 @@ class Config(BaseSettings):
     )
     shard_mb: int = Field(300, ge=1, description="MB of audio after which a new shard starts.")
 
+    @field_validator("work")
+    @classmethod
+    def _on_a_disk(cls, value: Path | None) -> Path | None:
+        if url_of(value):
+            raise ValueError("the work folder must be on a local or a shared disk, not at a URL")
+        return value
+
     @field_validator("shard")
     @classmethod
     def _within(cls, value: str | None) -> str | None:
@@ -137,7 +148,10 @@ class Config(BaseSettings):
     @property
     def work_folder(self) -> Path:
         """Folder of parts and stems: ``work``, or ``OUT.work``."""
-        return self.work if self.work is not None else self.out.with_name(self.out.name + ".work")
+        if self.work is not None:
+            return self.work
+        beside = Path() if url_of(self.out) else self.out.parent  # it is on a local or a shared disk
+        return beside / (self.out.name + ".work")
 
     @property
     def workers(self) -> int:

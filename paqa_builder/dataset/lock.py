@@ -120,13 +120,12 @@ def read(folder: Path) -> Lock | None:
         return None
     try:
         content = read_json(path)
-        if content.pop("format") != FORMAT:
+        if content["format"] != FORMAT:
             raise PaqaError(
                 f"{path}: has another format than this version of paqa reads",
                 fix="pip install -U paqa-builder",
             )
-        files = tuple(checked(ShardFile(**file)) for file in content.pop("files"))
-        return _checked(Lock(files=files, **content))
+        return parsed(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(
             f"{path}: damaged ({type(error).__name__}: {_short(error)})",
@@ -134,6 +133,19 @@ def read(folder: Path) -> Lock | None:
         ) from error
     except OSError as error:
         raise PaqaError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def parsed(content: dict[str, Any]) -> Lock:
+    """The lock with a JSON content.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: The content is not that of a lock.
+    """
+    content = dict(content)
+    if content.pop("format") != FORMAT:
+        raise ValueError("another format")
+    files = tuple(checked(ShardFile(**file)) for file in content.pop("files"))
+    return _checked(Lock(files=files, **content))
 
 
 def verify(folder: Path) -> Lock:

@@ -31,6 +31,7 @@ from paqa_builder.dataset.ownership import TEMPORARY
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import AudioError, ClipChangedError, ConfigError, PaqaError
 from paqa_builder.files import disk_errors
+from paqa_builder.files.opening import opened
 from paqa_builder.licenses import is_restricted
 from paqa_builder.records import Failure, Scene
 from paqa_builder.runtime.hold import hold
@@ -233,7 +234,8 @@ def _audio(scene: Scene) -> StoredAudio:
     """The bytes and the name of a clip's file."""
     clip = scene.clip
     try:
-        data = Path(clip.path).read_bytes()
+        with opened(clip.path) as file:
+            data = file.read()
     except OSError as error:
         raise ClipChangedError(
             f"clip {clip.id}: {clip.path} cannot be read any more ({error.strerror})",

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from paqa_builder.errors import ConfigError, NotReadyError
+from paqa_builder.files.opening import opened
 from paqa_builder.records import Clip, to_json
 
 Identity = tuple[str, str, str]
@@ -350,5 +351,5 @@ def row_identity(row: dict[str, Any]) -> Identity:
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from typing import Any
 
 from paqa_builder import files
 from paqa_builder.config import Config
-from paqa_builder.dataset import lock, shared_audio, write
+from paqa_builder.dataset import lock, shared_audio, upload, write
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import ConfigError, NotReadyError, PaqaError
 from paqa_builder.files import manifest
@@ -39,6 +39,7 @@ from paqa_builder.questions import load_templates
 from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.templates import template_hash
 from paqa_builder.records import Failure, Scene, to_json
+from paqa_builder.remote import url_of
 from paqa_builder.runtime.executor import executor_for
 from paqa_builder.runtime.hold import hold
 from paqa_builder.runtime.version import __version__
@@ -52,6 +53,9 @@ SUMMARY = "summary.json"
 """File in the work folder with the counts of the data set, so that a finished one is not counted again."""
 CLIPS = "clips-hash.json"
 """File in the work folder with the hash of the clips for the lock."""
+
+PUBLISHED = "published"
+"""Folder in the work folder with the data set that is uploaded to a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
             f"a build of all clips cannot be shard {config.shard}",
             fix="run the shard with paqa build --shard, or paqa_builder.pipeline.shards.run",
         )
+    if url := url_of(config.out):
+        return _build_at(url, config, progress, retry_failed)
     with (
         keep_warnings() as warnings,
         write.claim(config.out, to_read=True) as writable,
@@ -111,6 +117,17 @@ def build(config: Config, progress: Progress | None = None, *, retry_failed: boo
         report = _build(config, progress or NoProgress(), retry_failed, writable)
     of_workers = [message for stage in report.stages for message in stage.warnings]
     return replace(report, warnings=tuple(dict.fromkeys([*warnings, *of_workers])))
+
+
+def _build_at(url: str, config: Config, progress: Progress | None, retry_failed: bool) -> BuildReport:
+    """Builds into the work folder, then uploads the data set."""
+    remote = upload.RemoteFolder.at(url)
+    upload.check(remote, {"name": config.source})  # an error before the work, not after it
+    work = config.work_folder
+    local = config.model_copy(update={"work": work, "out": work / PUBLISHED})
+    report = build(local, progress, retry_failed=retry_failed)
+    uploaded = upload.publish(local.out, remote)
+    return replace(report, config=config, unchanged=not uploaded)
 
 
 def _build(config: Config, progress: Progress, retry_failed: bool, writable: bool) -> BuildReport:

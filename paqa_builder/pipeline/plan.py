@@ -19,6 +19,7 @@ from typing import Any
 
 from paqa_builder import files, registry
 from paqa_builder.annotations import annotated
+from paqa_builder.audio import SUFFIXES
 from paqa_builder.config import Config, StageConfig, validate_options
 from paqa_builder.config.resources import Resources
 from paqa_builder.corpora.locate import locate
@@ -35,6 +36,8 @@ from paqa_builder.pipeline.pseudonyms import pseudonymised
 from paqa_builder.pipeline.storable import storable
 from paqa_builder.questions.examples import check_examples
 from paqa_builder.records import NO_TRUTH, STAGES, Clip
+from paqa_builder.remote import files as remote_files
+from paqa_builder.remote import url_of
 from paqa_builder.sources import SPLITS, Source
 from paqa_builder.sources.derived import FOLDER as DERIVED
 from paqa_builder.sources.derived import DerivedAudio
@@ -155,6 +158,7 @@ def make(config: Config, *, save: bool = True) -> Plan:
         check_examples(config.templates)
     stages = resolve_stages(config)
     config, partial = with_root(config)
+    config = _with_local_root(config)
     source = open_source(config)
     source.derived = DerivedAudio(config.work_folder / DERIVED, write=save)
     listed = _listed(source, config, only_present=partial)
@@ -206,6 +210,15 @@ def with_root(config: Config) -> tuple[Config, bool]:
     options = {**fetched.options, **config.source_options}
     update = {"root": fetched.root, "source_options": options}
     return config.model_copy(update=update), fetched.partial
+
+
+def _with_local_root(config: Config) -> Config:
+    """The configuration with a local folder in place of a URL, whose files stand for the remote ones."""
+    url = url_of(config.root)
+    if url is None:
+        return config
+    root = remote_files.listed(url, config.work_folder, SUFFIXES, config.remote_cache_gb * 1e9)
+    return config.model_copy(update={"root": root})
 
 
 def _checked(clips: Iterator[Clip], source: Source) -> Iterator[tuple[Clip, str]]:
