@@ -155,6 +155,17 @@ def test_vectors_between_similar_ones_are_interpolated(similar: float, requested
     assert np.allclose(np.linalg.norm(given.vectors, axis=1), 1)
 
 
+def test_excerpts_that_share_little_are_never_interpolated() -> None:
+    given, asked = Grid(np.zeros((1000, 80), np.float32), 0.75, np.ones(frames_of(10), bool)), []
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        asked.append(len(batch))
+        return np.ones((len(batch), 192), np.float32)
+
+    drive([given.embed_all(0.0)], {"campplus": Network(run)})
+    assert sum(asked) == len(given.begin) == 12
+
+
 def test_frames_between_excerpts_have_the_value_before() -> None:
     sparse = grid(20, (0, 2), (12, 20))
     values = sparse.spread(np.arange(len(sparse.begin), dtype=float)[:, None], frames_of(20))

@@ -67,9 +67,10 @@ class Grid:
         """Requests the vectors of all excerpts, except of those between two similar ones.
 
         At a hop of 0.25 s, an excerpt shares five sixths of its audio with each neighbour. Where the cosine
-        of both neighbours is at least ``similar``, its vector is their normalised mean.
+        of both neighbours is at least ``similar``, its vector is their normalised mean. A grid in which less
+        than three quarters are shared is embedded as it is.
         """
-        yield from self.embed(self._thinned(2))
+        yield from self.embed(self._thinned(2 if self.hop <= EXCERPT / 4 else 1))
         between = np.flatnonzero(~self.known)
         before, after = self.vectors[between - 1], self.vectors[between + 1]
         alike = (before * after).sum(axis=1) >= similar

@@ -152,15 +152,14 @@ class SegmentationCampplus(Diarizer):
         """Cosine similarity of each frame to each voice, ``[frames, voices]``; constant for one voice."""
         grid = Grid(self._features(samples), self.options.voice_hop, speaking)
         clean = speaking & ~doubled
-        coarse = grid.coarse(self.options.coarse_hop)
-        yield from grid.embed(coarse)
-        labels = self._voices(grid, coarse, clean, windows, self.options.one_voice)[0]
-        if not (labels == labels[0]).all():
-            yield from grid.embed_all(self.options.similar)
-            every = np.arange(len(grid.begin))
-            labels, vectors = self._voices(grid, every, clean, windows, self.options.same_voice)
-        if (labels == labels[0]).all():
-            return np.ones((len(clean), 1))
+        coarse, every = grid.coarse(self.options.coarse_hop), np.arange(len(grid.begin))
+        if len(coarse) < len(every):
+            yield from grid.embed(coarse)
+            labels, _ = self._voices(grid, coarse, clean, windows, self.options.one_voice)
+            if (labels == labels[0]).all():
+                return np.ones((len(clean), 1))
+        yield from grid.embed_all(self.options.similar)
+        labels, vectors = self._voices(grid, every, clean, windows, self.options.same_voice)
         centres = _voices.centres(vectors, labels, self.options.min_share)
         return grid.spread(grid.vectors @ centres.T, len(clean))
 
