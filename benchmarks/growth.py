@@ -6,7 +6,7 @@
     python benchmarks/growth.py --clips 1000 100000 --copied
 
 Builds corpora of short tones with preset ``fake``, then builds them again, plans and asks for the status.
-``--copied`` builds 200 clips and writes copies of their results for the others: 100,000 clips then take
+``--copied`` builds 50 clips and writes copies of their results for the others: 100,000 clips then take
 minutes. What follows (plan, status, the shards, a second build) is the same as after a build; the seconds of
 the build itself are not measured.
 
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -39,7 +40,7 @@ from paqa_builder.runtime.version import __version__
 from paqa_builder.testing import tone_scene
 
 SECONDS = 2.0
-DONORS = 200
+DONORS = 50
 """Clips whose results are copied."""
 SETTINGS = ("--source", "folder", "--preset", "fake", "--jobs", "2")
 VOICES, SOUNDS = ("low", "middle", "high"), ("Bell", "Siren", "Whistle", "Buzzer")
@@ -60,7 +61,7 @@ def main() -> None:
     """Prints a table, and the same figures as JSON where asked for."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--clips", type=int, nargs="+", default=[500, 2000])
-    parser.add_argument("--copied", action="store_true", help="copy the results of 200 clips")
+    parser.add_argument("--copied", action="store_true", help="copy the results of 50 clips")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--work", type=Path, help="folder for corpora and builds, which are kept there")
     arguments = parser.parse_args()
@@ -97,15 +98,19 @@ def measure(folder: Path, count: int, *, copied: bool = False) -> dict[str, Any]
     }
 
 
-def run(command: str, folder: Path) -> dict[str, float]:
-    """Runs a command of ``paqa`` on a corpus. Returns processor seconds and megabytes."""
+def run(command: str, folder: Path, **settings: str) -> dict[str, float]:
+    """Runs a command of ``paqa`` on a corpus. Returns processor seconds and megabytes.
+
+    Args:
+        settings: Variables of the environment.
+    """
     used = folder / "used.json"
     arguments = [command, "--out", str(folder / "out")]
     if command != "status":
-        settings = SETTINGS if command == "build" else SETTINGS[:4]
-        arguments += ["--root", str(folder / "corpus"), *settings]
+        flags = SETTINGS if command == "build" else SETTINGS[:4]
+        arguments += ["--root", str(folder / "corpus"), *flags]
     script = [sys.executable, "-c", _RUN.format(out=str(used)), *arguments]
-    ended = subprocess.run(script, capture_output=True, text=True)
+    ended = subprocess.run(script, capture_output=True, text=True, env=os.environ | settings)
     if ended.returncode:
         raise SystemExit(f"paqa {command} ended with {ended.returncode}:\n{ended.stderr}")
     figures: dict[str, float] = json.loads(used.read_text())
@@ -138,7 +143,7 @@ def copy_results(folder: Path, count: int) -> None:
     (donors / "corpus").mkdir(parents=True)
     for path in sorted((folder / "corpus").iterdir())[:DONORS]:
         shutil.copy2(path, donors / "corpus")
-    run("build", donors)
+    run("build", donors, PAQA_EXECUTOR="inline")
     known, plan = _plan(donors), _plan(folder)
     fingerprint = leaks.stage_of(plan)
     assert fingerprint is not None

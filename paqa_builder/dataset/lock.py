@@ -7,6 +7,7 @@ revisions and checksums, but no property of the machine: the same build gives th
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import reprlib
@@ -21,6 +22,8 @@ from typing import Any
 from paqa_builder import registry
 from paqa_builder.errors import DamagedError, PaqaError
 from paqa_builder.files import file_sha256
+from paqa_builder.files.memo import Memo
+from paqa_builder.files.stamps import settled, stamp_of
 from paqa_builder.runtime.version import __version__
 from paqa_builder.sources import SPLITS
 from paqa_builder.untrusted import read_json
@@ -171,16 +174,47 @@ def verify(folder: Path) -> Lock:
     return lock
 
 
-def up_to_date(folder: Path, build: Mapping[str, Any]) -> bool:
-    """Whether the folder holds the result of this build, undamaged. Reads all files."""
+def up_to_date(folder: Path, build: Mapping[str, Any], checked: Memo | None = None) -> bool:
+    """Whether the folder holds the result of this build, undamaged.
+
+    Args:
+        checked: Remembers sizes and times of change of the files, so that only those that changed are read.
+    """
     try:
         lock = read(folder)
         if lock is None or lock.build != json.loads(json.dumps(build)) or lock.software != software(build):
             return False
-        verify(folder)
-        return all(file_sha256(folder / name) == sha256 for name, sha256 in lock.all_documents.items())
+        known, stamps = (checked.get(_place(folder)) if checked else None) or {}, {}
+        for name, sha256 in _hashes(lock).items():
+            stamp = stamp_of(folder / name)
+            if known.get(name) != [*stamp, sha256] and file_sha256(folder / name) != sha256:
+                return False
+            if settled(stamp):
+                stamps[name] = [*stamp, sha256]
+        if checked and stamps != known:
+            checked.put(_place(folder), stamps)
+        return True
     except (PaqaError, OSError):
         return False
+
+
+def remember(folder: Path, checked: Memo) -> None:
+    """Remembers the files of a data set that was just written, for :func:`up_to_date`."""
+    lock = read(folder)
+    stamps = {}
+    for name, sha256 in _hashes(lock).items() if lock else ():
+        stamp = stamp_of(folder / name)
+        if settled(stamp):
+            stamps[name] = [*stamp, sha256]
+    checked.put(_place(folder), stamps)
+
+
+def _hashes(lock: Lock) -> dict[str, str]:
+    return {file.path: file.sha256 for file in lock.files} | lock.all_documents
+
+
+def _place(folder: Path) -> str:
+    return os.path.realpath(folder).encode("utf-8", "backslashreplace").decode()
 
 
 def software(build: Mapping[str, Any]) -> dict[str, str]:

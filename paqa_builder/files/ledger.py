@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,19 +20,16 @@ from typing import Any, NamedTuple
 from paqa_builder import files
 from paqa_builder.errors import NotReadyError
 from paqa_builder.files import state
+from paqa_builder.files.stamps import Stamp, settled, stamp_of
 
 NAME = "ledger.json"
-_RECENT = 2.0
-"""Seconds after a change in which a file system may give a second change the same time (FAT: 2 s)."""
-
-Stamp = tuple[int, int, int]
 
 
 class Entry(NamedTuple):
     """An undamaged file.
 
     Attributes:
-        stamp: Size in bytes, and the times of the last change of content and of status, in nanoseconds.
+        stamp: Size and times of change.
         checksum: SHA-256 of its name and content, in hexadecimal.
         clips: Number of rows.
         failed: Number of rows with a failure.
@@ -64,16 +60,14 @@ class Ledger:
     def entry(self, name: str) -> Entry | None:
         """The entry of a file, which is read unless it is unchanged; None if it is missing or damaged."""
         try:
-            status = os.stat(self.folder / name)
+            stamp = stamp_of(self.folder / name)
         except OSError:
             return None
-        stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         known = self._entries.get(name)
         if known is not None and known.stamp == stamp:
             return known
         found = self._checked(name, stamp)
-        settled = max(stamp[1:]) < (time.time() - _RECENT) * 1e9
-        if found is not None and settled:
+        if found is not None and settled(stamp):
             self._entries[name] = found
             self._changed = True
         elif known is not None:

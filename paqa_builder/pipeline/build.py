@@ -21,7 +21,7 @@ from paqa_builder.config import Config
 from paqa_builder.dataset import lock, shared_audio, upload, write
 from paqa_builder.dataset.summary import Summary
 from paqa_builder.errors import ConfigError, NotReadyError, PaqaError
-from paqa_builder.files import manifest
+from paqa_builder.files import manifest, stamps
 from paqa_builder.files.ledger import Ledger
 from paqa_builder.files.memo import Memo
 from paqa_builder.gate.report import Verdicts
@@ -51,6 +51,8 @@ REPORT = "last-build.json"
 """File in the work folder with the costs of the last run, which ``paqa bench`` reads."""
 SUMMARY = "summary.json"
 """File in the work folder with the counts of the data set, so that a finished one is not counted again."""
+SHARDS = "shards.json"
+"""File in the work folder with sizes and times of change of the data set's files when they were last read."""
 CLIPS = "clips-hash.json"
 """File in the work folder with the hash of the clips for the lock."""
 
@@ -220,7 +222,8 @@ def publish(
         description["llm"] = requests.to_json()
     leak_report = leak_report or LeakReport(leaks.options_of(plan.config))
     description["leaks"] = leak_report.to_json()
-    unchanged = lock.up_to_date(plan.config.out, description)
+    checked = Memo(plan.work / SHARDS)
+    unchanged = lock.up_to_date(plan.config.out, description, checked)
     memo, key = Memo(plan.work / SUMMARY), _results_key(plan, folder, verdicts, description)
     known = memo.get(key) if unchanged else None
     if known is not None:
@@ -239,6 +242,8 @@ def publish(
             verdicts=verdicts,
             failures=unpublished,
         )
+        stamps.wait()
+        lock.remember(plan.config.out, checked)
     if known is None and not unpublished:
         value = {
             "summary": summary.to_json(),
