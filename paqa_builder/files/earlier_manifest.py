@@ -55,6 +55,10 @@ class EarlierManifest:
         """A block as it is stored; empty if there is none."""
         return self._bytes(*self.blocks[number]) if number < len(self.blocks) else b""
 
+    def at(self, number: int, count: int) -> bool:
+        """Whether the last rows of :meth:`row` were all ``count`` rows of a block."""
+        return number == self._number and len(self._rows) == count and self._cursor == number * BLOCK + count
+
     def lines(self) -> Iterator[bytes]:
         """All lines but the checksum."""
         yield FORMAT

@@ -159,6 +159,22 @@ def _absolute(path: str) -> str:
     return os.path.abspath(path)
 
 
+def _equal(clip: Clip, problem: str, stamp: list[int], row: list[Any]) -> bool:
+    """Whether the row of a clip without annotation, groups and questions is as before."""
+    return (
+        clip.truth is NO_TRUTH
+        and not clip.groups
+        and not clip.questions
+        and row[PROBLEM] == problem
+        and row[STAMP] == stamp
+        and row[:_TRUTH_VALUE]
+        == [
+            clip.id, clip.source, clip.split, clip.path, clip.license, clip.attribution, clip.source_url,
+        ]
+        and not any(row[_TRUTH_VALUE:PROBLEM])
+    )  # fmt: skip
+
+
 class _Writer:
     """Writes a manifest from the first block on that differs from the earlier one.
 
@@ -175,14 +191,14 @@ class _Writer:
         self._blocks: list[Block] = []
         self._size = 0
         self._grouped = False
+        self._changed = False
         self._content = hashlib.sha256()
         self._out: IO[bytes] | None = None
         self._covered = seal(NAME)
 
     def add(self, clip: Clip, problem: str) -> None:
         """Adds one clip."""
-        row = row_of(clip)
-        path = _absolute(row[PATH])
+        path = _absolute(os.fspath(clip.path))
         earlier = self._earlier.row(path)
         stamp, sha256 = [0, 0, 0], ""
         try:
@@ -197,9 +213,14 @@ class _Writer:
             stamp = [0, 0, 0]  # the stage `read` reports the error
         self.ids.append(hash(clip.id))
         self._size += stamp[0]
-        self._grouped |= bool(clip.groups)
-        truth = self._truth_hash(clip, row, earlier)
-        self._rows.append([*row, problem, *stamp, sha256, truth, 0 if path == row[PATH] else path])
+        if earlier is not None and earlier[SHA256] and _equal(clip, problem, stamp, earlier):
+            self._rows.append(earlier)
+        else:
+            self._changed = True
+            self._grouped |= bool(clip.groups)
+            row = row_of(clip)
+            truth = self._truth_hash(clip, row, earlier)
+            self._rows.append([*row, problem, *stamp, sha256, truth, 0 if path == row[PATH] else path])
         if len(self._rows) == BLOCK:
             self._flush()
 
@@ -235,10 +256,13 @@ class _Writer:
         return files.digest(to_json(clip.truth))
 
     def _flush(self) -> None:
-        text = _encode({"clips": self._rows}).encode() + b"\n"
-        self._rows = []
-        self._content.update(text)
         place = len(self._blocks)
+        if self._changed or not self._earlier.at(place, len(self._rows)):
+            text = _encode({"clips": self._rows}).encode() + b"\n"
+        else:
+            text = self._earlier.line(place)
+        self._rows, self._changed = [], False
+        self._content.update(text)
         if self._out is None and text == self._earlier.line(place):
             self._blocks.append(self._earlier.blocks[place])
         elif self._stack is None:

@@ -109,11 +109,11 @@ def blocks_of_matches(
 
 def components(count: int, pairs: Sequence[tuple[int, int]] | np.ndarray) -> list[list[int]]:
     """Connected components of two and more of ``count`` items, sorted."""
+    if not len(pairs):
+        return []
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not len(pairs):
-        return []
     one, other = np.asarray(pairs).T
     graph = coo_array((np.ones(len(pairs), bool), (one, other)), shape=(count, count))
     labels = connected_components(graph, directed=False)[1]
