@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -58,6 +57,11 @@ class EarlierManifest:
     def at(self, number: int, count: int) -> bool:
         """Whether the last rows of :meth:`row` were all ``count`` rows of a block."""
         return number == self._number and len(self._rows) == count and self._cursor == number * BLOCK + count
+
+    def close(self) -> None:
+        """Closes the file; some systems replace no open files."""
+        if self.file is not None:
+            self.file.close()
 
     def lines(self) -> Iterator[bytes]:
         """All lines but the checksum."""
@@ -150,7 +154,7 @@ class EarlierManifest:
 
     def _bytes(self, offset: int, length: int) -> bytes:
         assert self.file is not None
-        return os.pread(self.file.fileno(), length, offset)
+        return read_at(self.file, offset, length)
 
     def _open(self, path: Path) -> bool:
         """Finds the blocks of an undamaged file."""
@@ -167,7 +171,13 @@ class EarlierManifest:
         except OSError:
             return False
         self.file = file
-        return last == seal_line(covered) and os.pread(file.fileno(), len(FORMAT), 0) == FORMAT
+        return last == seal_line(covered) and read_at(file, 0, len(FORMAT)) == FORMAT
+
+
+def read_at(file: IO[bytes], offset: int, length: int) -> bytes:
+    """Some bytes of a file."""
+    file.seek(offset)
+    return file.read(length)
 
 
 def _old_hashes(path: Path) -> dict[str, list[Any]]:

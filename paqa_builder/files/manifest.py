@@ -42,6 +42,7 @@ from paqa_builder.files.earlier_manifest import (
     STAMP,
     TRUTH,
     EarlierManifest,
+    read_at,
 )
 from paqa_builder.files.exact import clip_of, number, row_of
 from paqa_builder.records import NO_TRUTH, Clip, to_json
@@ -105,7 +106,7 @@ class Manifest:
         block = self._blocks[place]
         if not isinstance(block, bytes):
             assert self._file is not None
-            block = os.pread(self._file.fileno(), block[1], block[0])
+            block = read_at(self._file, *block)
         rows = json.loads(block)["clips"]
         return [
             Fingerprint(clip_of(row), "" if row[PROBLEM] else row[SHA256], row[TRUTH], row[PROBLEM])
@@ -235,6 +236,7 @@ class _Writer:
         for rows in self._earlier.others():
             self._write(_encode({"unlisted": rows}).encode() + b"\n")
         self._file().write(seal_line(self._covered))
+        self._earlier.close()
 
     def manifest(self) -> Manifest:
         """The manifest, after its file was closed."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from paqa_builder import files
 from paqa_builder.errors import NotReadyError
@@ -68,14 +69,33 @@ def _isolate(task: StageTask, executor: Executor) -> Done:
     result = Crash(True) if late else executor.run_alone(stage_task.run, task)
     if not isinstance(result, Crash):
         return result  # another task caused the crash, or memory was too short for both
-    singles = [stage_task.single(task, item) for item in task.part.fingerprints]
+    late = late or limit_reached(task.file)
     known = dict(task.known)
-    for single in singles:
-        outcome = executor.run_alone(stage_task.run, single) if len(singles) > 1 else result
-        late = limit_reached(single.file) or (late if len(singles) == 1 else None)
-        if isinstance(outcome, Crash):
-            died = Failure(task.stage.name, "WorkerDied", _WORKER_DIED)
-            stage_task.fail(single, stage_task.late(task.stage.name, late) if late else died)
-        (item,), (row,) = single.part.fingerprints, state.read_rows(single.file)
+    for item, row in _narrowed(task, task.part.fingerprints, executor, late):
         known[item.identity] = row
     return stage_task.run(replace(task, known=known))  # all rows are known, so no model is loaded
+
+
+def _narrowed(
+    task: StageTask, items: Sequence[files.Fingerprint], executor: Executor, late: float | None
+) -> Iterator[tuple[files.Fingerprint, dict[str, Any]]]:
+    """Rows of clips of a task that crashes its worker: halves are run alone until the clip is found.
+
+    Args:
+        late: The time limit that the clips reached together, if they did.
+    """
+    if len(items) == 1:
+        single = stage_task.single(task, items[0])
+        died = Failure(task.stage.name, "WorkerDied", _WORKER_DIED)
+        stage_task.fail(single, stage_task.late(task.stage.name, late) if late else died)
+        yield items[0], state.read_rows(single.file)[0]
+        return
+    middle = len(items) // 2
+    for half in (items[:middle], items[middle:]):
+        (part,) = files.parts_of(half, len(half))
+        attempt = replace(task, part=part, upstream_part=task.part)
+        outcome = executor.run_alone(stage_task.run, attempt)
+        if isinstance(outcome, Crash):
+            yield from _narrowed(task, half, executor, limit_reached(attempt.file))
+        else:
+            yield from zip(half, state.read_rows(attempt.file), strict=True)

@@ -68,7 +68,7 @@ class Folder(Source):
             if file_name.lower().endswith(SUFFIXES):
                 name = _below(self.root, path)
                 names.append(name)
-                if not name.isascii():  # the path may not be UTF-8
+                if not path.isascii():  # and may not be UTF-8
                     other_paths[name] = str(Path(path))
             elif file_name in metadata.NAMES:
                 tables.append(Path(path))
