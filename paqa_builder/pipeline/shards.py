@@ -69,7 +69,7 @@ def run(config: Config, progress: Progress | None = None, *, retry_failed: bool 
         for stage in stages:
             executor = executor_for(config, on_gpu=stage.on_gpu, resources=stage.resources)
             reports.append(perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed))
-    clips = sum(len(part.fingerprints) for part in plan.parts)
+    clips = plan.count
     failed = max((report.failed for report in reports), default=0)
     return ShardReport(config.shard, len(plan.parts), len(whole.parts), clips, failed, tuple(reports))
 
