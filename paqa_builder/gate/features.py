@@ -71,6 +71,9 @@ class _Text:
     bigrams: Array  # hashes of pairs of neighbours
     chars: Array  # hashes of runs of four characters
     hash: int
+    bag: frozenset[str]
+    opening: str  # the first three tokens
+    digit: float  # 1 if there is a digit
 
 
 @lru_cache(maxsize=1 << 16)
@@ -84,6 +87,9 @@ def _text(text: str) -> _Text:
         _hashes(f"{left} {right}" for left, right in pairwise(tokens)),
         _hashes(framed[n : n + 4] for n in range(len(framed) - 3)),
         zlib.crc32(" ".join(tokens).encode("utf-8", "surrogatepass")),
+        frozenset(tokens),
+        " ".join(tokens[:3]),
+        float(any(char.isdigit() for char in text)),
     )
 
 
@@ -154,43 +160,70 @@ def _shape(
     items: Sequence[BlindItem], choices: Sequence[_Text], questions: Sequence[_Text]
 ) -> tuple[Array, Array, Array]:
     """Position, relative length, and similarity to the other choices and to the question."""
-    row = 0
     rows: list[int] = []
     names: list[int] = []
     values: list[float] = []
+    row = 0
     for item, question in zip(items, questions, strict=True):
         texts = choices[row : row + len(item.choices)]
-        opening, asked = " ".join(question.tokens[:3]), set(question.tokens)
-        lengths = [len(choice) for choice in item.choices]
-        mean = sum(lengths) / len(lengths)
-        spread = (sum((x - mean) ** 2 for x in lengths) / len(lengths)) ** 0.5
-        bags = [set(text.tokens) for text in texts]
-        for n, (text, bag) in enumerate(zip(texts, bags, strict=True)):
+        size, lengths, counts = len(texts), [*map(len, item.choices)], [len(text.tokens) for text in texts]
+        mean = sum(lengths) / size
+        spread = (sum((x - mean) ** 2 for x in lengths) / size) ** 0.5
+        alike = [[_jaccard(text.bag, other.bag) for other in texts] for text in texts]
+        for n, text in enumerate(texts):
             shorter, longer = _rank(lengths, n)
-            fewer, _ = _rank([len(t.tokens) for t in texts], n)
-            alike = [_jaccard(bag, other) for m, other in enumerate(bags) if m != n]
-            features = {
-                f"at {n}": 1.0, f"at {n} of {len(texts)}": 1.0, f"{opening} at {n}": 1.0,
-                f"shorter {shorter} of {len(texts)}": 1.0, f"longer {longer} of {len(texts)}": 1.0,
-                f"{opening} shorter {shorter}": 1.0, f"fewer {fewer}": 1.0,
-                "length": 0.5 * (lengths[n] - mean) / (spread + 1),
-                "in question": len(bag & asked) / max(1, len(bag)),
-                "alike": sum(alike) / max(1, len(alike)), "most alike": max(alike, default=0.0),
-                "digit": float(any(char.isdigit() for char in item.choices[n])),
-                f"is {text.hash}": 1.0, f"is {text.hash} to {question.hash}": 1.0,
-            }  # fmt: skip
-            rows += [row] * len(features)
-            names += [zlib.crc32(name.encode("utf-8", "surrogatepass")) for name in features]
-            values += features.values()
+            fewer, _ = _rank(counts, n)
+            others = alike[n][:n] + alike[n][n + 1 :]
+            is_text = f"is {text.hash}"
+            names += _places(n, size, question.opening)
+            names += _ranks(shorter, longer, fewer, size, question.opening)
+            names += _MEASURES
+            names += (zlib.crc32(is_text.encode()), zlib.crc32(f"{is_text} to {question.hash}".encode()))
+            values += (
+                1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0,
+                0.5 * (lengths[n] - mean) / (spread + 1),
+                len(text.bag & question.bag) / max(1, len(text.bag)),
+                sum(others) / max(1, len(others)),
+                max(others, default=0.0),
+                text.digit,
+                1.0, 1.0,
+            )  # fmt: skip
+            rows += [row] * (len(_MEASURES) + 9)
             row += 1
     columns = _column(b"s", np.array(names, np.uint64))
     return np.array(rows, np.int64), columns, np.array(values, np.float32)
 
 
+def _crc(*names: str) -> tuple[int, ...]:
+    return tuple(zlib.crc32(name.encode("utf-8", "surrogatepass")) for name in names)
+
+
+_MEASURES = _crc("length", "in question", "alike", "most alike", "digit")
+
+
+@lru_cache(maxsize=1 << 14)
+def _places(n: int, size: int, opening: str) -> tuple[int, ...]:
+    """Names of a choice's position."""
+    return _crc(f"at {n}", f"at {n} of {size}", f"{opening} at {n}")
+
+
+@lru_cache(maxsize=1 << 14)
+def _ranks(shorter: int, longer: int, fewer: int, size: int, opening: str) -> tuple[int, ...]:
+    """Names of a choice's length relative to the others."""
+    return _crc(
+        f"shorter {shorter} of {size}",
+        f"longer {longer} of {size}",
+        f"{opening} shorter {shorter}",
+        f"fewer {fewer}",
+    )
+
+
 def _rank(values: Sequence[int], n: int) -> tuple[int, int]:
     """Number of values smaller and number of values larger than the ``n``-th."""
-    return sum(v < values[n] for v in values), sum(v > values[n] for v in values)
+    value = values[n]
+    return len([v for v in values if v < value]), len([v for v in values if v > value])
 
 
-def _jaccard(left: set[str], right: set[str]) -> float:
-    return len(left & right) / max(1, len(left | right))
+def _jaccard(left: frozenset[str], right: frozenset[str]) -> float:
+    shared = len(left & right)
+    return shared / max(1, len(left) + len(right) - shared)
