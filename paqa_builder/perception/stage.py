@@ -158,6 +158,11 @@ class Stage(ABC):
         assert self._backend is not None, f"stage {self.name} has no backend"
         return self._backend
 
+    @property
+    def loaded_on(self) -> str:
+        """Device of the model, ``"cpu"`` or ``"cuda:N"``."""
+        return self._backend.loaded_on if self._backend else "cpu"
+
     def audio_input(self, context: ClipContext, main: Audio) -> AudioInput:
         """``main`` (at the backend's sample rate) with the mixture and the stems."""
         rate = self.backend.sample_rate

@@ -88,16 +88,24 @@ _loaded: dict[str, Stage] = {}
 
 
 def load(task: StageTask) -> Stage:
-    """Returns a task's stage with its weights loaded, once per process; unloads other stages."""
+    """Returns a task's stage with its weights loaded, once per process.
+
+    Unloads other stages, except from a GPU with half of its memory free.
+    """
     plan = task.stage
     if plan.key not in _loaded:
         registry.load_plugins(task.plugins)
-        _loaded.clear()  # one model in memory at a time
+        for key in [key for key, other in _loaded.items() if not _stays(other)]:
+            del _loaded[key]
         stage = build_stage(plan.name, plan.config)
         if plan.config is not None:
             _load_backend(task, stage)
         _loaded[plan.key] = stage
     return _loaded[plan.key]
+
+
+def _stays(stage: Stage) -> bool:
+    return stage.loaded_on != "cpu" and device.half_free(stage.loaded_on)
 
 
 def _load_backend(task: StageTask, stage: Stage) -> None:

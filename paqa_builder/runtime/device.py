@@ -117,6 +117,16 @@ def place(options: type[BaseModel], values: Mapping[str, Any], device: str | Non
     return {**values, "device": device}
 
 
+def half_free(place: str) -> bool:
+    """Whether at least half of a GPU's memory is free, for models that stay while others are loaded."""
+    import torch
+
+    if not torch.cuda.is_available():  # CTranslate2 needs no CUDA build of torch
+        return False
+    free, total = torch.cuda.mem_get_info(place)
+    return free >= total / 2
+
+
 def dtype(torch: Any, precision: Precision, device: str) -> Any:
     """The floating point type of a precision; ``auto`` is float16 on a GPU and float32 on the CPU.
 

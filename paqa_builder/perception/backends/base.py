@@ -137,6 +137,8 @@ class Backend(ABC):
     extra: ClassVar[str] = ""
     Options: ClassVar[type[Options]] = Options
 
+    _device: str = "cpu"
+
     def __init__(self, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()
 
@@ -146,6 +148,11 @@ class Backend(ABC):
         Raises:
             NotReadyError: A package or a model is missing; ``fix`` is the command that installs it.
         """
+
+    @property
+    def loaded_on(self) -> str:
+        """Device of the model, ``"cpu"`` or ``"cuda:N"``; :meth:`load` sets ``_device``."""
+        return self._device
 
     @abstractmethod
     def run(self, clips: Sequence[AudioInput]) -> list[Any]:

@@ -55,6 +55,7 @@ class Pyannote(Diarizer):
 
     def load(self) -> None:
         self._torch, chosen = device.torch_on(self.options.device)
+        self._device = chosen
         compat.torchaudio()
         os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
         with importing("pyannote.audio", "gpu"):

@@ -70,6 +70,7 @@ class FasterWhisper(Transcriber):
             from ctranslate2 import get_cuda_device_count
             from faster_whisper import WhisperModel
         chosen, _, number = device.choose(self.options.device, get_cuda_device_count()).partition(":")
+        self._device = chosen
         arithmetic = self.options.compute_type
         if arithmetic == "auto":
             arithmetic = "int8" if chosen == "cpu" else "float16"
