@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -53,8 +54,9 @@ class RemoteFolder:
         self._call(self.fs.invalidate_cache)
         found: dict[str, int] = {}
         for folder in ("", *FOLDERS):
+            path = self._path(folder)
             with suppress(FileNotFoundError, NotADirectoryError):
-                for entry in self._call(lambda folder=folder: self.fs.ls(self._path(folder), detail=True)):
+                for entry in self._call(partial(self.fs.ls, path, detail=True)):
                     name = str(PurePosixPath(folder) / PurePosixPath(entry["name"]).name)
                     if entry["type"] == "file":
                         found[name] = int(entry.get("size") or 0)

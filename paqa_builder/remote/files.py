@@ -97,11 +97,11 @@ def opened(path: str | os.PathLike[str]) -> IO[bytes]:
     key = digest([name, version], 32)
     cached = base / "cache" / key[:2] / key
     with suppress(FileNotFoundError):
-        file = cached.open("rb")
-        if os.fstat(file.fileno()).st_size == int(size):
+        hit = cached.open("rb")
+        if os.fstat(hit.fileno()).st_size == int(size):
             os.utime(cached)
-            return file
-        file.close()
+            return hit
+        hit.close()
     url, limit = _settings(base)
     fs, root = open_folder(url, "--root")
     with disk_errors(cached, "--work"):
