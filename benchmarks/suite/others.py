@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,6 @@ FAKE, QUICK_FAKE = 1_000, 60
 LARGE = 100_000
 SCENES, QUICK_SCENES = 2_000, 200
 _PROCESSES_CLIPS = 60
-_BOTH = re.compile(r"^both .*?([\d.,]+) questions a second", re.MULTILINE)
 
 
 def processes(work: Path, *, quick: bool) -> dict[str, Any]:
@@ -66,14 +64,10 @@ def growth(work: Path, *, quick: bool) -> dict[str, Any]:
 
 def questions(work: Path, *, quick: bool) -> dict[str, Any]:
     """Questions asked and proved a second, in one process."""
-    script = Path(__file__).parents[1] / "questions.py"
-    scenes = QUICK_SCENES if quick else SCENES
-    command = [sys.executable, str(script), "--scenes", str(scenes)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = _BOTH.search(ended.stdout)
-    if found is None:
-        return {"questions_per_second": {"skipped": f"{script.name} printed no figure of both steps"}}
-    return {"questions_per_second": {"value": float(found[1].replace(",", "")), "scenes": scenes}}
+    module = importlib.import_module("benchmarks.questions")
+    costs = module.measure(QUICK_SCENES if quick else SCENES, gate=False, log=lambda _: None)
+    value = float(f"{costs.asked_and_proved:.4g}")
+    return {"questions_per_second": {"value": value, "scenes": costs.scenes}}
 
 
 def _paqa(*arguments: object) -> None:

@@ -10,8 +10,10 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
-from paqa_builder.pipeline import ask, judge
+from paqa_builder.files import write_atomic
+from paqa_builder.pipeline import ask, judge, pools
 from paqa_builder.pipeline.estimate import bytes_in
 from paqa_builder.pipeline.measured import Measuring, OfShards
 from paqa_builder.pipeline.plan import Plan
@@ -33,6 +35,8 @@ def measure(sample: Plan, progress: Progress) -> OfShards:
     out = sample.work / FOLDER
     shutil.rmtree(out, ignore_errors=True)
     before = set(os.listdir(sample.work))
+    memo = sample.work / ask.KEYS  # tells a build where its own questions are
+    remembered = memo.read_bytes() if memo.is_file() else None
     config = sample.config.model_copy(update={"out": out, "work": sample.work})
     sample = replace(sample, config=config)
     try:
@@ -49,8 +53,6 @@ def measure(sample: Plan, progress: Progress) -> OfShards:
         shards_began = time.process_time()
         publish(sample, folder, verdicts)
         ended = time.process_time()
-        fresh = [sample.work / name for name in set(os.listdir(sample.work)) - before - {FOLDER}]
-        kept = [path for path in fresh if path == folder or path.name.startswith(judge.STEP)]
         return OfShards(
             clips=corpus[-1][0],
             audio_bytes=sum(_size(item.clip.path) for part in sample.parts for item in part.fingerprints),
@@ -58,14 +60,27 @@ def measure(sample: Plan, progress: Progress) -> OfShards:
             corpus=corpus[1:],
             gate=shards_began - gate_began,
             shards=ended - shards_began,
-            work_bytes=bytes_in(kept),
+            work_bytes=bytes_in(_fresh(sample.work, before)),
             shard_bytes=bytes_in([out]),
         )
     finally:
         shutil.rmtree(out, ignore_errors=True)
-        for name in set(os.listdir(sample.work)) - before:
-            if name.startswith((f"{ask.STAGE}-", f"{judge.STEP}-")):
-                shutil.rmtree(sample.work / name, ignore_errors=True)
+        for path in _fresh(sample.work, before):
+            shutil.rmtree(path, ignore_errors=True)
+        _restore(memo, remembered)
+
+
+def _fresh(work: Path, before: set[str]) -> list[Path]:
+    """The folders of these steps in a work folder that were not there before."""
+    steps = tuple(f"{name}-" for name in (ask.STAGE, judge.STEP, pools.FOLDER))
+    return [path for path in work.iterdir() if path.name not in before and path.name.startswith(steps)]
+
+
+def _restore(file: Path, content: bytes | None) -> None:
+    if content is None:
+        file.unlink(missing_ok=True)
+    else:
+        write_atomic(file, content)
 
 
 def _size(path: str) -> int:

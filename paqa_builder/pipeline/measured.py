@@ -13,6 +13,7 @@ from paqa_builder.pipeline import stage_task
 from paqa_builder.pipeline.costs import Length, Task
 from paqa_builder.pipeline.estimate import FILE, machine
 from paqa_builder.pipeline.plan import Plan, StagePlan
+from paqa_builder.pipeline.step import Done
 from paqa_builder.runtime.executor import Crash, Executor
 
 
@@ -39,7 +40,7 @@ class Measuring:
             done, load_cpu, load_wall, wall = result
             self.load_cpu += load_cpu
             self.load_wall += load_wall
-            clips = len(task.part.fingerprints) - len(getattr(task, "known", ()))
+            clips = len(task.part.fingerprints) - len(getattr(task, "known", ())) if type(done) is Done else 0
             if clips:
                 self.tasks.append(Task(clips, done.audio_seconds, done.cpu_seconds, wall))
             yield task, done
