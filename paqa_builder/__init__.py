@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from paqa_builder.errors import SourceError as SourceError
     from paqa_builder.pipeline.api import ask as ask
     from paqa_builder.pipeline.api import build as build
+    from paqa_builder.pipeline.api import load_stem as load_stem
     from paqa_builder.pipeline.api import perceive as perceive
     from paqa_builder.pipeline.api import verify as verify
     from paqa_builder.pipeline.build import BuildReport as BuildReport
@@ -60,7 +61,7 @@ _NAMES = {
     ),
     "dataset.read": ("load_questions", "load_scenes"),
     "errors": ("AudioError", "ConfigError", "NotReadyError", "PaqaError", "SourceError"),
-    "pipeline.api": ("ask", "build", "perceive", "verify"),
+    "pipeline.api": ("ask", "build", "load_stem", "perceive", "verify"),
     "pipeline.build": ("BuildReport",),
     "questions.question": ("Question",),
     "records": ("Clip", "CorpusQuestion", "Scene", "Speaker", "Tag", "Truth", "Turn", "Utterance", "Word"),

@@ -188,9 +188,10 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Stem:
-    """A separated part of the mixture, stored as a FLAC file.
+    """A separated part of the mixture, stored as a FLAC file in a pack of the work folder if it is kept.
 
-    ``path`` is relative to the work folder; ``rms`` is the root mean square of the samples.
+    ``path`` is the folder of the packs and the name of the file; ``paqa.load_stem`` reads it.
+    ``rms`` is the root mean square of the samples.
     """
 
     name: str

@@ -52,7 +52,12 @@ def test_perceive_deletes_its_temporary_files(recordings: Path, tmp_path: Path) 
 
 def test_a_work_folder_keeps_the_stems(recordings: Path, tmp_path: Path) -> None:
     scene = paqa.perceive(recordings / "overlap.wav", "fake", work=tmp_path / "work")
-    assert all((tmp_path / "work" / stem.path).is_file() for stem in scene.stems)
+    for stem in scene.stems:
+        audio = paqa.load_stem(stem, tmp_path / "work")
+        assert audio.rms == pytest.approx(stem.rms, abs=1e-4)
+        assert len(audio.samples) == round(scene.duration * audio.rate)
+    with pytest.raises(paqa.ConfigError, match="not there"):
+        paqa.load_stem(scene.stems[0], tmp_path / "elsewhere")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

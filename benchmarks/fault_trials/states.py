@@ -23,7 +23,7 @@ def trials(folder: Path, damages: tuple[str, ...] = tuple(DAMAGES)) -> Iterator[
         damages: Names of :data:`~fault_trials.damage.DAMAGES`.
     """
     corpus = write_corpus(folder / "corpus", SCENES)
-    built = Site(folder / "built", corpus)
+    built = Site(folder / "built", corpus, stems="keep")
     expected = built.expect()
     yield damaged_work(folder, built, expected, damages)
     yield damaged_set(folder, built, expected, damages)
@@ -59,7 +59,7 @@ def damaged_work(
         for damage in damages:
             site = _copied(built, folder / "work-trial")
             shutil.rmtree(site.out)
-            if "stems" in name.parts:  # later stages have to read the stem
+            if name.name.startswith("stems-"):  # later stages have to read the stems
                 for pattern in AFTER_SEPARATION:
                     for later in site.work.glob(pattern):
                         shutil.rmtree(later)
@@ -151,7 +151,7 @@ def replaced_clip(folder: Path, corpus: Path) -> Promise:
 
 
 def _copied(built: Site, folder: Path) -> Site:
-    return Site(folder, built.corpus).copy_of(built)
+    return Site(folder, built.corpus, stems="keep").copy_of(built)
 
 
 def _restored(site: Site, expected: Contents, path: Path) -> str | None:

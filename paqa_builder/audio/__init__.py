@@ -224,26 +224,28 @@ def write_flac(audio: Audio, file: IO[bytes]) -> None:
     target.check()
 
 
-def read_stem(path: str | os.PathLike[str], folder: Path | None = None) -> Audio:
+def read_stem(file: str | os.PathLike[str] | IO[bytes], folder: Path | None = None, name: str = "") -> Audio:
     """Reads back a file that :func:`write_flac` made.
 
     Args:
+        file: Its path, or the file itself.
         folder: Folder for the samples of a long file; by default that for temporary files.
+        name: Its name for messages, if there is no path.
 
     Raises:
         AudioError: The stem is missing or damaged; redo the *separate* stage.
         NotReadyError: The disk is full.
     """
     try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            if file.frames > spool.LONG_SECONDS * rate:
-                pieces = file.blocks(spool.BLOCK, dtype="float32")
+        with soundfile.SoundFile(file) as flac:
+            rate = flac.samplerate
+            if flac.frames > spool.LONG_SECONDS * rate:
+                pieces = flac.blocks(spool.BLOCK, dtype="float32")
                 return LongAudio(spool.filed(pieces, folder), rate, folder)
-            samples = file.read(dtype="float32")
+            samples = flac.read(dtype="float32")
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise AudioError(
-            f"stem {Path(path).name} cannot be read ({error})",
-            fix=f"rm -r '{Path(path).parent.parent}' and build again: the stems will be remade",
+            f"stem {name or Path(str(file)).name} cannot be read ({error})",
+            fix="run the same command again with --retry-failed: the stems will be made again",
         ) from error
     return Audio(samples, rate)

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paqa_builder.bench.reference import Reference
 from paqa_builder.dataset import read
 from paqa_builder.errors import ConfigError
-from paqa_builder.files import state
 from paqa_builder.questions.question import Question
 from paqa_builder.records import Scene, Truth
 from paqa_builder.untrusted import read_json
+
+if TYPE_CHECKING:
+    from paqa_builder.audio import Audio
+    from paqa_builder.audio.packs import PackIndex
 
 LOCK = "paqa.lock.json"
 REPORT = "last-build.json"
@@ -58,25 +61,25 @@ class Build:
             return {}
         return figures if isinstance(figures, dict) else {}
 
-    def stems(self, clip: str) -> dict[str, Path]:
-        """Paths of the separated stems of a clip by name; empty if they are missing."""
-        return self._stems.get(clip, {})
+    def stems(self, clip: str) -> dict[str, Audio]:
+        """The separated stems of a clip by name; empty if the build did not keep them."""
+        from paqa_builder.audio.packs import Pack
+
+        scene, found = self.scenes[clip], {}
+        for stem in (scene.stems or ()) if scene.audio and self._packs else ():
+            name = f"{scene.audio.sha256}.{stem.name}.flac"
+            if path := self._packs.pack_of(name):
+                with Pack(path) as pack:
+                    found[stem.name] = pack.read(name)
+        return found
 
     @cached_property
-    def _stems(self) -> dict[str, dict[str, Path]]:
+    def _packs(self) -> PackIndex | None:
+        from paqa_builder.audio.packs import PackIndex
+
         stages = self.lock.get("build", {}).get("stages", ())
         key = next((stage["key"] for stage in stages if stage["stage"] == "separate"), None)
-        if self.work is None or key is None:
-            return {}
-        stems: dict[str, dict[str, Path]] = {}
-        for part in sorted((self.work / f"separate-{key}").glob("part-*.jsonl")):
-            for row in state.read_rows(part) if state.intact(part) else ():
-                scene = self.scenes.get(row["clip"])
-                if scene is None or scene.audio is None or scene.audio.sha256 != row["sha256"]:
-                    continue  # the row is of another clip or of another version of the file
-                paths = {s["name"]: self.work / s["path"] for s in row.get("records") or ()}
-                stems[row["clip"]] = {name: path for name, path in paths.items() if path.is_file()}
-        return stems
+        return PackIndex(self.work / f"separate-{key}") if self.work and key else None
 
     def own_truth(self) -> list[Reference]:
         """The corpus's own annotation, from the ``truth_*`` columns."""

@@ -16,19 +16,21 @@ from paqa_builder.errors import AudioError, ConfigError
 if TYPE_CHECKING:
     import numpy as np
 
+    from paqa_builder.audio import Audio
+
 LOUD = 10.0
 """Scenes with at most this SNR (dB) also have a measure of their own."""
 
 
 def score(
-    references: Mapping[str, Reference], stems: Callable[[str], Mapping[str, Path]]
+    references: Mapping[str, Reference], stems: Callable[[str], Mapping[str, Audio]]
 ) -> dict[str, Ratio]:
     """Scores stems in dB, averaged over clips with both speech and other sounds.
 
     Args:
         references: Ground truth by clip id. The mixture is the sum of the reference stems; clips without
             them are not scored.
-        stems: Returns the paths of a clip's separated stems, ``speech`` and ``background``, by name.
+        stems: Returns a clip's separated stems, ``speech`` and ``background``, by name.
     """
     scores: dict[str, dict[str, tuple[float, float]]] = {}
     for clip, reference in references.items():
@@ -106,9 +108,9 @@ def _sum(paths: tuple[Path, ...], rate: int | None = None) -> tuple[int, np.ndar
     return rate, total
 
 
-def _load(path: Path, rate: int) -> np.ndarray:
-    """An audio file as mono samples at ``rate`` Hz."""
-    return _at(*_decoded(path), rate)
+def _load(stem: Audio, rate: int) -> np.ndarray:
+    """The samples of a stem at ``rate`` Hz."""
+    return _at(stem.samples.astype("float64"), stem.rate, rate)
 
 
 def _at(samples: np.ndarray, own: int, rate: int) -> np.ndarray:

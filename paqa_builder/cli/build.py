@@ -95,6 +95,15 @@ def build(
         str | None,
         typer.Option("--llm-model", metavar="NAME", help="Model at this endpoint.", rich_help_panel="How"),
     ] = None,
+    stems: Annotated[
+        str | None,
+        typer.Option(
+            "--stems",
+            metavar="keep|drop",
+            help="Keep the separated stems in the work folder, or drop them once used \\[drop].",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     as_json: common.JsonOption = False,
 ) -> None:
     """Build a data set of questions and answers from a corpus of audio.
@@ -122,6 +131,7 @@ def build(
         plugin=plugin, jobs=jobs, device=device, executor=executor or ("ray" if address else None), seed=seed,
         shard=shard, ray={"address": address} if address else None,
         license_allow=common.listed(license_allow),
+        stems=stems,
         llm={name: value for name, value in (("url", llm), ("model", llm_model)) if value} or None,
     )  # fmt: skip
     if settings.shard:

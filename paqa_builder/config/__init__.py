@@ -109,6 +109,9 @@ class Config(BaseSettings):
     remote_cache_gb: float = Field(
         10.0, gt=0, description="Disk for files of a remote --root in the work folder, in GB."
     )
+    stems: Literal["keep", "drop"] = Field(
+        "drop", description="Keep the separated stems, or drop them when all stages have used them."
+    )
     max_clip_seconds: float = Field(
         4 * 3600.0, gt=0, description="Longer clips become failures, and are not processed."
     )

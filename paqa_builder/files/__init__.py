@@ -5,13 +5,13 @@ Layout::
     WORK/clips.jsonl                           all clips, with content hashes, sizes and times of change
     WORK/<stage>-<key>/part-<hash>.jsonl       one line a clip: records, or the failure
     WORK/<stage>-<key>/ledger.json             checksums of these files, as they were last read
-    WORK/separate-<key>/stems/ab/<sha256>.speech.flac
+    WORK/separate-<key>/stems-<hash>.zip       the stems of a part as FLAC files, if they are kept
     WORK/questions-<key>/part-<hash>.jsonl
     WORK/derived-audio/ab/<hash>.flac          excerpts and joined files that a source made
 
 A stage's key is a hash of everything that decides its results: versions, options, model revisions
 and the keys of earlier stages. A part's hash covers its clips. A changed option therefore selects another
-folder. Every file carries its checksum (:mod:`paqa_builder.files.state`; for stems, it is in the part):
+folder. Every file carries its checksum (:mod:`paqa_builder.files.state`; stems have a CRC-32 in their pack):
 one that is damaged is made again. A build reserves its folders (:mod:`paqa_builder.runtime.hold`);
 workers write the same bytes to the same name.
 """

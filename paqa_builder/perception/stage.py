@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,6 +22,7 @@ from paqa_builder.errors import AudioError, ClipChangedError, ConfigError
 from paqa_builder.files import file_sha256
 from paqa_builder.perception.backends.base import AudioInput, Backend
 from paqa_builder.perception.results import check_finite
+from paqa_builder.perception.shared import SharedAudio, SharedClip, as_stored
 from paqa_builder.records import Abstention, AudioInfo, Clip, Origin, Stem, Tag, Turn, Utterance
 from paqa_builder.registry import load_attribute
 from paqa_builder.text.privacy import published
@@ -51,12 +52,14 @@ class ClipContext:
         stems: Records of *separate*, or None if it failed or did not run.
         turns, tags, utterances: Records of *diarize*, *tag* and *transcribe*, likewise.
         work: Folder that ``Stem.path`` is relative to.
-        save_stem: Stores a stem's audio and returns its path relative to ``work``; only for *separate*.
+        save_stem: Encodes a stem's audio and returns the path of its record; only for *separate*.
         known_info: Record of *read*; without it, the file is decoded to know its duration.
         sha256: SHA-256 of the file when the build began; empty if it is not to be compared.
         max_seconds: Largest duration of a clip.
-        stored: Size and SHA-256 of the files that ``save_stem`` stored, by path.
+        load_stem: Reads a stem; by default the FLAC file at its path.
+        stored: The FLAC files that ``save_stem`` encoded, by path.
         abstentions: Output list for model outputs that a stage rejects.
+        shared: Audio that other stages of the same task have decoded.
     """
 
     clip: Clip
@@ -69,12 +72,29 @@ class ClipContext:
     known_info: AudioInfo | None = None
     sha256: str = ""
     max_seconds: float = MAX_SECONDS
-    stored: dict[str, tuple[int, str]] = field(default_factory=dict)
+    load_stem: Callable[[Stem], Audio] | None = None
+    stored: dict[str, IO[bytes]] = field(default_factory=dict)
     abstentions: list[Abstention] = field(default_factory=list)
+    shared: SharedAudio | None = None
     _at: dict[tuple[str, int], Audio] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        known = self.shared.clip(self._key) if self.shared else None
+        if known is not None:
+            self.__dict__["_decoded"], self._at = known.decoded, known.at
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self.clip.id, self.sha256
 
     @cached_property
     def _decoded(self) -> tuple[Audio, AudioInfo]:
+        decoded = self._read()
+        if self.shared is not None:
+            self.shared.keep(self._key, SharedClip(decoded, self._at))
+        return decoded
+
+    def _read(self) -> tuple[Audio, AudioInfo]:
         try:
             decoded = audio_io.read(
                 self.clip.path, self.work, max_seconds=self.max_seconds, known=self.known_info
@@ -95,15 +115,28 @@ class ClipContext:
     def mix(self) -> Audio:
         return self._decoded[0]
 
+    def _stem(self, stem: Stem) -> Audio:
+        if self.shared is not None and stem.path in self.shared.stems:
+            return self.shared.stems[stem.path]
+        return self.load_stem(stem) if self.load_stem else read_stem(self.work / stem.path, self.work)
+
+    def share_stem(self, path: str, audio: Audio) -> bool:
+        """Keeps a stem for the other stages of the task; returns whether they will find it."""
+        if self.shared is None or self.shared.clip(self._key) is None:
+            return False
+        self.shared.stems[path] = as_stored(audio)
+        return True
+
     @property
     def info(self) -> AudioInfo:
         return self.known_info or self._decoded[1]
 
     def release(self) -> None:
-        """Removes the decoded audio from memory; what was found about it stays."""
+        """Removes the decoded audio from memory unless stages share it; what was found about it stays."""
         self.known_info = self.info
-        self.__dict__.pop("_decoded", None)
-        self._at.clear()
+        if self.shared is None or self.shared.clip(self._key) is None:
+            self.__dict__.pop("_decoded", None)
+            self._at.clear()
 
     def at(self, name: str, rate: int) -> Audio | None:
         """The ``"mix"`` or a stem at ``rate`` Hz; None for an absent stem."""
@@ -115,7 +148,7 @@ class ClipContext:
             stem = next((s for s in self.stems or () if s.name == name), None)
             if stem is None:
                 return None
-            audio = read_stem(self.work / stem.path, self.work)
+            audio = self._stem(stem)
         self._at[name, rate] = resample(audio, rate)
         return self._at[name, rate]
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from paqa_builder import config as configuration
 from paqa_builder import files, registry
+from paqa_builder.audio import Audio
 from paqa_builder.config import validate_options
 from paqa_builder.config.environment import expanded
 from paqa_builder.errors import AudioError
 from paqa_builder.files import manifest
 from paqa_builder.licenses import UNKNOWN
-from paqa_builder.pipeline import doctor, scenes
+from paqa_builder.pipeline import doctor, scenes, stems
 from paqa_builder.pipeline import perceive as perception
 from paqa_builder.pipeline.build import BuildReport
 from paqa_builder.pipeline.build import build as run_build
@@ -26,7 +27,7 @@ from paqa_builder.questions.drafting import select
 from paqa_builder.questions.generate import Generator
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
-from paqa_builder.records import Clip, Scene
+from paqa_builder.records import Clip, Scene, Stem
 from paqa_builder.runtime.executor import executor_for
 
 
@@ -74,8 +75,8 @@ def perceive(
     Args:
         path: The audio file.
         preset: Named set of models: ``"cpu"``, ``"gpu"`` or ``"fake"``.
-        work: Folder that keeps the stems and the results for a second call. By default a temporary
-            folder, which is deleted, so the paths of ``scene.stems`` do not exist.
+        work: Folder that keeps the stems and the results for a second call; :func:`load_stem` reads the
+            stems of the scene from it. By default a temporary folder, which is deleted.
         options: Any other setting of :class:`~paqa_builder.config.Config`, such as ``device="cuda"``.
 
     Returns:
@@ -96,7 +97,14 @@ def perceive(
         with tempfile.TemporaryDirectory(prefix="paqa-") as temporary:
             return perceive(path, preset, work=temporary, **options)
     file, folder = expanded(path), expanded(work)
-    flags = {"preset": preset, "out": folder / "shards", "work": folder, "executor": "inline", **options}
+    flags = {
+        "preset": preset,
+        "out": folder / "shards",
+        "work": folder,
+        "executor": "inline",
+        "stems": "keep",
+    }
+    flags |= options
     settings = configuration.load(flags)
     registry.load_plugins(settings.plugins)
     clip = Clip(id=file.stem, source="file", split="train", path=str(file), license=UNKNOWN)
@@ -111,6 +119,30 @@ def perceive(
         failure = scene.failures[0]
         raise AudioError(f"{file}: stage {failure.stage}: {failure.message}", fix="paqa doctor")
     return scene
+
+
+def load_stem(stem: Stem, work: Path | str) -> Audio:
+    """Reads a separated stem.
+
+    Args:
+        stem: One of ``scene.stems``.
+        work: The work folder: the ``work`` of :func:`perceive`, or that of a build with ``stems="keep"``.
+
+    Returns:
+        The stem's ``samples``, ``float32 [n]``, and their ``rate`` in Hz.
+
+    Raises:
+        ConfigError: The stem is not there, because the build dropped its stems.
+        AudioError: The stem is damaged.
+
+    Example:
+        >>> import paqa_builder as paqa
+        >>> scene = paqa.perceive("recordings/dialogue.wav", preset="fake", work="work")
+        >>> speech = paqa.load_stem(scene.stems[0], "work")
+        >>> round(speech.duration, 1) == round(scene.audio.duration, 1)
+        True
+    """
+    return stems.load_stem(stem, expanded(work))
 
 
 def ask(

@@ -26,7 +26,7 @@ from paqa_builder.files.ledger import Ledger
 from paqa_builder.files.memo import Memo
 from paqa_builder.gate.report import Verdicts
 from paqa_builder.leaks.resolve import LeakReport
-from paqa_builder.pipeline import ask, doctor, grounded, leaks, perceive, replaced
+from paqa_builder.pipeline import ask, doctor, grounded, leaks, perceive, replaced, stems
 from paqa_builder.pipeline import judge as gate
 from paqa_builder.pipeline import reword as llm
 from paqa_builder.pipeline.estimate import Error, errors_of
@@ -35,6 +35,7 @@ from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.reuse import CHANGED
 from paqa_builder.pipeline.reword import LlmReport
 from paqa_builder.pipeline.step import NoProgress, Progress, StageReport
+from paqa_builder.pipeline.together import Together
 from paqa_builder.questions import load_templates
 from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.templates import template_hash
@@ -149,13 +150,17 @@ def _build(config: Config, progress: Progress, retry_failed: bool, writable: boo
     if leak_report.options.duplicates == "off":
         _warn_of_shared_audio(plan)
     reports = list(first_reports)
+    together = Together(plan, [stage for stage in plan.stages if not first_reports or stage.name != "read"])
     for stage in plan.stages:
         if first_reports and stage.name == "read":
             if plan.missing(stage):  # clips were dropped, so the parts differ
                 perceive.run_stage(plan, stage, executor_for(config), NoProgress())
             continue
         executor = executor_for(config, on_gpu=stage.on_gpu, resources=stage.resources)
-        reports.append(perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed))
+        reports.append(
+            perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed, together=together)
+        )
+    stems.sweep(plan)
     folder, ask_report = ask.run(plan, executor_for(config), progress)
     requests, talk = LlmReport(), llm.start(plan)
     folder, reword_reports = llm.run(plan, folder, talk, requests, progress)

@@ -7,8 +7,11 @@ of their own, on which no other stage depends, so that a change of the settings 
 from __future__ import annotations
 
 import logging
+from array import array
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,13 +23,15 @@ from paqa_builder.files.manifest import Manifest
 from paqa_builder.files.selection import Selection
 from paqa_builder.leaks.fingerprint import AcousticFingerprint, StoredFingerprint
 from paqa_builder.leaks.groups import DOUBLE, by_kind, is_strict, sentence
-from paqa_builder.leaks.matching import components, matches
+from paqa_builder.leaks.matching import components, pairs
 from paqa_builder.leaks.options import LeakOptions
+from paqa_builder.leaks.prints import Prints
 from paqa_builder.leaks.resolve import LeakReport, resolve
 from paqa_builder.perception.stage import stage_class
 from paqa_builder.pipeline import perceive
 from paqa_builder.pipeline.plan import Plan, StagePlan, parts_of
 from paqa_builder.pipeline.step import Progress, StageReport, code_hash
+from paqa_builder.pipeline.together import Together
 from paqa_builder.records import NO_TRUTH, from_json
 from paqa_builder.runtime.executor import executor_for
 
@@ -67,11 +72,17 @@ def run(
     reports = []
     stage = stage_of(plan)
     if stage is not None:
-        for needed in (*(s for s in plan.stages if s.name == "read"), stage):
+        both = (*(s for s in plan.stages if s.name == "read"), stage)
+        together = Together(plan, both)
+        for needed in both:
             small = needed is stage and _size(plan) < _SMALL
             config = plan.config.model_copy(update={"executor": "inline"}) if small else plan.config
             executor = executor_for(config)
-            reports.append(perceive.run_stage(plan, needed, executor, progress, retry_failed=retry_failed))
+            reports.append(
+                perceive.run_stage(
+                    plan, needed, executor, progress, retry_failed=retry_failed, together=together
+                )
+            )
     fresh = any(report.clips for report in reports)
     plan, report = applied(plan, save=True, search=fresh)
     _warn(report)
@@ -101,8 +112,8 @@ def applied(plan: Plan, *, save: bool = False, search: bool = False) -> tuple[Pl
         if isinstance(earlier, dict) and earlier["key"] == key:
             doubles, unknown = earlier["doubles"], earlier["unknown"]
         else:
-            known, unknown = _fingerprints(plan, stage)
-            doubles = _doubles(listing, known)
+            prints, positions, unknown = _fingerprints(plan, stage, plan.work if save else None)
+            doubles = _doubles(listing, prints, positions)
             if save:
                 state.write(kept_file, {"key": key, "doubles": doubles, "unknown": unknown})
     selection, report = _resolved(listing, doubles, options)
@@ -138,30 +149,37 @@ def _resolved(
     return Selection(listing, left_out, changes) if left_out or changes else None, report
 
 
-def _fingerprints(plan: Plan, stage: StagePlan) -> tuple[dict[int, AcousticFingerprint], int]:
-    """Fingerprints by the position of their clip, and the number of clips that could not be fingerprinted.
+def _fingerprints(plan: Plan, stage: StagePlan, temporary: Path | None) -> tuple[Prints, np.ndarray, int]:
+    """Fingerprints, the positions of their clips, and the number of clips that could not be fingerprinted.
 
     Clips that could not be read are not counted; they are failures of the stage *read*.
+
+    Args:
+        temporary: Folder for temporary files.
     """
-    found, position, failed = {}, 0, 0
+    positions, failed = array("q"), 0
     folder, ledger = stage.folder(plan.work), plan.ledger(stage)
-    for part in plan.parts:
-        rows = state.read_rows(part.file(folder)) if ledger.entry(part.name) else []
-        for number, row in enumerate(rows):
-            if records := row.get("records"):
-                found[position + number] = AcousticFingerprint.of(from_json(StoredFingerprint, records[0]))
-            else:
-                failed += row["failure"]["stage"] == STAGE
-        position += part.size
-    return found, failed
+
+    def known() -> Iterator[AcousticFingerprint]:
+        nonlocal failed
+        position = 0
+        for part in plan.parts:
+            rows = state.read_rows(part.file(folder)) if ledger.entry(part.name) else []
+            for number, row in enumerate(rows):
+                if records := row.get("records"):
+                    positions.append(position + number)
+                    yield AcousticFingerprint.of(from_json(StoredFingerprint, records[0]))
+                else:
+                    failed += row["failure"]["stage"] == STAGE
+            position += part.size
+
+    prints = Prints(known(), temporary)
+    return prints, np.array(positions, np.int64), failed
 
 
-def _doubles(listing: Manifest, known: dict[int, AcousticFingerprint]) -> list[list[int]]:
+def _doubles(listing: Manifest, prints: Prints, positions: np.ndarray) -> list[list[int]]:
     """Positions of the clips of each recording that several clips hold."""
-    positions = sorted(known)
-    pairs = [
-        (positions[m.first], positions[m.second]) for m in matches([known[index] for index in positions])
-    ]
+    found = positions[pairs(prints)]
     # Eight bytes of each hash tell which clips are worth a second look.
     starts = np.fromiter((_start(item.sha256) for item in listing), np.uint64, listing.count)
     values, counts = np.unique(starts, return_counts=True)
@@ -171,8 +189,8 @@ def _doubles(listing: Manifest, known: dict[int, AcousticFingerprint]) -> list[l
         sha256 = listing.items(index, 1)[0].sha256
         if sha256 and sha256 != shared_audio.EMPTY:
             same[sha256].append(index)
-    pairs += [(members[0], other) for members in same.values() for other in members[1:]]
-    return components(listing.count, pairs)
+    equal = [(members[0], other) for members in same.values() for other in members[1:]]
+    return components(listing.count, np.concatenate([found, np.array(equal, np.int64).reshape(-1, 2)]))
 
 
 def _start(sha256: str) -> int:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from paqa_builder import files
+from paqa_builder.audio.packs import PackIndex
 from paqa_builder.files import state
 from paqa_builder.files.known_rows import KnownRows
 from paqa_builder.files.ledger import Ledger
 from paqa_builder.pipeline.plan import Plan, StagePlan
+from paqa_builder.pipeline.stems import STAGE, pack_file
 
 CHANGED = "ClipChangedError"
 TRANSIENT = frozenset({CHANGED, "NotReadyError"})
@@ -46,8 +48,10 @@ class Reuse:
         self._later = [
             _Later(plan, later, retry_failed)
             for later in plan.stages
-            if stage.name == "separate" and (stage.name, stage.key) in later.upstream
+            if stage.name == STAGE and (stage.name, stage.key) in later.upstream
         ]
+        self._keep = stage.name == STAGE and plan.config.stems == "keep"
+        self._packs = PackIndex(self.ledger.folder)
 
     def missing(self) -> list[files.Part]:
         """The parts that are not finished, or have a row that cannot be used again."""
@@ -61,14 +65,24 @@ class Reuse:
         earlier = KnownRows(self.ledger.folder, finished)
         for part in parts:
             rows = earlier.rows(item.identity for item in part.fingerprints)
-            accepts = self._accepts(part.index)
+            accepts = self._accepts(part)
             yield part, {identity: row for identity, row in rows.items() if accepts(row)}
+
+    def packs(self, rows: dict[files.Identity, Row]) -> tuple[Path, ...]:
+        """The packs that hold stems of rows of *separate*."""
+        if self.stage.name != STAGE or not rows:
+            return ()
+        names = (_file(record) for row in rows.values() for record in row.get("records", ()))
+        return tuple(sorted({path for name in names if (path := self._packs.pack_of(name))}))
 
     def _finished(self, part: files.Part) -> bool:
         entry = self.ledger.entry(part.name)
         if entry is None:
             return False
-        accepts, file = self._accepts(part.index), self.ledger.folder / part.name
+        pack = pack_file(self.ledger.folder, part)
+        if self._keep and entry.failed < entry.clips and not pack.is_file():
+            return False
+        accepts, file = self._accepts(part, pack), self.ledger.folder / part.name
         if entry.longest > self.plan.config.max_clip_seconds:
             return False
         # Rows without a failure have to be looked at only where the clip is unread or its stems are needed.
@@ -76,10 +90,14 @@ class Reuse:
             return all(map(accepts, state.read_rows(file)))
         return not entry.failed or all(map(accepts, state.failed_rows(file)))
 
-    def _accepts(self, index: int) -> Callable[[Row], bool]:
-        """Tells whether a row can be used again in a part, given by its position."""
-        unread = self._unread.get(index, frozenset())
-        needed: set[Content] = set().union(*(later.needs(index) for later in self._later))
+    def _accepts(self, part: files.Part, pack: Path | None = None) -> Callable[[Row], bool]:
+        """Tells whether a row can be used again in a part.
+
+        Args:
+            pack: Where its stems have to be; by default in any pack.
+        """
+        unread = self._unread.get(part.index, frozenset())
+        needed: set[Content] = set().union(*(later.needs(part.index) for later in self._later))
 
         def accepts(row: Row) -> bool:
             failure = row.get("failure")
@@ -93,18 +111,21 @@ class Reuse:
             read = (row["clip"], row["sha256"]) not in unread
             if failure:
                 return not (read and failure["stage"] == "read")
-            return read and self._stored(row, needed)
+            return read and self._stored(row, needed, pack)
 
         return accepts
 
-    def _stored(self, row: Row, needed: set[Content]) -> bool:
-        """Whether the stems of a row are undamaged, if a later stage needs them; else they may be deleted."""
-        if (row["clip"], row["sha256"]) not in needed:
-            return True
-        return all(
-            _undamaged(self.plan.work / path, size, sha256)
-            for path, (size, sha256) in row.get("stored", {}).items()
-        )
+    def _stored(self, row: Row, needed: set[Content], pack: Path | None) -> bool:
+        """Whether the stems of a row are undamaged, if they are needed; else they may have been dropped."""
+        names = [_file(record) for record in row["records"]] if self.stage.name == STAGE else []
+        if (row["clip"], row["sha256"]) in needed:
+            return all(self._packs.intact(name, pack) for name in names)
+        return not self._keep or pack is not None or all(map(self._packs.pack_of, names))
+
+
+def _file(record: Row) -> str:
+    """The name of a stem's FLAC file in a pack."""
+    return str(record["path"]).rpartition("/")[2]
 
 
 class _Later:
@@ -142,10 +163,3 @@ def _failed(parts: Iterable[files.Part], ledger: Ledger) -> Iterator[tuple[files
         entry = ledger.entry(part.name)
         if entry is not None and entry.failed:
             yield part, state.failed_rows(ledger.folder / part.name)
-
-
-def _undamaged(path: Path, size: int, sha256: str) -> bool:
-    try:
-        return path.stat().st_size == size and files.file_sha256(path) == sha256
-    except OSError:
-        return False

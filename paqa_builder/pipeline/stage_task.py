@@ -9,21 +9,24 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from paqa_builder import files, registry
-from paqa_builder.audio import Audio, write_flac
+from paqa_builder.audio import Audio, packs
 from paqa_builder.audio.decode import MAX_SECONDS
 from paqa_builder.errors import NotReadyError, PaqaError
 from paqa_builder.files import Fingerprint, state
 from paqa_builder.perception.results import check_finite
+from paqa_builder.perception.shared import SharedAudio
 from paqa_builder.perception.stage import ClipContext, Stage
+from paqa_builder.pipeline import stems
 from paqa_builder.pipeline.kept_warnings import keep_warnings
 from paqa_builder.pipeline.plan import StagePlan, build_stage
 from paqa_builder.pipeline.reuse import TOO_LONG
+from paqa_builder.pipeline.stems import PartStems
 from paqa_builder.pipeline.step import Done
 from paqa_builder.records import (
     Abstention,
@@ -68,6 +71,10 @@ class StageTask:
         upstream_part: The part under whose name earlier stages wrote, if it is another one.
         max_seconds: Largest duration of a clip.
         clip_time_limit: Seconds that a clip may take; None for a limit that depends on its duration.
+        packs: For *separate*: packs with stems of the clips in ``known``.
+        drop_stems: Whether to delete the stems of the part afterwards.
+        later: Stages that run afterwards on the same audio, and for each its ``drop_stems``.
+        stems_in_memory: Whether only these stages use the stems, so that they need no file.
     """
 
     stage: StagePlan
@@ -78,6 +85,10 @@ class StageTask:
     upstream_part: files.Part | None = None
     max_seconds: float = MAX_SECONDS
     clip_time_limit: float | None = None
+    packs: tuple[Path, ...] = ()
+    drop_stems: bool = False
+    later: tuple[tuple[StagePlan, bool], ...] = ()
+    stems_in_memory: bool = False
 
     @property
     def file(self) -> Path:
@@ -140,12 +151,25 @@ def run(task: StageTask) -> Done:
     Raises:
         NotReadyError: A model or disk space is missing, which no single clip causes.
     """
+    shared = SharedAudio() if task.later else None
+    done = _warned(task, shared)
+    later = (
+        replace(
+            task, stage=stage, part=task.part.with_truth(stage.uses_truth), known={}, packs=(),
+            drop_stems=drop, later=(), stems_in_memory=False,
+        )
+        for stage, drop in task.later
+    )  # fmt: skip
+    return replace(done, later=tuple(_warned(after, shared) for after in later))
+
+
+def _warned(task: StageTask, shared: SharedAudio | None) -> Done:
     with keep_warnings() as warnings:
-        done = _run(task)
+        done = _run(task, shared)
     return replace(done, warnings=tuple(warnings))
 
 
-def _run(task: StageTask) -> Done:
+def _run(task: StageTask, shared: SharedAudio | None) -> Done:
     began = time.process_time()
     halvings_before = len(device.halvings())
     upstream_part = (task.upstream_part or task.part).with_truth(False)
@@ -156,12 +180,40 @@ def _run(task: StageTask) -> Done:
         }
         for name, key in task.stage.upstream
     }
+    separate = next((key for name, key in task.stage.upstream if name == stems.STAGE), task.stage.key)
+    part = task.part if task.stage.name == stems.STAGE else upstream_part
+    part_stems = stems.PartStems(task.work / f"{stems.STAGE}-{separate}", part, task.work, task.packs)
+    with part_stems:
+        rows, audio_seconds = _rows(task, upstream, part_stems, shared)
+    ordered = list(rows.values())
+    state.write_rows(task.file, ordered)
+    if task.drop_stems:
+        part_stems.drop()
+    failed = sum("failure" in row for row in ordered)
+    if task.stage.name == "read":  # durations are known only after this stage
+        new_rows = (row for identity, row in rows.items() if identity not in task.known)
+        audio_seconds = sum(row["records"][0]["duration"] for row in new_rows if "records" in row)
+    cpu = time.process_time() - began
+    halvings = device.halvings()[halvings_before:]
+    return Done(len(ordered), failed, audio_seconds, cpu, _peak_bytes(), halvings)
+
+
+def _rows(
+    task: StageTask,
+    upstream: dict[str, dict[tuple[str, str], Row]],
+    part_stems: PartStems,
+    shared: SharedAudio | None,
+) -> tuple[Rows, float]:
+    """The rows of all clips of a task, in order, and the seconds of audio that were processed."""
     rows: Rows = {}
     batch: list[tuple[Fingerprint, ClipContext]] = []
     batch_seconds = audio_seconds = 0.0
-    for item in task.part.fingerprints:
+    items = task.part.fingerprints
+    for item in items:
         if item.identity in task.known:
-            rows[item.identity] = task.known[item.identity]
+            rows[item.identity] = row = task.known[item.identity]
+            if task.packs:
+                part_stems.copy(record["path"] for record in row.get("records", ()))
             continue
         if item.problem:
             rows[item.identity] = _row(item, failure=Failure("read", "ClipError", item.problem))
@@ -174,21 +226,13 @@ def _run(task: StageTask) -> Done:
         # The stage `read`, which finds the durations, processes one clip at a time.
         seconds = inputs["read"]["records"][0]["duration"] if "read" in inputs else BATCH_SECONDS
         if batch and batch_seconds + seconds > BATCH_SECONDS:
-            rows |= _run_batch(task, batch)
+            rows |= _run_batch(task, batch, part_stems)
             batch, batch_seconds = [], 0.0
-        batch.append((item, _context(task, item, inputs)))
+        batch.append((item, _context(task, item, inputs, part_stems, shared)))
         batch_seconds += seconds
         audio_seconds += seconds
-    rows |= _run_batch(task, batch)
-    ordered = [rows[item.identity] for item in task.part.fingerprints]
-    state.write_rows(task.file, ordered)
-    failed = sum("failure" in row for row in ordered)
-    if task.stage.name == "read":  # durations are known only after this stage
-        new_rows = (row for identity, row in rows.items() if identity not in task.known)
-        audio_seconds = sum(row["records"][0]["duration"] for row in new_rows if "records" in row)
-    cpu = time.process_time() - began
-    halvings = device.halvings()[halvings_before:]
-    return Done(len(ordered), failed, audio_seconds, cpu, _peak_bytes(), halvings)
+    rows |= _run_batch(task, batch, part_stems)
+    return {item.identity: rows[item.identity] for item in items}, audio_seconds
 
 
 def _peak_bytes() -> int:
@@ -204,7 +248,7 @@ def _peak_bytes() -> int:
 def single(task: StageTask, item: Fingerprint) -> StageTask:
     """The same task for one of its clips alone."""
     (part,) = files.parts_of([item], 1)
-    return replace(task, part=part, upstream_part=task.part)
+    return replace(task, part=part, upstream_part=task.part, drop_stems=False, later=())
 
 
 def fail(task: StageTask, failure: Failure) -> None:
@@ -213,14 +257,14 @@ def fail(task: StageTask, failure: Failure) -> None:
     state.write_rows(task.file, [_row(item, failure=failure)])
 
 
-def _run_batch(task: StageTask, batch: list[tuple[Fingerprint, ClipContext]]) -> Rows:
+def _run_batch(task: StageTask, batch: list[tuple[Fingerprint, ClipContext]], part_stems: PartStems) -> Rows:
     if not batch:
         return {}
     stage = load(task)
     seconds = _limit(task, [context for _, context in batch])
     try:
         with time_limit(seconds, task.file):
-            return _run_stage(stage, batch)
+            return _run_stage(stage, batch, part_stems)
     except KeyboardInterrupt:
         if not in_worker():
             raise
@@ -243,20 +287,23 @@ def _run_batch(task: StageTask, batch: list[tuple[Fingerprint, ClipContext]]) ->
     # One of several clips failed: process them one by one, so that only that clip is lost.
     rows: Rows = {}
     for pair in batch:
-        rows |= _run_batch(task, [pair])
+        rows |= _run_batch(task, [pair], part_stems)
     return rows
 
 
-def _run_stage(stage: Stage, batch: list[tuple[Fingerprint, ClipContext]]) -> Rows:
-    for _, context in batch:
-        context.abstentions.clear()  # a failed batch leaves those of its clips
+def _run_stage(stage: Stage, batch: list[tuple[Fingerprint, ClipContext]], part_stems: PartStems) -> Rows:
+    for _, context in batch:  # a failed batch leaves those of its clips
+        context.abstentions.clear()
+        context.stored.clear()
     results = stage.run([context for _, context in batch])
     rows = {}
     for (item, context), records in zip(batch, results, strict=True):
         check_finite((records, context.abstentions))
-        rows[item.identity] = _row(
-            item, records=records, abstentions=context.abstentions, stored=context.stored
-        )
+        rows[item.identity] = _row(item, records=records, abstentions=context.abstentions)
+    for _, context in batch:
+        for path in sorted(context.stored):
+            part_stems.add(path, context.stored[path])
+        context.stored.clear()
     return rows
 
 
@@ -308,7 +355,6 @@ def _row(
     *,
     records: Any = None,
     abstentions: Sequence[Abstention] = (),
-    stored: Mapping[str, tuple[int, str]] | None = None,
     failure: Failure | None = None,
     max_seconds: float = MAX_SECONDS,
 ) -> Row:
@@ -319,26 +365,26 @@ def _row(
         limit = {"max_seconds": max_seconds} if failure.error == TOO_LONG else {}
         return row | {"failure": to_json(failure)} | limit
     row["records"] = to_json(records)
-    if stored:
-        row["stored"] = {path: list(stored[path]) for path in sorted(stored)}
     return row | ({"abstentions": to_json(tuple(abstentions))} if abstentions else {})
 
 
-def _context(task: StageTask, item: Fingerprint, inputs: dict[str, Row]) -> ClipContext:
+def _context(
+    task: StageTask,
+    item: Fingerprint,
+    inputs: dict[str, Row],
+    part_stems: PartStems,
+    shared: SharedAudio | None,
+) -> ClipContext:
     def records(stage: str, cls: type) -> tuple[Any, ...] | None:
         if stage not in inputs:
             return None
         return tuple(from_json(cls, record) for record in inputs[stage]["records"])
 
     def save_stem(name: str, audio: Audio) -> str:
-        # Named by content, not by part: parts change with the list of clips, stems only with the audio.
-        folder = task.stage.folder(Path()) / "stems" / item.sha256[:2]
-        path = folder / f"{item.sha256}.{name}.flac"
-        file = task.work / path
-        with files.atomic_file(file) as out:
-            write_flac(audio, out)
-        context.stored[path.as_posix()] = (file.stat().st_size, files.file_sha256(file))
-        return path.as_posix()
+        path = part_stems.path(item.sha256, name)
+        if not (context.share_stem(path, audio) and task.stems_in_memory):
+            context.stored[path] = packs.encoded(audio, task.work)
+        return path
 
     info = records("read", AudioInfo)
     context = ClipContext(
@@ -349,6 +395,8 @@ def _context(task: StageTask, item: Fingerprint, inputs: dict[str, Row]) -> Clip
         tags=records("tag", Tag),
         utterances=records("transcribe", Utterance),
         save_stem=save_stem,
+        load_stem=part_stems.read,
+        shared=shared,
         known_info=info[0] if info else None,
         sha256=item.sha256,
         max_seconds=task.max_seconds,

@@ -26,6 +26,7 @@ class Done:
         peak_bytes: Largest memory of the worker so far, including models; 0 where unknown.
         halvings: Batch reductions of this task; see :mod:`paqa_builder.runtime.device`.
         warnings: Warnings of the log while the task ran.
+        later: Results of later stages that ran in the same task.
     """
 
     clips: int
@@ -35,6 +36,7 @@ class Done:
     peak_bytes: int = 0
     halvings: tuple[BatchReduction, ...] = ()
     warnings: tuple[str, ...] = ()
+    later: tuple[Done, ...] = ()
 
     def plus(self, other: Done) -> Done:
         """The counts, seconds and the peak of two tasks together."""

@@ -61,7 +61,7 @@ def truth(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def built(fake_config: MakeConfig) -> Path:
-    return building.build(fake_config()).config.out
+    return building.build(fake_config(stems="keep")).config.out
 
 
 def paqa_bench(*arguments: object) -> Result:

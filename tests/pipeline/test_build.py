@@ -124,24 +124,22 @@ def test_jobs_parts_and_executor_do_not_change_a_byte(fake_config: MakeConfig, t
 def test_a_changed_option_redoes_its_stage_and_what_depends_on_it(
     fake_config: MakeConfig, change: dict, redone: set[str]
 ) -> None:
-    building.build(fake_config())
+    building.build(fake_config(stems="keep"))
     stages = {
         "stages": {**{s: {"backend": "fake"} for s in ("separate", "diarize", "tag", "transcribe")}, **change}
     }
-    report = building.build(fake_config(**stages))
+    report = building.build(fake_config(stems="keep", **stages))
     assert {name for name, clips in worked(report).items() if clips} - {"questions", "gate"} == redone
 
 
 def test_a_larger_corpus_processes_only_its_new_clips(fake_config: MakeConfig, corpus: Path) -> None:
     config = fake_config(part_size=2)
     building.build(config)
-    stem_times = {p: p.stat().st_mtime_ns for p in config.work_folder.rglob("*.flac")}
     write_audio(corpus / "a new one.wav", tone_scene(4.0, [("low", 0.5, 3.0)]))
     report = building.build(config)
     assert len(scenes(config)) == len(CONVERSATIONS) + 1
     assert not report.unchanged
     # The listing shifted, so every part is new, but only the new clip was heard.
-    assert {p: p.stat().st_mtime_ns for p in stem_times} == stem_times
     separate = next(stage for stage in report.stages if stage.name == "separate")
     assert separate.audio_seconds == pytest.approx(4.0)
 

@@ -113,7 +113,7 @@ def test_a_later_build_does_not_match_again(
     fake_config: MakeConfig, leaky: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = built(fake_config, leaky)
-    monkeypatch.setattr(leaks, "matches", lambda _: pytest.fail("matched again"))
+    monkeypatch.setattr(leaks, "pairs", lambda _: pytest.fail("matched again"))
     assert built(fake_config, leaky).leaks == first.leaks
 
 

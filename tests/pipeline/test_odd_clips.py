@@ -221,31 +221,3 @@ def test_damaged_state_is_made_again(fake_config: MakeConfig) -> None:
     assert not report.failures
     assert folder_bytes(config.out) == expected
     assert all(stage.clips == len(CLIPS) for stage in report.stages)
-
-
-@pytest.mark.parametrize("damage", ["cut", "flipped", "deleted"])
-def test_a_damaged_stem_is_made_again_where_it_is_needed(fake_config: MakeConfig, damage: str) -> None:
-    config = fake_config()
-    building.build(config)
-    stem = sorted(config.work_folder.rglob("*.flac"))[0]
-    content = stem.read_bytes()
-    changed = fake_config(stages={"tag": {"backend": "fake", "options": {"threshold": 0.02}}})
-    if damage == "cut":
-        stem.write_bytes(content[:-20])
-    elif damage == "flipped":
-        stem.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
-    else:
-        stem.unlink()
-    report = building.build(changed)
-    assert not report.failures
-    assert stem.read_bytes() == content
-    separate = next(stage for stage in report.stages if stage.name == "separate")
-    assert separate.audio_seconds == 3.0
-
-
-def test_stems_that_no_stage_needs_may_be_deleted(fake_config: MakeConfig) -> None:
-    config = fake_config()
-    building.build(config)
-    for stem in config.work_folder.rglob("*.flac"):
-        stem.unlink()
-    assert not any(stage.clips for stage in building.build(config).stages)

@@ -124,6 +124,8 @@ class Backend(ABC):
         stage: Name of its stage.
         sample_rate: Sample rate of its input in Hz.
         revision: Identifier of code and weights. A change redoes the stage.
+        weightless: True if it has nothing to load, so that it may run in the tasks of another stage. Only
+            what the class itself says counts, not its base classes.
         needs: Distributions that it imports.
         extra: The extra of paqa-builder that installs them.
         Options: The pydantic model of its settings.
@@ -133,6 +135,7 @@ class Backend(ABC):
     stage: ClassVar[StageName]
     sample_rate: ClassVar[int] = 16_000
     revision: str = "0"
+    weightless: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
     Options: ClassVar[type[Options]] = Options

@@ -69,6 +69,7 @@ class FakeSeparator(Separator):
     """Frequencies below 1 kHz are speech."""
 
     sample_rate = 16_000
+    weightless = True
     Options = FakeOptions
 
     def separate(self, clip: AudioInput) -> tuple[Audio, Audio]:
@@ -82,6 +83,7 @@ class FakeSeparator(Separator):
 class FakeDiarizer(Diarizer):
     """The tones of :data:`VOICES` are speakers."""
 
+    weightless = True
     Options = FakeOptions
 
     def diarize(self, clip: AudioInput) -> list[Span]:
@@ -91,6 +93,7 @@ class FakeDiarizer(Diarizer):
 class FakeTagger(Tagger):
     """The tones of :data:`SOUNDS` are sound events."""
 
+    weightless = True
     Options = FakeOptions
 
     def tag(self, clip: AudioInput) -> list[Span]:
@@ -100,6 +103,7 @@ class FakeTagger(Tagger):
 class FakeTranscriber(Transcriber):
     """Each half second of a voice is a word, which depends on voice and time."""
 
+    weightless = True
     Options = FakeOptions
 
     def transcribe(self, clip: AudioInput) -> Speech:
@@ -115,6 +119,7 @@ class FakeTranscriber(Transcriber):
 class FakeMeasurer(Measurer):
     """Pitch is the highest active tone of :data:`VOICES`; loudness is the RMS in dB."""
 
+    weightless = True
     Options = FakeOptions
 
     def measure(self, clip: AudioInput) -> Measured:
