@@ -33,6 +33,8 @@ def text(result: dict[str, Any]) -> str:
     """The table for a terminal of 80 columns."""
     lines = [f"{'figure':<24}{'value':>12}{'range':>18}{'wanted':>12}"]
     for name, value, span, wanted, _ in rows(result):
+        if name not in result["figures"]:
+            continue
         lines.append(f"{name:<24}{value:>12}{span:>18}{wanted:>12}")
     skipped = {name: figure["skipped"] for name, figure in result["figures"].items() if "skipped" in figure}
     lines += [f"{name}: {why}" for name, why in skipped.items()]
