@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +17,10 @@ from paqa_builder.records import Word
 TICK = 0.02
 """Whisper's time resolution in seconds, the minimum length of a word."""
 
-# No fallback temperatures, which sample at random, and no rejection by the packages.
-DECODING: dict[str, Any] = {
-    "temperature": 0.0, "condition_on_previous_text": False, "word_timestamps": True,
-    "no_speech_threshold": None, "compression_ratio_threshold": None,
-}  # fmt: skip
+MAX_INITIAL_TIMESTAMP = 50
+"""Whisper's limit of the first timestamp, in steps of 0.02 s."""
+PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+"""Punctuation that belongs to the next word, and to the last one."""
 
 
 class WhisperOptions(DeviceOptions):
@@ -34,20 +35,38 @@ class WhisperOptions(DeviceOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A segment of text with Whisper's statistics.
+class Decoded:
+    """Output of the decoder for a window.
 
     Attributes:
-        words: Objects with ``start``, ``end``, ``word`` and ``probability``.
-        log_probability: Mean log probability per token.
+        tokens: Ids with timestamps, without the prompt and the end of text.
+        log_probability: Mean per token.
         no_speech: Probability of the no-speech token.
         compression: Compression ratio of the text; high for loops.
     """
 
-    words: Iterable[Any]
+    tokens: list[int]
     log_probability: float
     no_speech: float
     compression: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment of text.
+
+    Attributes:
+        words: Rows with ``start``, ``end``, ``word`` and ``probability``; none if it was rejected.
+        reason: Why it was rejected; None if it was not.
+        log_probability: Mean per token.
+    """
+
+    start: float
+    end: float
+    text: str
+    words: Sequence[Mapping[str, Any]]
+    reason: str | None
+    log_probability: float
 
 
 def sift(
@@ -61,34 +80,41 @@ def sift(
     kept: list[Word] = []
     dropped: list[RejectedWords] = []
     for segment in segments:
-        words = tidy(segment.words, audio)
-        reason = invented(segment, options)
-        if reason is None:
-            kept += words
-        elif words:
-            dropped.append(dropped_words(words, reason))
+        if segment.reason is None:
+            kept += tidy(segment.words, audio)
+            continue
+        start = min(max(0.0, segment.start), max(0.0, audio.duration - TICK))
+        end = min(max(segment.end, start + TICK), audio.duration)
+        sure = min(1.0, math.exp(segment.log_probability))
+        dropped.append(RejectedWords(start, end, segment.reason, segment.text, sure))
     kept.sort(key=lambda word: (word.start, word.end))
     kept, loops = without_loops(kept, options.max_phrase, options.max_repeats)
     dropped += [dropped_words(words, "repetition") for words in loops]
     return kept, tuple(sorted(dropped, key=lambda d: (d.start, d.end, d.reason)))
 
 
-def invented(segment: Segment, options: WhisperOptions) -> str | None:
-    """The reason to reject a segment as hallucinated, or None."""
-    doubtful = segment.log_probability < options.min_log_probability
-    if doubtful and segment.no_speech > options.max_no_speech:
+def invented(decoded: Decoded, options: WhisperOptions) -> str | None:
+    """The reason to reject the text of a window as hallucinated, or None."""
+    doubtful = decoded.log_probability < options.min_log_probability
+    if doubtful and decoded.no_speech > options.max_no_speech:
         return "no_speech"
-    return "compression" if segment.compression > options.max_compression else None
+    return "compression" if decoded.compression > options.max_compression else None
 
 
-def tidy(words: Iterable[Any], audio: Audio) -> list[Word]:
+def compression(text: str) -> float:
+    """Ratio of a text's bytes to its compressed bytes."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data))
+
+
+def tidy(words: Iterable[Mapping[str, Any]], audio: Audio) -> list[Word]:
     """Non-blank words in time order, clipped to the audio and at least one tick long."""
     tidied = []
     for word in words:
-        if text := word.word.strip():
-            start = min(max(0.0, float(word.start)), max(0.0, audio.duration - TICK))
-            end = min(max(float(word.end), start + TICK), audio.duration)
-            tidied.append(Word(start, end, text, min(1.0, max(0.0, float(word.probability)))))
+        if text := word["word"].strip():
+            start = min(max(0.0, float(word["start"])), max(0.0, audio.duration - TICK))
+            end = min(max(float(word["end"]), start + TICK), audio.duration)
+            tidied.append(Word(start, end, text, min(1.0, max(0.0, float(word["probability"])))))
     return sorted(tidied, key=lambda word: (word.start, word.end))
 
 
