@@ -23,10 +23,10 @@ TOKEN_FRAMES = 2
 """Frames between two values of the timestamp tokens."""
 LONGEST = 30 * FRAMES
 SHORTEST = 6 * FRAMES
-MARGIN = 2 * FRAMES
-"""Minimum padding after the audio. In shorter windows, Whisper repeats short sentences."""
-_FEWEST_TOKENS, _TOKENS_PER_SECOND = 16, 16.0
-_MAX_TOKENS = 440
+MARGIN = 3 * FRAMES
+"""Minimum padding after the audio. With less, Whisper makes more errors, and repeats short sentences."""
+_FEWEST_TOKENS, _TOKENS_PER_SECOND, _MAX_TOKENS = 16, 10, 440
+"""Limits of tokens: the first by the length of the window, and the last. Speech has up to 7 a second."""
 _SHORTEST_REST, _SHORTEST_SEEN_REST = 20, 200
 """Frames after the last segment that are worth another window, where the last window did not contain them and
 where it did. Whisper rarely stops early, and invents text for the silence at the end of a clip."""
@@ -40,17 +40,18 @@ class Window:
         features: ``float32 [mels, frames]``, padded with zeros.
         start: Its first frame in the clip.
         frames: Number of frames of audio, without the padding.
+        max_tokens: Number of tokens at which decoding stops.
     """
 
     features: np.ndarray
     start: int
     frames: int
+    max_tokens: int
 
     @property
-    def max_tokens(self) -> int:
-        """Number of tokens at which decoding stops. Speech has at most 10 a second, loops have more."""
-        seconds = self.features.shape[1] / FRAMES
-        return min(_MAX_TOKENS, _FEWEST_TOKENS + math.ceil(_TOKENS_PER_SECOND * seconds))
+    def shape(self) -> tuple[int, int]:
+        """Length in frames and limit of tokens; windows of one shape may share a batch."""
+        return self.features.shape[1], self.max_tokens
 
 
 def padded(frames: int, step: int) -> int:
@@ -76,6 +77,7 @@ class Progress:
         self._options = options
         self._timestamps = timestamps
         self._start = self._seen = 0
+        self._unlimited = False
         self.last_word = 0.0
         self.language: str | None = language
         self.language_probability = 1.0
@@ -89,8 +91,10 @@ class Progress:
             return None
         part = self._features[:, self._start : self._start + LONGEST]
         frames = part.shape[1]
-        padding = padded(frames, self._step) - frames
-        return Window(np.pad(part, ((0, 0), (0, padding))), self._start, frames)
+        size = padded(frames, self._step)
+        features = np.pad(part, ((0, 0), (0, size - frames)))
+        limit = _FEWEST_TOKENS + _TOKENS_PER_SECOND * size // FRAMES
+        return Window(features, self._start, frames, _MAX_TOKENS if self._unlimited else limit)
 
     def accept(
         self,
@@ -99,16 +103,19 @@ class Progress:
         align: Callable[[list[dict[str, Any]]], None],
         text: Callable[[list[int]], str],
     ) -> None:
-        """Adds the segments of a window.
+        """Adds the segments of a window. Hallucinated segments are not aligned.
 
-        Hallucinated segments are not aligned.
+        A text that reaches the limit of tokens and is not a loop is decoded again without it.
 
         Args:
             align: Adds ``words`` to segments, and moves their ``start`` and ``end`` to them.
             text: Text of tokens.
         """
-        parts, finished = split(decoded.tokens, window, self._timestamps)
         reason = invented(decoded, self._options)
+        self._unlimited = reason is None and window.max_tokens <= len(decoded.tokens) < _MAX_TOKENS
+        if self._unlimited:
+            return
+        parts, finished = split(decoded.tokens, window, self._timestamps)
         self._seen = end = window.start + window.frames
         stamp = parts[-1]["end"]
         if reason is None and any(token < self._timestamps for part in parts for token in part["tokens"]):

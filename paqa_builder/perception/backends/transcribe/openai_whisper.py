@@ -115,17 +115,17 @@ class OpenaiWhisper(Transcriber):
         progresses = [None if clip.main.silent else self._progress(clip.main) for clip in clips]
         open_clips = [progress for progress in progresses if progress is not None]
         while open_clips:
-            by_length: dict[int, list[tuple[Progress, Window]]] = defaultdict(list)
+            by_shape: dict[tuple[int, int], list[tuple[Progress, Window]]] = defaultdict(list)
             for progress in open_clips:
                 if (window := progress.window()) is not None:
-                    by_length[window.features.shape[1]].append((progress, window))
-            for group in by_length.values():
+                    by_shape[window.shape].append((progress, window))
+            for group in by_shape.values():
                 results = self._batches.run(self._decode, group)
                 for place, (result, language, probability, encoded) in zip(group, results, strict=True):
                     progress, window = place
                     progress.language, progress.language_probability = language, probability
                     self._accept(progress, window, result, encoded)
-            open_clips = [progress for group in by_length.values() for progress, _ in group]
+            open_clips = [progress for group in by_shape.values() for progress, _ in group]
         return [self._speech(clip.main, progress) for clip, progress in zip(clips, progresses, strict=True)]
 
     def _progress(self, audio: Audio) -> Progress:
