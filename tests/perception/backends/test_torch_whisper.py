@@ -13,6 +13,7 @@ from paqa_builder.perception.backends.base import AudioInput
 from paqa_builder.perception.backends.transcribe import _windows
 from paqa_builder.perception.backends.transcribe.openai_whisper import OpenaiWhisper
 from paqa_builder.runtime import device
+from paqa_builder.runtime.threads import torch_cpu
 
 pytestmark = needs("torch", "whisper")
 LIMIT = 8
@@ -21,9 +22,9 @@ LIMIT = 8
 
 @pytest.fixture(scope="module")
 def network() -> Any:
-    import torch
     from whisper.model import ModelDimensions, Whisper
 
+    torch = torch_cpu()
     torch.manual_seed(0)
     model = Whisper(ModelDimensions(80, 1500, 32, 2, 2, 51865, 448, 32, 2, 2)).eval()
     for parameter in model.parameters():
@@ -110,12 +111,11 @@ def test_a_clip_does_not_depend_on_its_batch(network: Any, monkeypatch: pytest.M
     draw = np.random.default_rng(0)
     clips = [
         Audio((0.1 * draw.normal(size=round(seconds * 16_000))).astype(np.float32), 16_000)
-        for seconds in (2.0, 0.004, 7.5, 3.0, 31.0, 2.5, 1.0)
+        for seconds in (2.0, 0.004, 7.5, 31.0, 1.0)
     ]
     inputs = [AudioInput(audio, audio) for audio in (*clips, Audio(np.zeros(16_000, np.float32), 16_000))]
     together = backend.run(inputs)
     assert together == [backend.run([item])[0] for item in inputs]
-    assert together[::-1] == backend.run(inputs[::-1])
     assert together[0].words
     assert not together[-1].words
-    assert max(word.end for word in together[4].words) > 29.0
+    assert max(word.end for word in together[3].words) > 29.0

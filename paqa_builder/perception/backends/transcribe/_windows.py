@@ -25,8 +25,10 @@ LONGEST = 30 * FRAMES
 SHORTEST = 6 * FRAMES
 MARGIN = 3 * FRAMES
 """Minimum padding after the audio. With less, Whisper makes more errors, and repeats short sentences."""
-_FEWEST_TOKENS, _TOKENS_PER_SECOND, _MAX_TOKENS = 16, 10, 440
+_FEWEST_TOKENS, _TOKENS_PER_SECOND, _MAX_TOKENS = 16, 6, 224
 """Limits of tokens: the first by the length of the window, and the last. Speech has up to 7 a second."""
+SURE_LANGUAGE = 0.6
+"""Less probable languages are detected again in a window of 30 s, where the model errs less."""
 _SHORTEST_REST, _SHORTEST_SEEN_REST = 20, 200
 """Frames after the last segment that are worth another window, where the last window did not contain them and
 where it did. Whisper rarely stops early, and invents text for the silence at the end of a clip."""
@@ -47,6 +49,11 @@ class Window:
     start: int
     frames: int
     max_tokens: int
+
+    @property
+    def longest(self) -> np.ndarray:
+        """The features padded to 30 s."""
+        return np.pad(self.features, ((0, 0), (0, LONGEST - self.features.shape[1])))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -112,7 +119,11 @@ class Progress:
             text: Text of tokens.
         """
         reason = invented(decoded, self._options)
-        self._unlimited = reason is None and window.max_tokens <= len(decoded.tokens) < _MAX_TOKENS
+        self._unlimited = (
+            reason is None
+            and window.max_tokens - 1 <= len(decoded.tokens)
+            and window.max_tokens < _MAX_TOKENS
+        )
         if self._unlimited:
             return
         parts, finished = split(decoded.tokens, window, self._timestamps)

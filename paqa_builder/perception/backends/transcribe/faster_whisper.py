@@ -28,7 +28,12 @@ from paqa_builder.perception.backends.transcribe._whisper import (
     compression,
     sift,
 )
-from paqa_builder.perception.backends.transcribe._windows import FRAMES, Progress, Window
+from paqa_builder.perception.backends.transcribe._windows import (
+    FRAMES,
+    SURE_LANGUAGE,
+    Progress,
+    Window,
+)
 from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import store
@@ -135,18 +140,24 @@ class FasterWhisper(Transcriber):
             words = [replace(word, confidence=self._calibrate(word.confidence)) for word in words]
         return Speech(tuple(words), progress.language, progress.language_probability, dropped)
 
+    def _language(self, encoded: Any) -> tuple[str, float]:
+        token, probability = self._model.model.detect_language(encoded)[0][0]
+        return token[2:-2], float(probability)
+
     def _decode(self, progress: Progress, window: Window) -> None:
         encoded = self._model.encode(window.features)
         if progress.language is None:
-            token, probability = self._model.model.detect_language(encoded)[0][0]
-            progress.language, progress.language_probability = token[2:-2], float(probability)
+            language, probability = self._language(encoded)
+            if probability < SURE_LANGUAGE:
+                language, probability = self._language(self._model.encode(window.longest))
+            progress.language, progress.language_probability = language, probability
         tokenizer = self._tokenizer(progress.language)
         prompt = list(tokenizer.sot_sequence)
         result = self._model.model.generate(
             encoded,
             [prompt],
             beam_size=self.options.beam_size,
-            max_length=len(prompt) + window.max_tokens,
+            max_length=2 * window.max_tokens,  # CTranslate2 generates half of it
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=self._suppressed,

@@ -20,7 +20,13 @@ from paqa_builder.config.environment import UserPathText
 from paqa_builder.errors import ConfigError, NotReadyError
 from paqa_builder.perception.backends.base import AudioInput, Speech, Transcriber
 from paqa_builder.perception.backends.transcribe._whisper import Decoded, WhisperOptions, sift
-from paqa_builder.perception.backends.transcribe._windows import FRAMES, LONGEST, Progress, Window
+from paqa_builder.perception.backends.transcribe._windows import (
+    FRAMES,
+    LONGEST,
+    SURE_LANGUAGE,
+    Progress,
+    Window,
+)
 from paqa_builder.runtime import device
 from paqa_builder.runtime.compat import importing
 from paqa_builder.weights import ctranslate2, store
@@ -140,10 +146,15 @@ class OpenaiWhisper(Transcriber):
         """Decodes windows of one length: result, language, its probability and the encoded window."""
         features = self._torch.from_numpy(np.stack([window.features for _, window in group]))
         encoded = self._whisper.encode(features.to(self._device))
-        languages = [(progress.language, progress.language_probability) for progress, _ in group]
-        if any(name is None for name, _ in languages):
-            detected = self._whisper.languages(encoded)
-            languages = [new if old[0] is None else old for old, new in zip(languages, detected, strict=True)]
+        known = all(progress.language is not None for progress, _ in group)
+        detected = [] if known else self._whisper.languages(encoded)
+        languages: list[tuple[str, float]] = []
+        for n, (progress, window) in enumerate(group):
+            if progress.language is not None:
+                languages.append((progress.language, progress.language_probability))
+            else:
+                sure = detected[n][1] >= SURE_LANGUAGE
+                languages.append(detected[n] if sure else self._language(window))
         names = [name for name, _ in languages]
         results = self._whisper.decode(encoded, names, group[0][1].max_tokens)
         return [
@@ -151,8 +162,12 @@ class OpenaiWhisper(Transcriber):
             for result, language, window in zip(results, languages, encoded, strict=True)
         ]
 
+    def _language(self, window: Window) -> tuple[str, float]:
+        features = self._torch.from_numpy(window.longest[None])
+        return self._whisper.languages(self._whisper.encode(features.to(self._device)))[0]
+
     def _accept(self, progress: Progress, window: Window, result: Any, encoded: Any) -> None:
-        language = progress.language
+        language = progress.language or "en"
         decoded = Decoded(
             result.tokens, float(result.avg_logprob), float(result.no_speech_prob), result.compression_ratio
         )
