@@ -73,7 +73,7 @@ def _diarize(clip: AudioInput) -> list[Span]:
     return sorted(spans)
 
 
-def _windows(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _windows(samples: np.ndarray) -> frames.Windows:
     torch, network, _ = load()
     samples = fit(samples, max(len(samples), round(frames.FIELD * frames.RATE)))
     size = min(len(samples), round(frames.WINDOW * frames.RATE))
@@ -88,7 +88,7 @@ def _windows(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(starts) / frames.RATE, np.concatenate(rows)
 
 
-def _likeness(samples: np.ndarray, clean: np.ndarray, windows: Any) -> np.ndarray:
+def _likeness(samples: np.ndarray, clean: np.ndarray, windows: frames.Windows) -> np.ndarray:
     torch, _, network = load()
     features = _campplus.Features()(samples)
     starts = np.arange(0, max(1, len(features) - _EXCERPT + 1), _HOP)
