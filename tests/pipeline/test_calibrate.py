@@ -36,9 +36,9 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     processed: list[tuple[str, str]] = []
     run = stage_task._run_stage
 
-    def noting(stage, batch):  # type: ignore[no-untyped-def]
+    def noting(stage, batch, *others):  # type: ignore[no-untyped-def]
         processed.extend((stage.name, item.clip.id) for item, _ in batch)
-        return run(stage, batch)
+        return run(stage, batch, *others)
 
     monkeypatch.setattr(stage_task, "_run_stage", noting)
     return processed
