@@ -343,7 +343,7 @@ def to_json(record: Any) -> Any:
         return round(record, 6)
     if isinstance(record, (tuple, list)):
         return [to_json(item) for item in record]
-    names = _field_names(kind)
+    names = _field_names(kind)  # type: ignore[arg-type]  # typeshed: a class is hashable
     return record if names is None else {name: to_json(getattr(record, name)) for name in names}
 
 
