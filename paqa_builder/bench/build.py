@@ -65,10 +65,13 @@ class Build:
         """The separated stems of a clip by name; empty if the build did not keep them."""
         from paqa_builder.audio.packs import Pack
 
-        scene, found = self.scenes[clip], {}
-        for stem in (scene.stems or ()) if scene.audio and self._packs else ():
+        scene, packs = self.scenes[clip], self._packs
+        if scene.audio is None or packs is None:
+            return {}
+        found = {}
+        for stem in scene.stems or ():
             name = f"{scene.audio.sha256}.{stem.name}.flac"
-            if path := self._packs.pack_of(name):
+            if path := packs.pack_of(name):
                 with Pack(path) as pack:
                     found[stem.name] = pack.read(name)
         return found

@@ -115,9 +115,9 @@ class PartStems(contextlib.ExitStack):
         """Adds stems from the earlier packs, as far as they are there and undamaged."""
         if self._sources is None:
             self._sources = []
-            for path in self._earlier:
+            for pack_file in self._earlier:
                 with contextlib.suppress(AudioError):
-                    self._sources.append(self.enter_context(packs.Pack(path)))
+                    self._sources.append(self.enter_context(packs.Pack(pack_file)))
         for path in paths:
             name = path.rpartition("/")[2]
             for pack in self._sources:
