@@ -79,11 +79,11 @@ def test_the_checkpoint_loads_with_the_packages_own_loader() -> None:
 def test_the_alignment_heads_are_those_of_the_package(greedy: OpenaiWhisper) -> None:
     import whisper
 
-    dims = greedy._model.dims
+    dims = greedy._whisper.model.dims
     known = whisper.model.Whisper(dims)
     known.set_alignment_heads(whisper._ALIGNMENT_HEADS["base"])
     assert np.array_equal(
-        greedy._model.alignment_heads.to_dense().numpy(), known.alignment_heads.to_dense().numpy()
+        greedy._whisper.model.alignment_heads.to_dense().numpy(), known.alignment_heads.to_dense().numpy()
     )
 
 
