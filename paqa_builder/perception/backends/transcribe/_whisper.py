@@ -27,7 +27,7 @@ class WhisperOptions(DeviceOptions):
     """Language, and thresholds for hallucinated text."""
 
     language: str | None = Field(None, description="ISO 639-1 code; null: detected.")
-    max_no_speech: float = Field(0.3, ge=0, le=1, description="Maximum no-speech probability if doubtful.")
+    max_no_speech: float = Field(0.4, ge=0, le=1, description="Maximum no-speech probability if doubtful.")
     min_log_probability: float = Field(-1.0, le=0, description="Mean per token; lower: doubtful segment.")
     max_compression: float = Field(2.4, gt=1, description="Maximum compression ratio of a segment.")
     max_repeats: int = Field(3, ge=1, description="Maximum repetitions of a phrase.")
