@@ -255,9 +255,11 @@ class _Pool:
         """Removes a worker that died. Its other tasks, which had not begun, are run again.
 
         The task that it was running is run again, too, if the whole node is gone: the task did not cause it.
+        If the worker had other tasks, one of them may have caused it, before the result arrived here.
         """
         self._actors.remove(actor)
         self._kill(actor)
+        alone = not actor.jobs
         self._backlog.extendleft(other for _, other in reversed(actor.jobs))
         if self._node_is_lost(actor, died) and job.losses < _LOSSES:
             job.losses += 1
@@ -267,7 +269,7 @@ class _Pool:
         for waiting in self._starting.values():
             self._kill(waiting)
         self._starting.clear()
-        return job.task, Crash(alone=True)
+        return job.task, Crash(alone)
 
     def _node_is_lost(self, actor: _Actor, died: Exception) -> bool:
         assert actor.node is not None

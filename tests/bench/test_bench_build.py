@@ -104,7 +104,7 @@ def test_conditions_come_from_the_ground_truth(built: Path, truth: Path) -> None
 def test_the_table_fits_eighty_columns(built: Path, truth: Path) -> None:
     result = paqa_bench(built, "--truth", truth)
     assert result.exit_code == 0, result.output
-    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert max(map(len, result.stdout.splitlines())) <= 80, result.stdout
     for text in ("right, of those decided", "error rate, collar 0", "SI-SDR", "event_present", "peak MB"):
         assert text in result.stdout
     assert "…" not in result.stdout
@@ -149,7 +149,7 @@ def test_two_builds_side_by_side(built: Path, truth: Path, fake_config: MakeConf
     building.build(worse)
     result = paqa_bench(built, "--truth", truth, "--against", worse.out, "--report", tmp_path / "report")
     assert result.exit_code == 0, result.output
-    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert max(map(len, result.stdout.splitlines())) <= 80, result.stdout
     assert "difference" in result.stdout
     assert "tag: there is ground truth, but the stage did not run" in result.stdout
     assert "2 clips of the ground truth are not in the build" in result.stdout

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from helpers.bench_scenes import made, truth_of
 
+from paqa_builder.audio import Audio
 from paqa_builder.bench import diarization, events, separation, transcription
 from paqa_builder.bench.reference import Reference
 from paqa_builder.bench.score import score
@@ -209,7 +210,7 @@ def test_separation_is_measured_against_the_speakers_own_recordings(
     )
 
     def measured(speech: np.ndarray, background: np.ndarray) -> dict[str, float]:
-        heard = {"speech": sounds("speech", speech), "background": sounds("background", background)}
+        heard = {"speech": Audio(speech, 16_000), "background": Audio(background, 16_000)}
         found = separation.score({"a": reference}, lambda clip: heard)
         return {name: measure.value for name, measure in found.items()}
 
@@ -222,7 +223,7 @@ def test_separation_is_measured_against_the_speakers_own_recordings(
     assert better["si_sdr_gain_loud"] == pytest.approx(20.0, abs=0.1)
     assert separation.score({"a": reference}, lambda clip: {}) == {}
     assert (
-        separation.score({"a": replace(reference, others=())}, lambda clip: {"speech": reference.speech[0]})
+        separation.score({"a": replace(reference, others=())}, lambda clip: {"speech": Audio(one, 16_000)})
         == {}
     )
 

@@ -21,7 +21,7 @@ def kept(promise: Promise) -> None:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A finished build."""
     folder = tmp_path_factory.mktemp("built")
-    site = Site(folder / "site", write_corpus(folder / "corpus", SCENES))
+    site = Site(folder / "site", write_corpus(folder / "corpus", SCENES), stems="keep")
     site.expect()
     return site
 
@@ -80,14 +80,14 @@ def test_a_shard_that_is_gone_comes_back(built: Site, tmp_path: Path) -> None:
 
 
 def test_parts_that_are_gone_are_made_again(built: Site, tmp_path: Path) -> None:
-    assert {"separate/part-.jsonl", "separate/.speech.flac", "fingerprints.json"} <= set(
+    assert {"separate/part-.jsonl", "separate/stems-.zip", "clips.jsonl"} <= set(
         states.state_files(built.work)
     )
     kept(states.damaged_work(tmp_path, built, contents(built.out), ("deleted",), ("tag/part-.jsonl",)))
 
 
 def test_a_stem_whose_place_a_folder_took_is_made_again(built: Site, tmp_path: Path) -> None:
-    kept(states.damaged_work(tmp_path, built, contents(built.out), ("a folder",), ("separate/.speech.flac",)))
+    kept(states.damaged_work(tmp_path, built, contents(built.out), ("a folder",), ("separate/stems-.zip",)))
 
 
 def test_a_file_in_the_way_is_kept(built: Site, tmp_path: Path) -> None:

@@ -41,5 +41,5 @@ class TestDocs:
         assert described == {
             name: [field.name for field in dataclasses.fields(cls)]
             for name, cls in vars(records).items()
-            if dataclasses.is_dataclass(cls) and cls.__module__ == records.__name__
+            if isinstance(cls, type) and dataclasses.is_dataclass(cls) and cls.__module__ == records.__name__
         }

@@ -221,7 +221,9 @@ def test_failed_clips_are_tried_again_on_request(fake_config: MakeConfig, tmp_pa
         PLUGIN.format(harm=f"assert os.path.exists({str(cure)!r})").replace("Crashing", "Moody")
     )
     stages = {s: {"backend": "fake"} for s in ("separate", "diarize", "transcribe")}
-    config = fake_config(plugins=[plugin], stages={**stages, "tag": {"backend": "moody_tagger"}})
+    config = fake_config(
+        plugins=[plugin], stages={**stages, "tag": {"backend": "moody_tagger"}}, stems="keep"
+    )
     assert len(building.build(config).failures) == 2
     cure.touch()
     assert len(building.build(config).failures) == 2
@@ -249,7 +251,9 @@ def test_a_changed_annotation_redoes_only_measures_and_questions(
     """Measures are of the corpus's own turns, where it has them; everything else is of the audio."""
     plugin, annotation = tmp_path / "annotated.py", tmp_path / "end.txt"
     plugin.write_text(ANNOTATED.format(file=str(annotation)))
-    config = fake_config(plugins=[plugin], source="annotated", limit=4, part_size=4, speaker_names="keep")
+    config = fake_config(
+        plugins=[plugin], source="annotated", limit=4, part_size=4, speaker_names="keep", stems="keep"
+    )
     measured = []
     for end in (3.0, 2.0, 3.0):
         annotation.write_text(str(end))

@@ -57,11 +57,12 @@ def stem(work: Path) -> Path:
 
 
 def test_folders_of_this_build(listing: MakeConfig, corpus: Path, caplog: pytest.LogCaptureFixture) -> None:
-    config = listing(out=corpus / "shards", limit=7)
+    config = listing(out=corpus / "shards", limit=7, stems="keep")
     building.build(config)
-    assert list(config.work_folder.rglob("*.flac"))
+    assert list(config.work_folder.rglob("*.zip"))
+    stem(config.work_folder)
     assert listed(config) == IDS
-    assert "shards.work: 12 files left out" in caplog.text
+    assert "shards.work: 1 files left out" in caplog.text
     assert building.build(config).unchanged
 
 

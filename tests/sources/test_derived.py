@@ -129,6 +129,11 @@ class Halves(Source):
                 yield Clip(f"{path.stem}-{n}", self.name, "train", str(made))
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a work folder without ledgers, which note files some time after they were written."""
+    return {name: data for name, data in folder_bytes(folder).items() if not name.endswith("ledger.json")}
+
+
 def test_a_build_reads_excerpts_in_its_work_folder_below_the_corpus(
     fake_config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +148,6 @@ def test_a_build_reads_excerpts_in_its_work_folder_below_the_corpus(
     assert report.summary.clips == {"train": 4}
     assert {clip: failure.stage for clip, failure in report.failures} == {"b-0": "read", "b-1": "read"}
     assert all("b.wav" in failure.message for _, failure in report.failures)
-    before = folder_bytes(config.work_folder)
+    before = contents(config.work_folder)
     assert build(config).unchanged
-    assert folder_bytes(config.work_folder) == before
+    assert contents(config.work_folder) == before
