@@ -117,7 +117,7 @@ def score_build(
     measures, notes = score(pairs, threshold=threshold)
     measures |= separation.score({clip: reference for clip, (_, reference) in pairs.items()}, build.stems)
     if any(r.speech for _, r in pairs.values()) and "si_sdr" not in measures:
-        notes.append("separation: the separated stems are missing (build with --stems keep; --work FOLDER)")
+        notes.append("separation: no stems (build with --stems keep; name --work)")
     judged = verdicts.judge_all(build.questions, pairs, load_templates(templates))
     used = {id(reference) for reference in matched.values()}
     return Scores(
