@@ -26,6 +26,7 @@ from paqa_builder.perception.backends.transcribe._whisper import (
     Decoded,
     WhisperOptions,
     compression,
+    invented,
     sift,
 )
 from paqa_builder.perception.backends.transcribe._windows import (
@@ -152,10 +153,28 @@ class FasterWhisper(Transcriber):
                 language, probability = self._language(self._model.encode(window.longest))
             progress.language, progress.language_probability = language, probability
         tokenizer = self._tokenizer(progress.language)
-        prompt = list(tokenizer.sot_sequence)
+        decoded = self._generate(encoded, window, tokenizer)
+        # In a short window the decoder loops more often than in one of 30 s.
+        if (
+            invented(decoded, self.options) == "compression"
+            and decoded.no_speech <= self.options.max_no_speech
+        ):
+            whole = self._model.encode(window.longest)
+            again = self._generate(whole, window, tokenizer)
+            if invented(again, self.options) is None:
+                encoded, decoded = whole, again
+
+        def align(parts: list[dict[str, Any]]) -> None:
+            self._model.add_word_timestamps(
+                [parts], tokenizer, encoded, window.frames, PREPENDED, APPENDED, progress.last_word
+            )
+
+        progress.accept(window, decoded, align, tokenizer.decode)
+
+    def _generate(self, encoded: Any, window: Window, tokenizer: Any) -> Decoded:
         result = self._model.model.generate(
             encoded,
-            [prompt],
+            [list(tokenizer.sot_sequence)],
             beam_size=self.options.beam_size,
             max_length=2 * window.max_tokens,  # CTranslate2 generates half of it
             return_scores=True,
@@ -164,15 +183,6 @@ class FasterWhisper(Transcriber):
             max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP,
         )[0]
         tokens = result.sequences_ids[0]
+        log_probability = result.scores[0] * len(tokens) / (len(tokens) + 1)
         text = tokenizer.decode(tokens).strip()
-        decoded = Decoded(
-            tokens, result.scores[0] * len(tokens) / (len(tokens) + 1), result.no_speech_prob,
-            compression(text),
-        )  # fmt: skip
-
-        def align(parts: list[dict[str, Any]]) -> None:
-            self._model.add_word_timestamps(
-                [parts], tokenizer, encoded, window.frames, PREPENDED, APPENDED, progress.last_word
-            )
-
-        progress.accept(window, decoded, align, tokenizer.decode)
+        return Decoded(tokens, log_probability, result.no_speech_prob, compression(text))
