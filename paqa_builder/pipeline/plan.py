@@ -260,8 +260,8 @@ def _listed(source: Source, config: Config, *, only_present: bool = False) -> It
             f"({place.filename}, line {place.lineno})",
             fix="check --root, and that the folder has the layout that the source expects",
         ) from error
-    for folder, count in own.left_out.items():
-        log.warning("%s: %d files left out, because a build writes or wrote this folder", folder, count)
+    for folder, left_out in own.left_out.items():
+        log.warning("%s: %d files left out, because a build writes or wrote this folder", folder, left_out)
     licensed.report(none_left=not count)
 
 

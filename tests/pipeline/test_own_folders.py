@@ -10,6 +10,7 @@ import pytest
 from helpers.audio_made import CONVERSATIONS, write_audio
 
 from paqa_builder.config import Config
+from paqa_builder.errors import SourceError
 from paqa_builder.pipeline import build as building
 from paqa_builder.pipeline import plan as planning
 from paqa_builder.testing import tone_scene
@@ -64,6 +65,13 @@ def test_folders_of_this_build(listing: MakeConfig, corpus: Path, caplog: pytest
     assert listed(config) == IDS
     assert "shards.work: 1 files left out" in caplog.text
     assert building.build(config).unchanged
+
+
+def test_no_clip_is_left_beside_folders_of_builds(listing: MakeConfig, corpus: Path) -> None:
+    config = listing(out=corpus / "shards", license_allow=["MIT"])
+    stem(config.work_folder)
+    with pytest.raises(SourceError, match="no clip has an allowed licence"):
+        listed(config)
 
 
 def test_folders_of_other_builds(listing: MakeConfig, corpus: Path, tmp_path: Path) -> None:
