@@ -23,6 +23,7 @@ from paqa_builder.dataset.ownership import FOLDERS, JOURNAL
 from paqa_builder.errors import ConfigError, itemize
 from paqa_builder.remote import attempted, open_folder
 from paqa_builder.text.privacy import redact
+from paqa_builder.untrusted import loads
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ def _lock(remote: RemoteFolder) -> Lock | None:
     if content is None:
         return None
     try:
-        return lock.parsed(json.loads(content))
+        return lock.parsed(loads(content))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"{remote}: {LOCK} is damaged ({type(error).__name__}): the files of the earlier data set cannot "
@@ -184,7 +185,7 @@ def _journal(remote: RemoteFolder) -> set[str]:
     if content is None:
         return set()
     try:
-        names = set(map(str, json.loads(content)["files"]))
+        names = set(map(str, loads(content)["files"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{remote}: {JOURNAL} is damaged",

@@ -14,6 +14,8 @@ import pytest
 
 from paqa_builder.config import Config
 from paqa_builder.dataset import upload
+from paqa_builder.dataset.lock import LOCK
+from paqa_builder.dataset.ownership import JOURNAL
 from paqa_builder.errors import ConfigError, NotReadyError, SourceError
 from paqa_builder.files.opening import opened
 from paqa_builder.pipeline import shards
@@ -164,6 +166,15 @@ def test_foreign_files_are_not_replaced(memory: str, fake_config: MakeConfig, tm
         fs.rm_file(f"{root}/{name}")
     build(config)
     assert fs.cat_file(f"{root}/notes.txt") == b"mine"
+
+
+@pytest.mark.parametrize("name", [LOCK, JOURNAL])
+@pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b"9" * 6000, b'"\xff"', b"[1]"])
+def test_a_damaged_lock_at_a_url_is_an_error(memory: str, name: str, content: bytes) -> None:
+    remote = upload.RemoteFolder.at(f"{memory}/shards")
+    remote.write(name, content)
+    with pytest.raises(ConfigError, match="is damaged"):
+        upload.check(remote)
 
 
 def test_the_lock_is_removed_first_and_written_last(
