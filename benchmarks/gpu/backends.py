@@ -6,20 +6,18 @@ python -m benchmarks.gpu.backends STAGE NAME --out FILE [--tiny]
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.gpu.result import write
 from benchmarks.gpu.weights import RANDOM
 from paqa_builder import registry
 from paqa_builder.audio import Audio, read, resample
-from paqa_builder.errors import PaqaError
 from paqa_builder.perception.backends.base import AudioInput
 
 DEMO = Path(__file__).parents[2] / "demo" / "audio"
@@ -100,14 +98,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="paqa-gpu-") as folder:
-        try:
-            result = measure(arguments.stage, arguments.name, Path(folder), tiny=arguments.tiny)
-        except PaqaError as error:
-            result = {"skipped": f"{error.message}" + (f" ({error.fix})" if error.fix else "")}
-        except ImportError as error:
-            result = {"skipped": f"a package is missing: {error}"}
-    arguments.out.write_text(json.dumps(result), encoding="utf-8")
+    write(
+        arguments.out,
+        lambda folder: measure(arguments.stage, arguments.name, folder, tiny=arguments.tiny),
+    )
 
 
 if __name__ == "__main__":

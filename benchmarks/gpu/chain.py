@@ -6,18 +6,16 @@ python -m benchmarks.gpu.chain --out FILE [--tiny]
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu.backends import DEMO, gpu_memory
+from benchmarks.gpu.result import write
 from benchmarks.gpu.weights import RANDOM
 from paqa_builder import config, registry
-from paqa_builder.errors import PaqaError
 from paqa_builder.records import STAGES
 
 PRESETS = ("cpu", "gpu")
@@ -98,12 +96,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="paqa-gpu-") as folder:
-        try:
-            result = build(Path(folder), tiny=arguments.tiny)
-        except PaqaError as error:
-            result = {"skipped": f"{error.message}" + (f" ({error.fix})" if error.fix else "")}
-    arguments.out.write_text(json.dumps(result), encoding="utf-8")
+    write(arguments.out, lambda folder: build(folder, tiny=arguments.tiny))
 
 
 if __name__ == "__main__":

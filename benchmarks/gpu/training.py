@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import resource
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
+
+from benchmarks.gpu.result import write
 
 STEPS, WARM = 4, 1
 """Optimiser steps to measure, and before them without a measurement."""
@@ -136,16 +136,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
-    from paqa_builder.errors import PaqaError
-
-    with tempfile.TemporaryDirectory(prefix="paqa-gpu-") as folder:
-        try:
-            result = measure(arguments.stage, Path(folder), tiny=arguments.tiny)
-        except PaqaError as error:
-            result = {"skipped": f"{error.message}" + (f" ({error.fix})" if error.fix else "")}
-        except ImportError as error:
-            result = {"skipped": f"a package is missing: {error}"}
-    arguments.out.write_text(json.dumps(result), encoding="utf-8")
+    write(arguments.out, lambda folder: measure(arguments.stage, folder, tiny=arguments.tiny))
 
 
 if __name__ == "__main__":
