@@ -84,8 +84,7 @@ def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
         >>> with atomic_file(Path("lines.jsonl")) as file:  # doctest: +SKIP
         ...     file.write(b"{}")
     """
-    # By the host and the process in the name, a later build tells stale files from those in use.
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         with disk_errors(path, setting):
             _make_folder(path.parent, setting)
@@ -98,6 +97,22 @@ def atomic_file(path: Path, *, setting: str = "--work") -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def temporary_name(name: str) -> str:
+    """Name of a temporary file of this process.
+
+    By the host and the process in it, :func:`remove_stale_in` tells stale files from those in use.
+    """
+    return f".{name}.{socket.gethostname()}.{os.getpid()}.tmp"
+
+
+def size_of(path: str | Path) -> int:
+    """Size of a file in bytes; 0 if there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _make_folder(folder: Path, setting: str) -> None:

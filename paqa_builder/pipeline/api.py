@@ -28,7 +28,6 @@ from paqa_builder.questions.generate import Generator
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.rehearsal import rehearse
 from paqa_builder.records import Clip, Scene, Stem
-from paqa_builder.runtime.executor import executor_for
 
 
 def build(
@@ -112,7 +111,7 @@ def perceive(
     plan = Plan(settings, None, tuple(files.parts_of(listing.items(0, 1), 1)), resolve_stages(settings))
     doctor.require((stage.name, stage.backend) for stage in plan.stages if stage.config)
     for stage in plan.stages:
-        executor = executor_for(settings, on_gpu=stage.on_gpu, resources=stage.resources)
+        executor = stage.executor(settings)
         perception.run_stage(plan, stage, executor, NoProgress(), retry_failed=True)
     (scene,) = scenes.of_plan(plan)
     if scene.failures:

@@ -31,7 +31,7 @@ from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.reading.interpretation import Interpretation
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene, to_json
-from paqa_builder.runtime.executor import Crash, Executor
+from paqa_builder.runtime.executor import Executor, retried
 
 STAGE = "questions"
 CORPUS = "corpus.json"
@@ -120,12 +120,9 @@ def read_corpus(folder: Path) -> Corpus:
 
 def _results(tasks: Iterable[Task], executor: Executor, spent: float) -> Iterator[Done]:
     yield Done(0, 0, 0.0, spent)
-    for task, result in executor.run(ask, tasks):
-        if isinstance(result, Crash):
-            result = executor.run_alone(ask, task)
-        if isinstance(result, Crash):
-            raise RuntimeError(f"the worker died while generating the questions of {task.file.name}")
-        yield result
+    results = retried(executor, ask, tasks, lambda task: f"generating the questions of {task.file.name}")
+    for _, done in results:
+        yield done
 
 
 def ask(task: Task) -> Done:

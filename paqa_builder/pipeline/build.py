@@ -41,7 +41,7 @@ from paqa_builder.questions.question import Quarantined, Question
 from paqa_builder.questions.templates import template_hash
 from paqa_builder.records import Failure, Scene, to_json
 from paqa_builder.remote import url_of
-from paqa_builder.runtime.executor import executor_for
+from paqa_builder.runtime.executors import executor_for
 from paqa_builder.runtime.hold import hold
 from paqa_builder.runtime.version import __version__
 from paqa_builder.text.privacy import published
@@ -156,7 +156,7 @@ def _build(config: Config, progress: Progress, retry_failed: bool, writable: boo
             if plan.missing(stage):  # clips were dropped, so the parts differ
                 perceive.run_stage(plan, stage, executor_for(config), NoProgress())
             continue
-        executor = executor_for(config, on_gpu=stage.on_gpu, resources=stage.resources)
+        executor = stage.executor(config)
         reports.append(
             perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed, together=together)
         )

@@ -7,10 +7,8 @@ clips' ids: a larger sample contains a smaller one, and adds to its measurements
 from __future__ import annotations
 
 import heapq
-import os
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,9 +21,8 @@ from paqa_builder.pipeline.costs import Corpus, Length
 from paqa_builder.pipeline.estimate import FILE, Estimate, bytes_in, disk_of
 from paqa_builder.pipeline.extrapolate import estimated
 from paqa_builder.pipeline.measured import Measurements, Measuring
-from paqa_builder.pipeline.plan import Plan, StagePlan, make
+from paqa_builder.pipeline.plan import Plan, make
 from paqa_builder.pipeline.step import NoProgress, Progress
-from paqa_builder.runtime.executor import executor_for
 from paqa_builder.runtime.hold import hold
 from paqa_builder.seeded import digest
 
@@ -51,18 +48,10 @@ def run(config: Config, count: int, progress: Progress | None = None) -> tuple[P
         sample = _sample(plan, count, measurements.lengths.keys())
         if sample.parts:
             _measure(sample, measurements, progress or NoProgress())
-        estimate = estimated(plan, stages_of(plan), _corpus(plan), measurements)
+        estimate = estimated(plan, leaks.stages_of(plan), _corpus(plan), measurements)
         content = {"estimate": asdict(estimate), "disk": disk_of(plan), **measurements.to_json()}
         state.write(plan.work / FILE, content)
         return plan, estimate
-
-
-def stages_of(plan: Plan) -> list[StagePlan]:
-    """The stages of a plan with *fingerprint*, in the order in which they run."""
-    fingerprint = leaks.stage_of(plan)
-    first = [stage for stage in plan.stages if stage.name == "read"]
-    own = [fingerprint] if fingerprint is not None else []
-    return [*first, *own, *(stage for stage in plan.stages if stage.name != "read")]
 
 
 def _sample(plan: Plan, count: int, earlier: Collection[str]) -> Plan:
@@ -94,10 +83,9 @@ def _sample(plan: Plan, count: int, earlier: Collection[str]) -> Plan:
 
 def _measure(sample: Plan, measurements: Measurements, progress: Progress) -> None:
     """Runs the steps of a build on a sample and adds their costs to the measurements."""
-    for stage in stages_of(sample):
+    for stage in leaks.stages_of(sample):
         folder = stage.folder(sample.work)
-        executor = executor_for(sample.config, on_gpu=stage.on_gpu, resources=stage.resources)
-        measuring = Measuring(executor)
+        measuring = Measuring(stage.executor(sample.config))
         before = bytes_in([folder])
         report = perceive.run_stage(sample, stage, measuring, progress)
         measurements.add(stage, measuring, report.wall_seconds, bytes_in([folder]) - before)
@@ -117,7 +105,7 @@ def _measure(sample: Plan, measurements: Measurements, progress: Progress) -> No
 def _add_lengths(measurements: Measurements, part: files.Part, rows: list[dict]) -> None:
     for item, row in zip(part.fingerprints, rows, strict=True):
         seconds = row["records"][0]["duration"] if "records" in row else 0.0
-        length = Length(Path(item.clip.path).suffix.lower(), _size(item.clip.path), seconds)
+        length = Length(Path(item.clip.path).suffix.lower(), files.size_of(item.clip.path), seconds)
         measurements.lengths[item.clip.id] = length
 
 
@@ -127,11 +115,5 @@ def _corpus(plan: Plan) -> Corpus:
     for part in plan.parts:
         for item in part.fingerprints:
             clips += 1
-            sizes[Path(item.clip.path).suffix.lower()] += _size(item.clip.path)
+            sizes[Path(item.clip.path).suffix.lower()] += files.size_of(item.clip.path)
     return Corpus(clips, dict(sizes))
-
-
-def _size(path: str) -> int:
-    with suppress(OSError):
-        return os.stat(path).st_size
-    return 0

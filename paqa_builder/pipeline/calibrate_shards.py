@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from paqa_builder.files import write_atomic
+from paqa_builder.files import size_of, write_atomic
 from paqa_builder.pipeline import ask, judge, pools
 from paqa_builder.pipeline.estimate import bytes_in
 from paqa_builder.pipeline.measured import Measuring, OfShards
@@ -55,7 +54,7 @@ def measure(sample: Plan, progress: Progress) -> OfShards:
         ended = time.process_time()
         return OfShards(
             clips=corpus[-1][0],
-            audio_bytes=sum(_size(item.clip.path) for part in sample.parts for item in part.fingerprints),
+            audio_bytes=sum(size_of(item.clip.path) for part in sample.parts for item in part.fingerprints),
             tasks=measuring.tasks,
             corpus=corpus[1:],
             gate=shards_began - gate_began,
@@ -81,9 +80,3 @@ def _restore(file: Path, content: bytes | None) -> None:
         file.unlink(missing_ok=True)
     else:
         write_atomic(file, content)
-
-
-def _size(path: str) -> int:
-    with suppress(OSError):
-        return os.stat(path).st_size
-    return 0

@@ -23,7 +23,6 @@ from paqa_builder.pipeline.plan import Plan, StagePlan
 from paqa_builder.pipeline.status import of_plan
 from paqa_builder.questions.rehearsal import CLIPS as REHEARSED
 from paqa_builder.runtime import device
-from paqa_builder.runtime.executor import executor_for
 
 Costs = dict[str, Values]
 """Values of ``cpu``, ``wall``, ``gpu`` and ``disk``."""
@@ -130,7 +129,7 @@ def _linear(points: Sequence[tuple[int, float]], clips: int) -> float:
 
 
 def _workers(plan: Plan, stage: StagePlan) -> int:
-    return workers_of(executor_for(plan.config, on_gpu=stage.on_gpu, resources=stage.resources))
+    return workers_of(stage.executor(plan.config))
 
 
 def _on_gpu(plan: Plan, stage: StagePlan) -> bool:

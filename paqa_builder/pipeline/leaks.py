@@ -33,7 +33,7 @@ from paqa_builder.pipeline.plan import Plan, StagePlan, parts_of
 from paqa_builder.pipeline.step import Progress, StageReport, code_hash
 from paqa_builder.pipeline.together import Together
 from paqa_builder.records import NO_TRUTH, from_json
-from paqa_builder.runtime.executor import executor_for
+from paqa_builder.runtime.executors import executor_for
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,16 @@ def stage_of(plan: Plan) -> StagePlan | None:
         return None
     upstream = tuple((stage.name, stage.key) for stage in plan.stages if stage.name == "read")
     return StagePlan(STAGE, None, upstream, files.digest([STAGE, stage_class(STAGE).version, upstream]), "")
+
+
+def stages_of(plan: Plan) -> list[StagePlan]:
+    """The stages of a plan with *fingerprint* right after *read*, in the order in which they run."""
+    fingerprint = stage_of(plan)
+    ordered = list(plan.stages)
+    if fingerprint is not None:
+        after_read = next((n for n, stage in enumerate(ordered, 1) if stage.name == "read"), 0)
+        ordered.insert(after_read, fingerprint)
+    return ordered
 
 
 def run(

@@ -38,6 +38,8 @@ from paqa_builder.questions.examples import check_examples
 from paqa_builder.records import NO_TRUTH, STAGES, Clip
 from paqa_builder.remote import files as remote_files
 from paqa_builder.remote import url_of
+from paqa_builder.runtime.executor import Executor
+from paqa_builder.runtime.executors import executor_for
 from paqa_builder.sources import SPLITS, Source
 from paqa_builder.sources.derived import FOLDER as DERIVED
 from paqa_builder.sources.derived import DerivedAudio
@@ -84,6 +86,10 @@ class StagePlan:
 
     def folder(self, work: Path) -> Path:
         return work / f"{self.name}-{self.key}"
+
+    def executor(self, config: Config) -> Executor:
+        """The executor that a build's configuration names, for the tasks of this stage."""
+        return executor_for(config, on_gpu=self.on_gpu, resources=self.resources)
 
 
 @dataclass(frozen=True, slots=True)

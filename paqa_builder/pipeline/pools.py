@@ -27,7 +27,7 @@ from paqa_builder.questions.drafting import select
 from paqa_builder.questions.rehearsal import in_sample, records_of, rehearse
 from paqa_builder.questions.templates import Template
 from paqa_builder.records import Scene
-from paqa_builder.runtime.executor import Crash, Executor, Inline
+from paqa_builder.runtime.executor import Executor, Inline, retried
 
 FOLDER = "corpus"
 # Parts of one task.
@@ -123,11 +123,9 @@ class Pools:
         return (scene for task in self._tasks for scene in self._samples[task.file])
 
     def _run(self, tasks: list[Task]) -> None:
-        for task, result in self._executor.run(count, tasks):
-            if isinstance(result, Crash):
-                result = self._executor.run_alone(count, task)
-            if isinstance(result, Crash):
-                raise RuntimeError(f"the worker died while counting the answers of {task.file.name}")
+        for task, result in retried(
+            self._executor, count, tasks, lambda task: f"counting the answers of {task.file.name}"
+        ):
             self.cpu_seconds += result.cpu_seconds
             self._room -= sum(map(records_of, result.scenes)) if result.complete else math.inf
             self._samples[task.file] = result.scenes

@@ -13,10 +13,10 @@ from paqa_builder import files
 from paqa_builder.config import Config
 from paqa_builder.errors import ConfigError
 from paqa_builder.pipeline import doctor, leaks, perceive
-from paqa_builder.pipeline.plan import Plan, StagePlan, make, resolve_stages, with_root
+from paqa_builder.pipeline.plan import Plan, make, resolve_stages, with_root
 from paqa_builder.pipeline.step import NoProgress, Progress, StageReport
+from paqa_builder.pipeline.together import Together
 from paqa_builder.registry import load_plugins
-from paqa_builder.runtime.executor import executor_for
 from paqa_builder.runtime.shard_hold import hold_for_shard, one_at_a_time
 
 
@@ -61,14 +61,19 @@ def run(config: Config, progress: Progress | None = None, *, retry_failed: bool 
         with one_at_a_time(config.work_folder):  # the first hashes the files, the others read its list
             whole = make(config)
         plan = part_of(whole, config.shard)
-        stages = _stages(plan)
+        stages = leaks.stages_of(plan)
+        together = Together(whole, stages)  # parts of other shards are no parts of other builds
         doctor.require(
             (stage.name, stage.backend) for stage in stages if stage.config and plan.missing(stage)
         )
         reports = []
         for stage in stages:
-            executor = executor_for(config, on_gpu=stage.on_gpu, resources=stage.resources)
-            reports.append(perceive.run_stage(plan, stage, executor, progress, retry_failed=retry_failed))
+            executor = stage.executor(config)
+            reports.append(
+                perceive.run_stage(
+                    plan, stage, executor, progress, retry_failed=retry_failed, together=together
+                )
+            )
     clips = plan.count
     failed = max((report.failed for report in reports), default=0)
     return ShardReport(config.shard, len(plan.parts), len(whole.parts), clips, failed, tuple(reports))
@@ -78,16 +83,6 @@ def part_of(plan: Plan, shard: str) -> Plan:
     """The parts of one shard, given as ``"2/8"``."""
     number, _, count = shard.partition("/")
     return replace(plan, parts=plan.parts[int(number) - 1 :: int(count)])
-
-
-def _stages(plan: Plan) -> list[StagePlan]:
-    """The stages in the order of a build, with that of the fingerprints after *read*."""
-    fingerprint = leaks.stage_of(plan)
-    ordered = list(plan.stages)
-    if fingerprint is not None:
-        after = next((n for n, stage in enumerate(ordered, 1) if stage.name == "read"), 0)
-        ordered.insert(after, fingerprint)
-    return ordered
 
 
 def _plan_key(config: Config) -> str:

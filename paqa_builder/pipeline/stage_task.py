@@ -6,7 +6,6 @@ with the same work folder, writes the same file.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -312,17 +311,10 @@ def _limit(task: StageTask, contexts: Sequence[ClipContext]) -> float:
     if task.clip_time_limit is not None:
         return task.clip_time_limit * len(contexts)
     seconds = sum(
-        context.known_info.duration if context.known_info else _size(context.clip.path) / SLOWEST_BYTES
+        info.duration if (info := context.known_info) else files.size_of(context.clip.path) / SLOWEST_BYTES
         for context in contexts
     )
     return LIMIT_SECONDS + (LIMIT_FACTOR if len(contexts) == 1 else LIMIT_FACTOR / 3) * seconds
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
 
 
 def late(stage: str, seconds: float) -> Failure:

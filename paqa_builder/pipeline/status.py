@@ -24,10 +24,7 @@ def of_plan(plan: Plan) -> list[dict[str, Any]]:
 
     rows = []
     clips = plan.count
-    fingerprint = leaks.stage_of(plan)
-    after_read = 1 + next((n for n, stage in enumerate(plan.stages) if stage.name == "read"), -1)
-    own = [fingerprint] if fingerprint is not None else []
-    for stage in (*plan.stages[:after_read], *own, *plan.stages[after_read:]):
+    for stage in leaks.stages_of(plan):
         missing = plan.missing(stage)
         # An earlier build may have split the clips into other parts, whose rows are reused.
         earlier = KnownRows(stage.folder(plan.work))

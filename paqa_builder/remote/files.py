@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -25,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from paqa_builder.errors import NotReadyError, SourceError
-from paqa_builder.files import digest, disk_errors, write_atomic
+from paqa_builder.files import digest, disk_errors, temporary_name, write_atomic
 from paqa_builder.remote import attempted, open_folder
 from paqa_builder.text.privacy import redact
 
@@ -136,7 +135,7 @@ def _remote_files(fs: Any, root: str, url: str) -> Iterator[tuple[str, tuple[int
 def _fetch(
     fs: Any, source: str, target: Path, size: int, url: str, *, keep_open: bool = False
 ) -> IO[bytes] | None:
-    temporary = target.with_name(f".{uuid.uuid4().hex}.{socket.gethostname()}.{os.getpid()}.tmp")
+    temporary = target.with_name(temporary_name(uuid.uuid4().hex))
     try:
         with disk_errors(target, "--work"):
             target.parent.mkdir(parents=True, exist_ok=True)

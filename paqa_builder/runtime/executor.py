@@ -21,10 +21,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, TypeVar
 
-from paqa_builder.config import Config, validate_options
-from paqa_builder.config.resources import RayOptions, Resources
 from paqa_builder.runtime import threads
-from paqa_builder.runtime.device import workers
 from paqa_builder.runtime.time_limit import mark_worker
 from paqa_builder.text.visible import show_log
 
@@ -52,6 +49,25 @@ class Executor(Protocol):
     def run_alone(self, function: Callable[[T], R], task: T) -> R | Crash:
         """Runs one task in a worker of its own."""
         ...
+
+
+def retried(
+    executor: Executor, function: Callable[[T], R], tasks: Iterable[T], doing: Callable[[T], str]
+) -> Iterator[tuple[T, R]]:
+    """Yields every task with its result. A task whose worker died is run again, alone.
+
+    Args:
+        doing: What a task does, for the error.
+
+    Raises:
+        RuntimeError: The worker died again.
+    """
+    for task, result in executor.run(function, tasks):
+        if isinstance(result, Crash):
+            result = executor.run_alone(function, task)
+        if isinstance(result, Crash):
+            raise RuntimeError(f"the worker died while {doing(task)}")
+        yield task, result
 
 
 class Inline:
@@ -197,27 +213,6 @@ def _exit_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-
-
-def executor_for(config: Config, *, on_gpu: bool = False, resources: Resources | None = None) -> Executor:
-    """Selects the executor that a configuration names.
-
-    Args:
-        on_gpu: Whether the tasks can use a GPU; then there is one worker per GPU, if there are any.
-        resources: What a worker needs, for executors that place workers on machines.
-    """
-    if config.executor == "inline":
-        return Inline()
-    if config.executor == "ray":
-        from paqa_builder.runtime.ray_executor import Ray
-
-        options = validate_options(RayOptions, config.ray, "ray")
-        on_gpu = on_gpu and config.device != "cpu"
-        return Ray(
-            options, resources or Resources(), on_gpu=on_gpu, workers=config.jobs, folder=config.work_folder
-        )
-    gpus = workers(config.device or "auto") if on_gpu and config.jobs is None else None
-    return Processes(gpus or config.workers)
 
 
 def worker_environment() -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import socket
 import time
 import uuid
 from collections import deque
@@ -22,6 +21,7 @@ from typing import Any, TypeVar
 
 from paqa_builder.config.resources import RayOptions, Resources
 from paqa_builder.errors import NotReadyError, PaqaError
+from paqa_builder.files import temporary_name
 from paqa_builder.runtime import ray_cluster
 from paqa_builder.runtime.executor import Crash, worker_environment
 from paqa_builder.runtime.ray_worker import NodeState, Worker, software
@@ -313,7 +313,7 @@ def _write_probe(folder: Path | None) -> Path | None:
     """A file by which a worker sees whether it shares the work folder; named as a temporary file."""
     if folder is None:
         return None
-    path = folder.absolute() / f".{uuid.uuid4().hex}.{socket.gethostname()}.{os.getpid()}.tmp"
+    path = folder.absolute() / temporary_name(uuid.uuid4().hex)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     return path

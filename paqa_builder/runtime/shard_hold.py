@@ -24,7 +24,7 @@ from typing import Any
 from paqa_builder.errors import NotReadyError
 from paqa_builder.files import disk_errors
 from paqa_builder.runtime import hold
-from paqa_builder.runtime.folder_lock import NO_LOCKS, FolderLock, unseen_by_others
+from paqa_builder.runtime.folder_lock import NO_LOCKS, ONLY_HERE, FolderLock, unseen_by_others
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,7 @@ def hold_for_shard(folder: Path, setting: str, plan: str, shard: str) -> Iterato
         with disk_errors(folder, setting):
             real.mkdir(parents=True, exist_ok=True)
             if reason := unseen_by_others(real):
-                log.warning(
-                    "%s: locks are not seen on other machines (%s); start no other build there",
-                    folder,
-                    reason,
-                )
+                log.warning(ONLY_HERE, folder, reason)
             _acquire(common, own, real, folder, setting, plan, shard)
         yield
     finally:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import faulthandler
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from paqa_builder.files import temporary_name
 
 _worker = False
 
@@ -67,7 +67,7 @@ def _hard_limit(seconds: float, said: float, note: Path) -> Iterator[None]:
     if not _worker:
         yield
         return
-    path = note.with_name(f".{note.name}.late.{socket.gethostname()}.{os.getpid()}.tmp")
+    path = note.with_name(temporary_name(f"{note.name}.late"))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.write(f"{said:g}\n")

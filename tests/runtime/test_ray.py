@@ -20,7 +20,8 @@ from paqa_builder.errors import ExitCode, NotReadyError
 from paqa_builder.pipeline.build import build
 from paqa_builder.pipeline.step import Done, NoProgress
 from paqa_builder.runtime import ray_executor
-from paqa_builder.runtime.executor import Crash, executor_for
+from paqa_builder.runtime.executor import Crash
+from paqa_builder.runtime.executors import executor_for
 from paqa_builder.runtime.ray_executor import Ray
 
 ray = pytest.importorskip("ray")
