@@ -14,6 +14,7 @@ from markupsafe import Markup
 from paqa_builder import registry
 from paqa_builder.dataset.lock import NC, ShardFile
 from paqa_builder.dataset.summary import Summary
+from paqa_builder.files import digest
 from paqa_builder.licenses import hub_id, is_restricted
 from paqa_builder.records import STAGES, TRUTH
 from paqa_builder.sources import SPLITS
@@ -117,6 +118,8 @@ def _text(name: str) -> str:
 def front_matter(summary: Summary, files: Sequence[ShardFile]) -> str:
     """The card's YAML front matter, without the delimiting dashes."""
     total = sum(summary.questions.values())
+    # `datasets` keys its cache of a local folder by the card, not by the content of the files.
+    content = f"content {digest([[file.path, file.sha256] for file in files])}"
     front: dict[str, Any] = {"pretty_name": "Perception-grounded audio questions", **_license(summary)}
     if summary.languages:
         # Noise transcribed as a word of another language does not make the data set multilingual.
@@ -129,6 +132,7 @@ def front_matter(summary: Summary, files: Sequence[ShardFile]) -> str:
         "configs": [
             {
                 "config_name": name,
+                "description": content,
                 **({"default": True} if name == "default" else {}),
                 "data_files": data_files,
             }

@@ -44,17 +44,29 @@ def test_entropy_of_the_templates() -> None:
 
 class TestFrontMatter:
     def test_only_splits_that_exist_are_declared(self) -> None:
+        content = front(Summary())["configs"][0]["description"]
         assert front(Summary())["configs"] == [
             {
                 "config_name": "default",
+                "description": content,
                 "default": True,
                 "data_files": [
                     {"split": "train", "path": "data/train-*.parquet"},
                     {"split": "test", "path": "data/test-*.parquet"},
                 ],
             },
-            {"config_name": "scenes", "data_files": [{"split": "train", "path": "scenes/train-*.parquet"}]},
+            {
+                "config_name": "scenes",
+                "description": content,
+                "data_files": [{"split": "train", "path": "scenes/train-*.parquet"}],
+            },
         ]
+
+    def test_other_content_has_another_description(self) -> None:
+        changed = [replace(FILES[0], sha256="1"), *FILES[1:]]
+        before, after = (front(Summary(), files)["configs"][0]["description"] for files in (FILES, changed))
+        assert before.startswith("content ")
+        assert before != after
 
     @pytest.mark.parametrize(
         ("licenses", "expected"),

@@ -61,6 +61,12 @@ class TestReading:
         assert row["evidence"][0]["end"] == 0.4
         assert (row["license"], row["attribution"]) == ("CC0-1.0", "Jo | Döe")
 
+    def test_a_data_set_that_is_written_again_is_loaded_again(self, items: list, tmp_path: Path) -> None:
+        write_shards(tmp_path / "out", items, BUILD)
+        assert load(tmp_path / "out", "scenes")["train"].num_rows == 4
+        write_shards(tmp_path / "out", items[1:], BUILD)
+        assert load(tmp_path / "out", "scenes")["train"].num_rows == 3
+
     def test_scenes_hold_every_clip_and_null_is_not_empty(self, items: list, tmp_path: Path) -> None:
         silent = items[3][0]
         quiet = type(silent)(silent.clip, silent.audio, turns=(), tags=(), utterances=None)
