@@ -76,6 +76,11 @@ def test_every_preset_names_backends_that_exist(name: str) -> None:
         assert registry.get(stage, chosen["backend"]).stage == stage
 
 
+def test_the_message_of_a_validator_is_shown_as_it_is() -> None:
+    with pytest.raises(ConfigError, match="shard: there are only 2 shards"):
+        load({"shard": "3/2"})
+
+
 def test_the_work_folder_is_next_to_the_shards() -> None:
     assert load({"out": Path("demo/shards")}).work_folder == Path("demo/shards.work")
 

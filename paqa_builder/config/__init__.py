@@ -276,12 +276,17 @@ def validate_options(model: type[BaseModel], values: Mapping[str, Any], what: st
         raise ConfigError(f"options of {what}:{_explain(error, model, 'option')}") from error
 
 
+def reason(message: str) -> str:
+    """A message of pydantic; one of our own validators without the words that pydantic puts before it."""
+    return message.removeprefix("Value error, ")
+
+
 def _explain(error: ValidationError, model: type[BaseModel], kind: str) -> str:
     """One indented line per error of a model whose fields are called ``kind``."""
     text = ""
     for item in error.errors():
         if item["type"] != "extra_forbidden":
-            message = f"{item['msg']} (got {reprlib.repr(item['input'])})"
+            message = f"{reason(item['msg'])} (got {reprlib.repr(item['input'])})"
         elif len(item["loc"]) > 1:
             message = f"unknown {kind}"
         else:

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from paqa_builder.config import reason
 from paqa_builder.config.environment import expanded
 from paqa_builder.errors import ConfigError
 from paqa_builder.licenses.allowed import checked
@@ -289,5 +290,5 @@ def make_spec(data: Mapping[str, Any], where: str = "specification") -> Spec:
 def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown key"
-    message = error["msg"].removeprefix("Value error, ")
+    message = reason(error["msg"])
     return message if error["type"] == "value_error" else f"{message} (got {error['input']!r})"
